@@ -1,0 +1,16 @@
+//! The nouns of Tollway: money, prices, usage, typed ids, time. Nothing here waits, reads a clock or opens a socket.
+
+mod apikey;
+mod id;
+mod money;
+mod price;
+mod time;
+mod usage;
+
+pub use apikey::{ApiKeyText, KeyHash, KeyTextError, checksum_ok};
+pub use id::{AccountId, EntryId, GenerationId, KeyId};
+pub use money::{Money, MoneyError, NANOS_PER_USD};
+pub use price::{Cost, CostError, CostLine, Override, PriceKind, PriceSheet, Quote, Rate, UtcMinute};
+pub use secrecy::{ExposeSecret, SecretString};
+pub use time::{Clock, SystemClock, TestClock, Timestamp};
+pub use usage::{Usage, UsageSource};
