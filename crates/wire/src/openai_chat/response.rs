@@ -1,0 +1,260 @@
+//! A provider's plain answer made ours: `id`, `model`, `provider` and the cost spliced into its bytes.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use types::{Money, Usage, UsageSource};
+
+use crate::json::{self, Kind, Member};
+use crate::provider_error::{self, ProviderError};
+use crate::splice::Splice;
+use crate::{Warning, usage, warnings_json};
+
+/// What our answers carry in place of the provider's own names.
+#[derive(Clone, Debug)]
+pub struct Ident {
+    /// The generation id, plain.
+    pub id: String,
+    /// The concrete model as a JSON string.
+    pub model: String,
+    /// The provider's name as a JSON string.
+    pub provider: String,
+}
+
+/// The outcome that the last bytes tell.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// What was used.
+    pub usage: Usage,
+    /// Who counted.
+    pub source: UsageSource,
+    /// What the caller pays.
+    pub cost: Money,
+    /// Of it, what input caused.
+    pub input_cost: Money,
+    /// Of it, what output caused.
+    pub output_cost: Money,
+    /// What was dropped or changed.
+    pub warnings: Vec<Warning>,
+    /// The brand's metadata object, when asked for: its key and its JSON.
+    pub metadata: Option<(String, String)>,
+}
+
+/// A scanned plain answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Where the object stands in the body.
+    pub span: Range<usize>,
+    members: Vec<Member>,
+    /// What the provider says was used.
+    pub usage: Option<Usage>,
+    /// Of the first choice.
+    pub finish_reason: Option<String>,
+    /// The provider's own id.
+    pub upstream_id: Option<String>,
+    /// Bytes of what the model wrote: for an estimate where the provider reports nothing.
+    pub content_bytes: u64,
+}
+
+/// Why a 200 body is no answer. All of these may still fall back: nothing has reached the caller.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Not a JSON object, usually cut short.
+    #[error("the provider's answer is broken: {0}")]
+    Json(#[from] json::ScanError),
+    /// An error inside a 200.
+    #[error("{}", .0.message)]
+    Provider(ProviderError),
+    /// No choice at all; clients crash on that.
+    #[error("the provider's answer has no choices")]
+    Empty,
+}
+
+/// Scans a provider's 200 body.
+pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
+    let members = json::object(body)?;
+    if provider_error::carries_error(body, &members) {
+        return Err(AnswerError::Provider(provider_error::read(200, body)));
+    }
+    let choices = json::find(body, &members, "choices").map(|m| m.value.clone()).ok_or(AnswerError::Empty)?;
+    let first = json::elements(body, &choices, 1).into_iter().next().ok_or(AnswerError::Empty)?;
+    let choice = json::members(body, &first);
+    let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
+    let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);
+    let text = |members: &[Member], key| {
+        json::find(body, members, key)
+            .and_then(|m| json::string(body, &m.value))
+            .map(|text| text.into_owned())
+    };
+    Ok(Answer {
+        span: start..end,
+        usage: json::find(body, &members, "usage").and_then(|m| usage::read(json::slice(body, &m.value))),
+        finish_reason: text(&choice, "finish_reason"),
+        upstream_id: text(&members, "id"),
+        content_bytes: json::find(body, &choice, "message").map_or(0, |m| content_bytes(body, &m.value)),
+        members,
+    })
+}
+
+/// Bytes of text, reasoning and tool calls of a message or delta.
+pub(super) fn content_bytes(text: &[u8], message: &Range<usize>) -> u64 {
+    json::members(text, message).iter().map(|member| member_bytes(text, member)).sum()
+}
+
+/// As [`content_bytes`] for one member.
+pub(super) fn member_bytes(text: &[u8], member: &Member) -> u64 {
+    let value = json::slice(text, &member.value);
+    match json::slice(text, &member.key) {
+        b"content" | b"reasoning" | b"reasoning_content" | b"refusal" | b"text"
+            if Kind::of(value) == Kind::String =>
+        {
+            value.len() as u64 - 2
+        }
+        // Content in parts and tool calls: structure included, since it costs tokens too.
+        b"content" | b"tool_calls" | b"function_call" | b"images" | b"audio" if value.len() > 4 => {
+            value.len() as u64
+        }
+        _ => 0,
+    }
+}
+
+/// Writes our answer.
+pub fn render(body: &[u8], answer: &Answer, ident: &Ident, settlement: &Settlement) -> Vec<u8> {
+    let mut splice = Splice::new();
+    name(&mut splice, body, &answer.members, ident);
+    tell(&mut splice, body, &answer.members, settlement);
+    let mut out = Vec::with_capacity(body.len() + 400);
+    splice.apply(body, answer.span.clone(), &answer.members, &mut out);
+    out
+}
+
+/// Splices `id`, `model` and `provider`.
+pub(super) fn name(splice: &mut Splice, text: &[u8], members: &[Member], ident: &Ident) {
+    let id = json::quote(&ident.id);
+    for (key, value) in [("id", &id), ("model", &ident.model), ("provider", &ident.provider)] {
+        match json::find(text, members, key) {
+            Some(member) => splice.replace(member.value.clone(), value.as_bytes()),
+            None => splice.append(key, value.as_bytes()),
+        }
+    }
+}
+
+/// Splices `usage` with its cost, `warnings` and metadata.
+pub(super) fn tell(splice: &mut Splice, text: &[u8], members: &[Member], settlement: &Settlement) {
+    let usage = json::find(text, members, "usage");
+    let object = usage.filter(|m| Kind::of(json::slice(text, &m.value)) == Kind::Object);
+    let value = match object.filter(|_| settlement.source == UsageSource::Provider) {
+        Some(member) => with_cost(json::slice(text, &member.value), settlement),
+        None => with_cost(own_usage(settlement).as_bytes(), settlement),
+    };
+    match usage {
+        Some(member) => splice.replace(member.value.clone(), value),
+        None => splice.append("usage", &value),
+    }
+    if !settlement.warnings.is_empty() {
+        splice.append("warnings", warnings_json(&settlement.warnings).as_bytes());
+    }
+    if let Some((key, metadata)) = &settlement.metadata {
+        splice.append(key, metadata.as_bytes());
+    }
+}
+
+/// The provider's usage object with our cost in it; its own idea of a cost gives way.
+fn with_cost(usage: &[u8], settlement: &Settlement) -> Vec<u8> {
+    let span = 0..usage.len();
+    let members = json::members(usage, &span);
+    let mut splice = Splice::new();
+    for key in ["cost", "cost_details", "is_byok"] {
+        if let Some(member) = json::find(usage, &members, key) {
+            splice.remove(member);
+        }
+    }
+    splice.append("cost", settlement.cost.to_string().as_bytes());
+    splice.append("is_byok", b"false");
+    let details = format!(
+        "{{\"upstream_inference_cost\":{},\"upstream_inference_prompt_cost\":{},\"upstream_inference_completions_cost\":{}}}",
+        settlement.cost, settlement.input_cost, settlement.output_cost
+    );
+    splice.append("cost_details", details.as_bytes());
+    let mut out = Vec::with_capacity(usage.len() + 200);
+    splice.apply(usage, span, &members, &mut out);
+    out
+}
+
+/// A usage object where the provider sent none.
+fn own_usage(settlement: &Settlement) -> String {
+    let usage = &settlement.usage;
+    let (input, output) = (usage.input_total(), usage.output_total());
+    let mut text = format!(
+        "{{\"prompt_tokens\":{input},\"completion_tokens\":{output},\"total_tokens\":{}",
+        input.saturating_add(output)
+    );
+    if settlement.source == UsageSource::Estimated {
+        let _ = write!(text, ",\"estimated\":true");
+    }
+    text.push('}');
+    text
+}
+
+#[cfg(test)]
+pub(super) mod tests_support {
+    use super::*;
+
+    pub(in super::super) fn settlement() -> Settlement {
+        Settlement {
+            usage: Usage { input: 9, output: 10, requests: 1, ..Usage::default() },
+            source: UsageSource::Provider,
+            cost: "0.00000735".parse().unwrap(),
+            input_cost: "0.00000135".parse().unwrap(),
+            output_cost: "0.000006".parse().unwrap(),
+            warnings: Vec::new(),
+            metadata: None,
+        }
+    }
+
+    pub(in super::super) fn ident() -> Ident {
+        Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"Lab\"".into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use super::tests_support::{ident, settlement};
+
+    #[test]
+    fn only_ours_changes_and_the_rest_is_the_providers() {
+        let body = br#"{"id":"chatcmpl-9","object":"chat.completion","model":"b-2024","choices":[{"index":0,"message":{"role":"assistant","content":"h\u00e9llo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":10,"total_tokens":19,"cost":5},"odd":1.50}"#;
+        let answer = scan(body).unwrap();
+        assert_eq!(answer.finish_reason.as_deref(), Some("stop"));
+        assert_eq!((answer.upstream_id.as_deref(), answer.content_bytes), (Some("chatcmpl-9"), 10));
+        let out = String::from_utf8(render(body, &answer, &ident(), &settlement())).unwrap();
+        assert_eq!(
+            out,
+            r#"{"id":"gen-1","object":"chat.completion","model":"a/b","choices":[{"index":0,"message":{"role":"assistant","content":"h\u00e9llo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":10,"total_tokens":19,"cost":0.00000735,"is_byok":false,"cost_details":{"upstream_inference_cost":0.00000735,"upstream_inference_prompt_cost":0.00000135,"upstream_inference_completions_cost":0.000006}},"odd":1.50,"provider":"Lab"}"#
+        );
+    }
+
+    #[test]
+    fn a_missing_usage_is_estimated_and_says_so() {
+        let body = br#"{"choices":[{"message":{"content":"x","tool_calls":[{"id":"1"}]}}],"usage":null}"#;
+        let answer = scan(body).unwrap();
+        assert_eq!((answer.usage, answer.content_bytes), (None, 13));
+        let settlement = Settlement { source: UsageSource::Estimated, ..settlement() };
+        let out: serde_json::Value =
+            serde_json::from_slice(&render(body, &answer, &ident(), &settlement)).unwrap();
+        assert_eq!(out["usage"]["total_tokens"], 19);
+        assert_eq!(out["usage"]["estimated"], true);
+        assert_eq!(out["id"], "gen-1");
+    }
+
+    #[test]
+    fn what_is_no_answer() {
+        assert!(matches!(scan(br#"{"choices":[{"mess"#), Err(AnswerError::Json(_))));
+        assert_eq!(scan(br#"{"choices":[]}"#).unwrap_err(), AnswerError::Empty);
+        assert_eq!(scan(br#"{"ok":true}"#).unwrap_err(), AnswerError::Empty);
+        assert!(matches!(scan(br#"{"error":{"message":"x"}}"#), Err(AnswerError::Provider(_))));
+        assert!(scan(br#"{"error":null,"choices":[{}]}"#).is_ok());
+    }
+}

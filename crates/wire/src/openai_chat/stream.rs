@@ -1,0 +1,277 @@
+//! A provider's stream made ours, chunk by chunk.
+//!
+//! - Each chunk keeps its bytes but for `id`, `model` and `provider`.
+//! - Usage is taken out wherever the provider puts it (a chunk of its own, the finish chunk, every chunk) and told once,
+//!   with its cost, in the last chunk before `[DONE]`. The last report wins.
+//! - A stream is complete when the provider said `[DONE]` or a finish reason; several providers say only one of the two.
+
+use std::ops::Range;
+
+use types::Usage;
+
+use super::response::{Ident, Settlement, member_bytes, name, tell};
+use crate::json::{self, Kind, Member};
+use crate::provider_error::{self, ProviderError};
+use crate::splice::Splice;
+use crate::usage;
+
+/// Why a chunk can't be relayed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChunkError {
+    /// Not a JSON object.
+    #[error("the provider sent a broken chunk: {0}")]
+    Json(#[from] json::ScanError),
+    /// The provider reports an error in the stream.
+    #[error("{}", .0.message)]
+    Provider(ProviderError),
+}
+
+/// The state of a stream on its way through.
+#[derive(Debug)]
+pub struct Relay {
+    ident: Ident,
+    /// `"<id>"` and `"<model>","provider":"<provider>"`, made once.
+    id_json: Vec<u8>,
+    model_and_provider: Vec<u8>,
+    members: Vec<Member>,
+    inner: Vec<Member>,
+    usage_chunk: Option<Vec<u8>>,
+    /// What the provider says was used.
+    pub usage: Option<Usage>,
+    /// The last finish reason seen.
+    pub finish_reason: Option<String>,
+    /// The provider's own id.
+    pub upstream_id: Option<String>,
+    /// Bytes of what the model wrote so far.
+    pub content_bytes: u64,
+    /// Chunks relayed or kept.
+    pub chunks: u64,
+    /// `[DONE]` was seen.
+    pub done: bool,
+}
+
+impl Relay {
+    /// A relay that names its chunks after `ident`.
+    pub fn new(ident: Ident) -> Relay {
+        Relay {
+            id_json: json::quote(&ident.id).into_bytes(),
+            model_and_provider: format!("{},\"provider\":{}", ident.model, ident.provider).into_bytes(),
+            ident,
+            members: Vec::with_capacity(12),
+            inner: Vec::with_capacity(8),
+            usage_chunk: None,
+            usage: None,
+            finish_reason: None,
+            upstream_id: None,
+            content_bytes: 0,
+            chunks: 0,
+            done: false,
+        }
+    }
+
+    /// True when the provider said all it had to say.
+    pub fn is_complete(&self) -> bool {
+        self.done || self.finish_reason.is_some()
+    }
+
+    /// Takes the data of one event and writes what the caller gets, as a whole event; nothing for what is kept back.
+    pub fn chunk(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChunkError> {
+        let trimmed = data.trim_ascii();
+        if trimmed == b"[DONE]" {
+            self.done = true;
+            return Ok(());
+        }
+        let mut members = std::mem::take(&mut self.members);
+        let result = json::object_into(trimmed, &mut members)
+            .map_err(ChunkError::Json)
+            .and_then(|()| self.scanned(trimmed, &members, out));
+        self.members = members;
+        result
+    }
+
+    fn scanned(&mut self, data: &[u8], members: &[Member], out: &mut Vec<u8>) -> Result<(), ChunkError> {
+        if provider_error::carries_error(data, members) {
+            return Err(ChunkError::Provider(provider_error::read(200, data)));
+        }
+        self.chunks += 1;
+        let usage = json::find(data, members, "usage")
+            .filter(|m| Kind::of(json::slice(data, &m.value)) == Kind::Object);
+        if let Some(found) = usage.and_then(|m| usage::read(json::slice(data, &m.value))) {
+            self.usage = Some(found);
+        }
+        let mut choices = 0;
+        if let Some(member) = json::find(data, members, "choices") {
+            json::each_element(data, &member.value, &mut |choice| {
+                choices += 1;
+                self.choice(data, &choice);
+            });
+        }
+        if self.upstream_id.is_none() {
+            let id = json::find(data, members, "id").and_then(|m| json::string(data, &m.value));
+            self.upstream_id = id.map(|id| id.chars().take(128).collect());
+        }
+        if usage.is_some() && choices == 0 {
+            self.usage_chunk = Some(data.to_vec());
+            return Ok(());
+        }
+        out.extend_from_slice(b"data: ");
+        match usage {
+            None => self.relay(data, members, out),
+            Some(member) => {
+                let mut splice = Splice::new();
+                name(&mut splice, data, members, &self.ident);
+                splice.replace(member.value.clone(), *b"null");
+                splice.apply(data, 0..data.len(), members, out);
+                self.usage_chunk = Some(data.to_vec());
+            }
+        }
+        out.extend_from_slice(b"\n\n");
+        Ok(())
+    }
+
+    fn choice(&mut self, data: &[u8], choice: &Range<usize>) {
+        let mut inner = std::mem::take(&mut self.inner);
+        json::members_into(data, choice, &mut inner);
+        if let Some(reason) =
+            json::find(data, &inner, "finish_reason").and_then(|m| json::string(data, &m.value))
+        {
+            self.finish_reason = Some(reason.chars().take(64).collect());
+        }
+        if let Some(delta) = json::find(data, &inner, "delta").map(|m| m.value.clone()) {
+            json::members_into(data, &delta, &mut inner);
+            self.content_bytes += inner.iter().map(|m| member_bytes(data, m)).sum::<u64>();
+        }
+        self.inner = inner;
+    }
+
+    /// The fast path: `id` and `model` replaced, `provider` beside the model, everything else copied.
+    fn relay(&self, data: &[u8], members: &[Member], out: &mut Vec<u8>) {
+        let id = json::find(data, members, "id");
+        let model = json::find(data, members, "model");
+        let (Some(id), Some(model), None) = (id, model, json::find(data, members, "provider")) else {
+            let mut splice = Splice::new();
+            name(&mut splice, data, members, &self.ident);
+            return splice.apply(data, 0..data.len(), members, out);
+        };
+        let id = (&id.value, self.id_json.as_slice());
+        let model = (&model.value, self.model_and_provider.as_slice());
+        let (first, second) = if id.0.start < model.0.start { (id, model) } else { (model, id) };
+        out.reserve(data.len() + 96);
+        out.extend_from_slice(json::slice(data, &(0..first.0.start)));
+        out.extend_from_slice(first.1);
+        out.extend_from_slice(json::slice(data, &(first.0.end..second.0.start)));
+        out.extend_from_slice(second.1);
+        out.extend_from_slice(json::slice(data, &(second.0.end..data.len())));
+    }
+
+    /// Writes the last chunk, with usage and cost, and `[DONE]`.
+    pub fn last(&mut self, settlement: &Settlement, created: i64, out: &mut Vec<u8>) {
+        let base = self.usage_chunk.take().unwrap_or_else(|| self.template(created));
+        let members = json::object(&base).unwrap_or_default();
+        let mut splice = Splice::new();
+        name(&mut splice, &base, &members, &self.ident);
+        tell(&mut splice, &base, &members, settlement);
+        // A finish chunk that carried usage has been relayed already: its choices are not told twice.
+        if let Some(choices) = json::find(&base, &members, "choices") {
+            splice.replace(choices.value.clone(), *b"[]");
+        }
+        out.extend_from_slice(b"data: ");
+        splice.apply(&base, 0..base.len(), &members, out);
+        out.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+    }
+
+    /// Writes the one event that ends a stream that failed; no `[DONE]` follows. `error` is the error object.
+    pub fn fail(&mut self, error: &str, settlement: &Settlement, created: i64, out: &mut Vec<u8>) {
+        let base = self.template(created);
+        let members = json::object(&base).unwrap_or_default();
+        let mut splice = Splice::new();
+        name(&mut splice, &base, &members, &self.ident);
+        tell(&mut splice, &base, &members, settlement);
+        if let Some(choices) = json::find(&base, &members, "choices") {
+            let choice = br#"[{"index":0,"delta":{"content":""},"finish_reason":"error"}]"#;
+            splice.replace(choices.value.clone(), choice.as_slice());
+        }
+        splice.append("error", error.as_bytes());
+        out.extend_from_slice(b"data: ");
+        splice.apply(&base, 0..base.len(), &members, out);
+        out.extend_from_slice(b"\n\n");
+    }
+
+    fn template(&self, created: i64) -> Vec<u8> {
+        format!(
+            "{{\"id\":\"\",\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":\"\",\"choices\":[]}}"
+        )
+        .into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::response::tests_support::{ident, settlement};
+    use super::*;
+
+    fn run(chunks: &[&str]) -> (Relay, String) {
+        let mut relay = Relay::new(ident());
+        let mut out = Vec::new();
+        for chunk in chunks {
+            relay.chunk(chunk.as_bytes(), &mut out).unwrap();
+        }
+        (relay, String::from_utf8(out).unwrap())
+    }
+
+    const USAGE: &str = r#"{"prompt_tokens":9,"completion_tokens":10,"total_tokens":19}"#;
+
+    #[test]
+    fn chunks_keep_their_bytes_but_for_three_names() {
+        let (relay, out) = run(&[
+            r#"{"id":"c-1","object":"chat.completion.chunk","created":5,"model":"m","choices":[{"index":0,"delta":{"content":"h\u00e9"},"finish_reason":null}],"p":"zzz"}"#,
+        ]);
+        assert_eq!(
+            out,
+            "data: {\"id\":\"gen-1\",\"object\":\"chat.completion.chunk\",\"created\":5,\"model\":\"a/b\",\"provider\":\"Lab\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\\u00e9\"},\"finish_reason\":null}],\"p\":\"zzz\"}\n\n"
+        );
+        assert_eq!((relay.content_bytes, relay.upstream_id.as_deref()), (7, Some("c-1")));
+        assert!(!relay.is_complete());
+    }
+
+    #[test]
+    fn usage_is_told_once_and_last_wherever_it_came() {
+        let own = format!(r#"{{"id":"c","model":"m","choices":[],"usage":{USAGE}}}"#);
+        let finish = format!(
+            r#"{{"id":"c","model":"m","choices":[{{"delta":{{}},"finish_reason":"stop"}}],"usage":{USAGE}}}"#
+        );
+        let bare = r#"{"id":"c","model":"m","choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+        for chunks in [vec![bare, &own, "[DONE]"], vec![&finish, "[DONE]"], vec![&finish]] {
+            let (mut relay, out) = run(&chunks);
+            assert!(!out.contains("prompt_tokens"), "{out}");
+            assert!(relay.is_complete());
+            assert_eq!(relay.usage.unwrap().output, 10);
+            let mut last = Vec::new();
+            relay.last(&settlement(), 5, &mut last);
+            let last = String::from_utf8(last).unwrap();
+            let (chunk, done) = last.split_once("\n\n").unwrap();
+            assert_eq!(done, "data: [DONE]\n\n");
+            let chunk: serde_json::Value = serde_json::from_str(&chunk[6..]).unwrap();
+            assert_eq!(chunk["choices"], serde_json::json!([]));
+            assert_eq!(chunk["usage"]["total_tokens"], 19);
+            assert_eq!(chunk["usage"]["cost"], 0.00000735);
+            assert_eq!(chunk["id"], "gen-1");
+        }
+    }
+
+    #[test]
+    fn a_failed_stream_ends_with_one_event_and_no_done() {
+        let (mut relay, _) = run(&[r#"{"id":"c","model":"m","choices":[{"delta":{"content":"x"}}]}"#]);
+        let error = relay.chunk(br#"{"error":{"message":"boom","code":503}}"#, &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, ChunkError::Provider(e) if e.status == 503));
+        assert!(matches!(relay.chunk(b"{\"a\":", &mut Vec::new()), Err(ChunkError::Json(_))));
+        let mut out = Vec::new();
+        relay.fail(r#"{"code":502,"message":"x"}"#, &settlement(), 5, &mut out);
+        let out = String::from_utf8(out).unwrap();
+        let event: serde_json::Value =
+            serde_json::from_str(out.trim().strip_prefix("data: ").unwrap()).unwrap();
+        assert_eq!(event["error"]["code"], 502);
+        assert_eq!(event["choices"][0]["finish_reason"], "error");
+        assert!(!out.contains("[DONE]"));
+    }
+}
