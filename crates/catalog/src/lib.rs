@@ -1,1 +1,45 @@
-//! Tollway: catalog.
+//! The catalog: reviewed TOML files in, one immutable snapshot out.
+//!
+//! [`load_dir`] reads a folder whole or refuses it whole, with file, line and rule of everything wrong. A [`Snapshot`]
+//! answers by id, by any name that callers use ([`Snapshot::resolve`]) and by query ([`query`]); [`export`] writes it
+//! in the formats that others read. Every fact is a [`Claim`] with its source and date. Nothing here reads a clock or
+//! opens a socket.
+
+mod claim;
+mod codec;
+mod diff;
+mod document;
+mod endpoint;
+pub mod export;
+mod facts;
+mod kind;
+mod load;
+mod model;
+mod named;
+mod overlay;
+mod parameters;
+mod price;
+mod problem;
+mod provider;
+pub mod query;
+mod read;
+mod resolve;
+mod snapshot;
+mod validate;
+
+pub use claim::{Claim, Dissent, Rule};
+pub use codec::CodecError;
+pub use diff::{Diff, PriceChange, diff};
+pub use endpoint::{Endpoint, EndpointFacts, PriceClaim, Status};
+pub use load::load_dir;
+pub use model::{Author, Benchmark, Modality, Model, ModelFacts, Purpose, Source};
+pub use overlay::{CONFIG_SOURCE, Overlay, OverlayModel, OverlayProvider};
+pub use problem::Problem;
+pub use provider::{
+    ErrorShape, MaxTokensName, OnDisconnect, Protocol, Provider, ProviderFacts, Quirks, StreamUsage,
+    ToolCallIds, UnknownProtocol,
+};
+pub use snapshot::Snapshot;
+
+#[cfg(test)]
+mod fixture;

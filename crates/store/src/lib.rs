@@ -1,1 +1,74 @@
-//! Tollway: store.
+//! The store: accounts, keys, generations and the books, on SQLite or Postgres. The only crate that contains SQL.
+//!
+//! - One SQL text serves both databases; `dialect.rs` holds the few differences, `db.rs` runs statements on either.
+//! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
+//! - Where two writers can meet, the statement itself decides (`ON CONFLICT`, `UPDATE ... WHERE`), never a read before it.
+//! - Rows are locked in one order everywhere: segment, price versions, generations, entries, balances, activity, change
+//!   counter. Within a table rows are touched in the order of their keys.
+
+mod accounts;
+mod activity;
+mod changes;
+mod db;
+mod dialect;
+mod entries;
+mod error;
+mod fold;
+mod generations;
+mod keys;
+mod migrate;
+mod segments;
+mod verify;
+
+pub use accounts::{AccountTotals, Balance, Credits, TotalsChanged};
+pub use activity::ActivityRow;
+pub use error::StoreError;
+pub use fold::Folded;
+pub use keys::{KeyRow, NewKey};
+pub use verify::{Problem, VerifyReport};
+
+use db::Db;
+
+/// Which database is behind a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A file of this machine.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// An open store. Share it by reference or `Arc`.
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` (file and folder are made when missing) or `postgres://...`, and brings the schema up to date.
+    pub async fn open(url: &str) -> Result<Store, StoreError> {
+        let db = dialect::open(url).await?;
+        migrate::run(&db).await?;
+        Ok(Store { db })
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        match self.db {
+            Db::Sqlite { .. } => Backend::Sqlite,
+            Db::Postgres(_) => Backend::Postgres,
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.db.fetch::<(i64,)>("SELECT CAST(1 AS BIGINT)", &[]).await.map(drop)
+    }
+
+    /// Closes all connections; on SQLite this also folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

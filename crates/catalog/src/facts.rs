@@ -1,0 +1,45 @@
+//! The one list of facts per kind of file: the struct, its reader, its JSON and its schema come from it.
+
+/// Declares a struct of optional claims. Each line is `field: type = reader`, the reader being one of [`crate::kind`].
+macro_rules! facts {
+    ($(#[$meta:meta])* $name:ident { $( $(#[$doc:meta])* $field:ident: $type:ty = $kind:ident, )* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub struct $name { $( $(#[$doc])* pub $field: Option<$crate::Claim<$type>>, )* }
+
+        impl $name {
+            pub(crate) fn read(
+                table: &mut $crate::document::Table<'_>,
+                page: &mut $crate::document::Page<'_>,
+            ) -> $name {
+                $name { $( $field: table.claim(page, stringify!($field), $crate::kind::$kind.read), )* }
+            }
+
+            /// Every fact that is known, under its name, with its provenance.
+            pub(crate) fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
+                let mut map = serde_json::Map::new();
+                $( if let Some(claim) = &self.$field {
+                    map.insert(stringify!($field).to_owned(), $crate::export::claim_json(claim));
+                } )*
+                map
+            }
+
+            pub(crate) fn schema() -> serde_json::Map<String, serde_json::Value> {
+                let mut map = serde_json::Map::new();
+                $( map.insert(
+                    stringify!($field).to_owned(),
+                    $crate::export::schema::claim(($crate::kind::$kind.schema)()),
+                ); )*
+                map
+            }
+
+            /// How many facts have dissent.
+            pub(crate) fn disputed(&self) -> usize {
+                let flags = [$( self.$field.as_ref().is_some_and(|claim| !claim.dissent.is_empty()), )*];
+                flags.into_iter().filter(|flag| *flag).count()
+            }
+        }
+    };
+}
+
+pub(crate) use facts;

@@ -1,0 +1,285 @@
+//! One way to run a statement on either database: SQL with `$1`, values, rows of tuples. Dialect-neutral code above,
+//! drivers below.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, FromRow, Postgres, SqlSafeStr, Sqlite, Transaction};
+use types::Money;
+
+use crate::{StoreError, dialect};
+
+/// A database that does not answer within this is unavailable.
+const STATEMENT_TIMEOUT: Duration = Duration::from_millis(15_000);
+/// Rows of one statement with many rows.
+const ROWS_PER_INSERT: usize = 100;
+
+pub(crate) enum Db {
+    /// One connection writes, a few read.
+    Sqlite {
+        writer: SqlitePool,
+        reader: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction; dropping it rolls back.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A value for a placeholder.
+#[derive(Clone, Debug)]
+pub(crate) enum Value<'a> {
+    Text(Cow<'a, str>),
+    OptText(Option<&'a str>),
+    Int(i64),
+    OptInt(Option<i64>),
+    Bool(bool),
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Value<'a> {
+        Value::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Value::Text(Cow::Owned(text))
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Value::Int(number)
+    }
+}
+
+impl From<Money> for Value<'_> {
+    fn from(amount: Money) -> Self {
+        Value::Int(amount.nanos())
+    }
+}
+
+/// Rows that both drivers can decode.
+pub(crate) trait Row:
+    Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
+{
+}
+
+impl<T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>> Row for T {}
+
+/// A row struct decoded by column position.
+macro_rules! decode_row {
+    ($name:ty, |$row:ident| $body:expr) => {
+        impl sqlx::FromRow<'_, sqlx::sqlite::SqliteRow> for $name {
+            fn from_row($row: &sqlx::sqlite::SqliteRow) -> sqlx::Result<Self> {
+                use sqlx::Row as _;
+                $body
+            }
+        }
+        impl sqlx::FromRow<'_, sqlx::postgres::PgRow> for $name {
+            fn from_row($row: &sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+                use sqlx::Row as _;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use decode_row;
+
+/// The same expression for both drivers, with the connection and the type of arguments named.
+macro_rules! on {
+    ($on:expr, $sqlite:pat => $sqlite_conn:expr, $postgres:pat => $postgres_conn:expr, |$conn:ident, $args:ident| $body:expr) => {
+        match $on {
+            $sqlite => {
+                type $args = SqliteArguments;
+                let $conn = $sqlite_conn;
+                $body
+            }
+            $postgres => {
+                type $args = PgArguments;
+                let $conn = $postgres_conn;
+                $body
+            }
+        }
+    };
+}
+
+impl Db {
+    /// Begins a transaction that writes.
+    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
+        in_time(async {
+            Ok(match self {
+                Db::Sqlite { writer, .. } => {
+                    Tx::Sqlite(writer.begin_with(dialect::SQLITE_BEGIN_WRITE).await?)
+                }
+                Db::Postgres(pool) => Tx::Postgres(pool.begin_with(dialect::POSTGRES_BEGIN_WRITE).await?),
+            })
+        })
+        .await
+    }
+
+    /// Begins a transaction that reads the database as it is at one instant.
+    pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
+        in_time(async {
+            Ok(match self {
+                Db::Sqlite { reader, .. } => Tx::Sqlite(reader.begin_with(dialect::SQLITE_BEGIN_READ).await?),
+                Db::Postgres(pool) => Tx::Postgres(pool.begin_with(dialect::POSTGRES_BEGIN_READ).await?),
+            })
+        })
+        .await
+    }
+
+    /// Reads rows outside of a transaction.
+    pub(crate) async fn fetch<T: Row>(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        in_time(async {
+            on!(self, Db::Sqlite { reader, .. } => reader, Db::Postgres(pool) => pool, |conn, Args| {
+                Ok(sqlx::query_as_with(sql, arguments::<Args>(&mut values.iter())?).fetch_all(conn).await?)
+            })
+        })
+        .await
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Db::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        in_time(async {
+            match self {
+                Tx::Sqlite(tx) => tx.commit().await?,
+                Tx::Postgres(tx) => tx.commit().await?,
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs a statement; returns how many rows it changed.
+    pub(crate) async fn execute(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        in_time(async {
+            on!(self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
+                Ok(sqlx::query_with(sql, arguments::<Args>(&mut values.iter())?).execute(&mut **tx).await?.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// Reads rows.
+    pub(crate) async fn fetch<T: Row>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        in_time(async {
+            on!(self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
+                Ok(sqlx::query_as_with(sql, arguments::<Args>(&mut values.iter())?).fetch_all(&mut **tx).await?)
+            })
+        })
+        .await
+    }
+
+    /// `head VALUES (...), (...) tail` for all rows, a few hundred rows per statement; returns what `tail` returns.
+    /// Every row has as many values as the first.
+    pub(crate) async fn insert<T: Row>(
+        &mut self,
+        head: &'static str,
+        rows: &[Vec<Value<'_>>],
+        tail: &'static str,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut returned = Vec::new();
+        for chunk in rows.chunks(ROWS_PER_INSERT) {
+            let columns = chunk.first().map_or(0, Vec::len);
+            let sql = AssertSqlSafe(insert_sql(head, columns, chunk.len(), tail)).into_sql_str();
+            // Only full chunks recur, so only they are worth keeping prepared.
+            let keep = chunk.len() == ROWS_PER_INSERT;
+            let rows: Vec<T> = in_time(async {
+                on!(&mut *self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
+                    let query = sqlx::query_as_with(sql, arguments::<Args>(&mut chunk.iter().flatten())?);
+                    Ok(query.persistent(keep).fetch_all(&mut **tx).await?)
+                })
+            })
+            .await?;
+            returned.extend(rows);
+        }
+        Ok(returned)
+    }
+}
+
+/// The text depends on constants and counts only.
+fn insert_sql(head: &str, columns: usize, rows: usize, tail: &str) -> String {
+    use std::fmt::Write;
+    let mut sql = String::with_capacity(head.len() + tail.len() + rows * columns * 6 + 16);
+    let _ = write!(sql, "{head} VALUES ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let _ = write!(sql, "{}${}", if column == 0 { "" } else { ", " }, row * columns + column + 1);
+        }
+        sql.push(')');
+    }
+    let _ = write!(sql, " {tail}");
+    sql
+}
+
+/// Values as a driver wants them.
+trait Bind: Sized {
+    fn bind(&mut self, value: &Value<'_>) -> Result<(), sqlx::error::BoxDynError>;
+}
+
+macro_rules! bind {
+    ($arguments:ty) => {
+        impl Bind for $arguments {
+            fn bind(&mut self, value: &Value<'_>) -> Result<(), sqlx::error::BoxDynError> {
+                match value {
+                    Value::Text(text) => self.add(text.to_string()),
+                    Value::OptText(text) => self.add(text.map(str::to_owned)),
+                    Value::Int(number) => self.add(*number),
+                    Value::OptInt(number) => self.add(*number),
+                    Value::Bool(flag) => self.add(*flag),
+                }
+            }
+        }
+    };
+}
+bind!(SqliteArguments);
+bind!(PgArguments);
+
+fn arguments<A: Bind + Default>(values: &mut dyn Iterator<Item = &Value<'_>>) -> Result<A, StoreError> {
+    let mut arguments = A::default();
+    for value in values {
+        arguments.bind(value).map_err(|error| StoreError::Invalid(error.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(STATEMENT_TIMEOUT, work).await {
+        Ok(done) => done,
+        Err(_) => {
+            let ms = STATEMENT_TIMEOUT.as_millis();
+            Err(StoreError::Unavailable(format!("the database gave no answer within {ms} ms")))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Everything in which SQLite and Postgres differ: how they are opened, how transactions begin, what their error codes mean.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::StoreError;
+use crate::db::Db;
+
+/// A transaction that will write. SQLite: taking the lock at once, because an upgrade of a read fails without waiting.
+pub(crate) const SQLITE_BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// A transaction that only reads, all of it at one instant.
+pub(crate) const SQLITE_BEGIN_READ: &str = "BEGIN";
+/// See [`SQLITE_BEGIN_READ`].
+pub(crate) const POSTGRES_BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// See [`SQLITE_BEGIN_WRITE`]; rows that matter are locked by the updates themselves.
+pub(crate) const POSTGRES_BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Older ones can damage a database in WAL mode when a checkpoint and a writer meet.
+const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+const SQLITE_READERS_MAX: u32 = 4;
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
+const POSTGRES_CONNECTIONS_MAX: u32 = 16;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(5_000);
+
+pub(crate) async fn open(url: &str) -> Result<Db, StoreError> {
+    if let Some(rest) = url.strip_prefix("sqlite:") {
+        return open_sqlite(rest.strip_prefix("//").unwrap_or(rest)).await;
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let options = PgConnectOptions::from_str(url)?.application_name("tollway");
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS_MAX)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        return Ok(Db::Postgres(pool));
+    }
+    let scheme = url.split(':').next().unwrap_or_default();
+    Err(StoreError::Unsupported(format!("no store speaks `{scheme}`; write sqlite:PATH or postgres://...")))
+}
+
+async fn open_sqlite(path: &str) -> Result<Db, StoreError> {
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Err(StoreError::Unsupported("the store needs a file; write sqlite:PATH".to_owned()));
+    }
+    if let Some(parent) = Path::new(path).parent() {
+        std::fs::create_dir_all(parent).map_err(|error| {
+            StoreError::Unavailable(format!("can't create the store's folder: {}", error.kind()))
+        })?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        .foreign_keys(true);
+    let pool = |connections: u32| {
+        SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+    };
+    let writer = pool(1).connect_with(options.clone()).await?;
+    require_version(&writer).await?;
+    let reader = pool(SQLITE_READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok(Db::Sqlite { writer, reader })
+}
+
+async fn require_version(pool: &SqlitePool) -> Result<(), StoreError> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let mut next = || parts.next().unwrap_or_default();
+    if (next(), next(), next()) >= SQLITE_VERSION_MIN {
+        return Ok(());
+    }
+    Err(StoreError::Unsupported(format!("SQLite {version} is too old; 3.51.3 or newer is needed")))
+}
+
+/// Whether an error code says that the database itself is damaged: SQLite's CORRUPT and NOTADB, Postgres's class XX.
+pub(crate) fn is_damage(code: &str) -> bool {
+    matches!(code, "11" | "26")
+        || code.starts_with("XX")
+        || code.parse().is_ok_and(|n: u32| n > 256 && n & 0xff == 11)
+}

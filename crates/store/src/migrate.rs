@@ -1,0 +1,23 @@
+//! Schema steps, embedded. A step that was released is never edited; a change is a new step.
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use crate::StoreError;
+use crate::db::Db;
+
+/// Number, what it does, text. One text serves both databases.
+const STEPS: &[(i64, &str, &str)] =
+    &[(1, "accounts, keys, generations, books", include_str!("migrations/0001_first.sql"))];
+
+pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
+    let steps = STEPS.iter().map(|(version, what, sql)| {
+        Migration::new(*version, (*what).into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let migrator = Migrator::with_migrations(steps.collect());
+    match db {
+        Db::Sqlite { writer, .. } => migrator.run(writer).await?,
+        Db::Postgres(pool) => migrator.run(pool).await?,
+    }
+    Ok(())
+}
