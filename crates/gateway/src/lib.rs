@@ -1,1 +1,93 @@
-//! Tollway: gateway.
+//! The data plane: `/v1` and `/api/v1`.
+//!
+//! [`router`] lists every route with who may call it; the file of a route is named after its path. A call's way is
+//! [`chat`] (take in, plan, hold), [`attempt`] (until a first byte), [`pump`] (the stream), [`settle`] (cost and record).
+//! Outbound sockets are opened in [`upstream`] only.
+
+pub mod activity;
+pub mod app;
+pub mod attempt;
+pub mod auth;
+mod body;
+pub mod catalog_feeds;
+pub mod chat;
+pub mod credits;
+pub mod error;
+pub mod generation;
+pub mod health;
+pub mod intake;
+pub mod journal;
+pub mod key;
+pub mod keys;
+mod leg;
+pub mod listings;
+pub mod metrics;
+pub mod models;
+mod pump;
+pub mod router;
+mod sandbox;
+pub mod settings;
+pub mod settle;
+pub mod upstream;
+pub mod world;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+
+pub use body::ResponseBody;
+
+use crate::error::GatewayError;
+
+/// How long a client may take to send its body.
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Reads a request's body, bounded in size and time.
+pub(crate) async fn read_body<B>(
+    headers: &HeaderMap,
+    body: B,
+    bytes_max: usize,
+) -> Result<Bytes, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let told =
+        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    if told.is_some_and(|length| length > bytes_max as u64) {
+        return Err(GatewayError::BodyTooLarge(bytes_max));
+    }
+    let reading = read_frames(body, told, bytes_max);
+    tokio::time::timeout(BODY_READ_TIMEOUT, reading).await.map_err(|_| {
+        GatewayError::InvalidRequest(String::from("the body did not arrive within 120 s; send it faster"))
+    })?
+}
+
+async fn read_frames<B>(mut body: B, told: Option<u64>, bytes_max: usize) -> Result<Bytes, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let broken =
+        || GatewayError::InvalidRequest(String::from("the body broke off before its end; send it again"));
+    let mut first = Bytes::new();
+    let mut whole: Vec<u8> = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(bytes) = frame.map_err(|_| broken())?.into_data() else { continue };
+        if first.len() + whole.len() + bytes.len() > bytes_max {
+            return Err(GatewayError::BodyTooLarge(bytes_max));
+        }
+        if first.is_empty() && whole.is_empty() {
+            // Small bodies come in one piece and are not copied.
+            first = bytes;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.reserve(told.and_then(|n| usize::try_from(n).ok()).unwrap_or(first.len() * 4));
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&bytes);
+    }
+    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
+}

@@ -1,1 +1,14 @@
-//! Tollway: tollway.
+//! Tollway: the binary's parts. `cli` reads the command line, `config` the configuration; `serve` starts everything and
+//! stops it; `jobs` runs beside the calls.
+
+pub mod cli;
+pub mod config;
+pub mod docs_gen;
+pub mod embedded;
+mod first_run;
+mod http_server;
+mod jobs;
+pub mod serve;
+mod site;
+mod telemetry;
+mod wire_up;

@@ -56,7 +56,8 @@ impl ApiKeyText {
 
     /// What may be shown later: `sk-tw-v1-abc...xyz`.
     pub fn label(&self) -> String {
-        let head = self.0.find("-v1-").map_or(6, |at| at + 7).min(self.0.len());
+        // However the key was chosen, at least ten characters stay hidden.
+        let head = self.0.find("-v1-").map_or(6, |at| at + 7).min(self.0.len().saturating_sub(13));
         let tail = self.0.len().saturating_sub(3);
         format!("{}...{}", self.0.get(..head).unwrap_or_default(), self.0.get(tail..).unwrap_or_default())
     }

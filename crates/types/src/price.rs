@@ -44,7 +44,8 @@ impl Rate {
     }
 
     fn scaled(text: &str, scale: usize) -> Result<Rate, MoneyError> {
-        let value = i64::try_from(parse_scaled(text, scale)?).map_err(|_| MoneyError::TooLarge(text.to_owned()))?;
+        let value =
+            i64::try_from(parse_scaled(text, scale)?).map_err(|_| MoneyError::TooLarge(text.to_owned()))?;
         Rate::from_nanos_per_million(value).ok_or_else(|| MoneyError::NotDecimal(text.to_owned()))
     }
 

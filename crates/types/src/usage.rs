@@ -49,14 +49,23 @@ pub enum UsageSource {
 impl Usage {
     /// All input tokens, cached or not: what prompt-size tiers look at. Saturates.
     pub fn input_total(&self) -> u64 {
-        [self.input, self.cache_read, self.cache_write, self.cache_write_1h, self.audio_input, self.image_input]
-            .into_iter()
-            .fold(0, u64::saturating_add)
+        [
+            self.input,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.audio_input,
+            self.image_input,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 
     /// All output tokens, visible or not. Saturates.
     pub fn output_total(&self) -> u64 {
-        [self.output, self.reasoning, self.audio_output, self.image_output].into_iter().fold(0, u64::saturating_add)
+        [self.output, self.reasoning, self.audio_output, self.image_output]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 
     /// True when no token was used.

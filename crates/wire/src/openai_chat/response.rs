@@ -132,11 +132,19 @@ pub fn render(body: &[u8], answer: &Answer, ident: &Ident, settlement: &Settleme
 pub(super) fn name(splice: &mut Splice, text: &[u8], members: &[Member], ident: &Ident) {
     let id = json::quote(&ident.id);
     for (key, value) in [("id", &id), ("model", &ident.model), ("provider", &ident.provider)] {
-        match json::find(text, members, key) {
-            Some(member) => splice.replace(member.value.clone(), value.as_bytes()),
-            None => splice.append(key, value.as_bytes()),
-        }
+        set(splice, text, members, key, value.as_bytes());
     }
+}
+
+/// Puts a value in the place of a member's, or adds the member. One that comes twice is made one: readers differ in which
+/// of the two they take.
+fn set(splice: &mut Splice, text: &[u8], members: &[Member], key: &str, value: &[u8]) {
+    let mut same = members.iter().filter(|m| json::slice(text, &m.key) == key.as_bytes());
+    match same.next() {
+        Some(first) => splice.replace(first.value.clone(), value),
+        None => splice.append(key, value),
+    }
+    same.for_each(|again| splice.remove(again));
 }
 
 /// Splices `usage` with its cost, `warnings` and metadata.
@@ -147,10 +155,7 @@ pub(super) fn tell(splice: &mut Splice, text: &[u8], members: &[Member], settlem
         Some(member) => with_cost(json::slice(text, &member.value), settlement),
         None => with_cost(own_usage(settlement).as_bytes(), settlement),
     };
-    match usage {
-        Some(member) => splice.replace(member.value.clone(), value),
-        None => splice.append("usage", &value),
-    }
+    set(splice, text, members, "usage", &value);
     if !settlement.warnings.is_empty() {
         splice.append("warnings", warnings_json(&settlement.warnings).as_bytes());
     }

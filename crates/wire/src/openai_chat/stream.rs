@@ -148,7 +148,11 @@ impl Relay {
     fn relay(&self, data: &[u8], members: &[Member], out: &mut Vec<u8>) {
         let id = json::find(data, members, "id");
         let model = json::find(data, members, "model");
-        let (Some(id), Some(model), None) = (id, model, json::find(data, members, "provider")) else {
+        let named = members
+            .iter()
+            .filter(|m| matches!(json::slice(data, &m.key), b"id" | b"model" | b"provider"))
+            .count();
+        let (Some(id), Some(model), 2) = (id, model, named) else {
             let mut splice = Splice::new();
             name(&mut splice, data, members, &self.ident);
             return splice.apply(data, 0..data.len(), members, out);

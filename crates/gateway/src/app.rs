@@ -1,0 +1,97 @@
+//! What the whole process shares ([`Gateway`]) and what one thread keeps to itself ([`Worker`]).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use store::Store;
+use types::{Clock, GenerationId, Timestamp};
+
+use crate::journal::Journal;
+use crate::keys::KeyTable;
+use crate::metrics::Metrics;
+use crate::sandbox::Sandbox;
+use crate::settings::Settings;
+use crate::upstream::Pool;
+use crate::world::World;
+
+/// What every worker shares.
+pub struct Gateway {
+    /// Limits, timeouts and names.
+    pub settings: Settings,
+    /// Catalog and providers; replaced whole by a reload.
+    pub world: ArcSwap<World>,
+    /// Keys and accounts; replaced whole when they change.
+    pub keys: ArcSwap<KeyTable>,
+    /// Where settling writes.
+    pub journal: Arc<Journal>,
+    /// Counters and gauges.
+    pub metrics: Arc<Metrics>,
+    /// For what is read from the books; never on the way of a call.
+    pub store: Store,
+    /// The runtime on which the store lives.
+    pub control: tokio::runtime::Handle,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The provider inside this program.
+    pub sandbox: Sandbox,
+    /// Set at shutdown: no more readiness.
+    pub draining: AtomicBool,
+    /// Whether the store answered when it was last asked.
+    pub store_answers: AtomicBool,
+    /// Answers of the catalog, rendered once per world.
+    pub listings: crate::listings::Listings,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Runs a future that needs the store on the store's own runtime. `None`: it panicked or the runtime is gone.
+    pub async fn on_control<T, F>(&self, future: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.control.spawn(future).await.ok()
+    }
+}
+
+/// What one thread keeps to itself, so that calls share as little as possible.
+#[derive(Debug)]
+pub struct Worker {
+    /// The rest of the process.
+    pub gateway: Arc<Gateway>,
+    /// Its own connections.
+    pub pool: Pool,
+    /// Its number: which journal segment it writes.
+    pub number: usize,
+    random: AtomicU64,
+}
+
+impl Worker {
+    /// A worker; `seed` must differ between workers and between starts.
+    pub fn new(gateway: Arc<Gateway>, number: usize, seed: u64) -> Worker {
+        let settings = &gateway.settings;
+        let pool = Pool::new(settings.idle_connections_per_host_max, settings.idle_timeout);
+        Worker { gateway, pool, number, random: AtomicU64::new(seed) }
+    }
+
+    /// A new generation id. Unique, not secret: records are found only by the account that made them.
+    pub fn generation_id(&self, at: Timestamp) -> GenerationId {
+        let high = u128::from(self.next());
+        GenerationId::new(at, high << 64 | u128::from(self.next()))
+    }
+
+    /// SplitMix64.
+    fn next(&self) -> u64 {
+        let state = self.random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,41 @@
+//! `GET /v1/credits`: the balance of the caller's account.
+
+use std::sync::Arc;
+
+use http::Response;
+use http::request::Parts;
+use ledger::BillingMode;
+use serde_json::json;
+
+use crate::app::Worker;
+use crate::auth::Access;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::key::{amount, caller};
+use crate::router;
+
+/// The books plus what is not folded into them yet, so that a call that has ended is counted at once.
+pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let key = caller(worker, parts, Access::AnyKey)?;
+    let gateway = Arc::clone(&worker.gateway);
+    let account = key.account.id.clone();
+    let credits = worker.gateway.on_control(async move { gateway.store.credits(&account).await }).await;
+    let credits = credits.and_then(Result::ok).ok_or(GatewayError::StoreUnavailable)?;
+    let purse = key.account.purse.snapshot();
+    let prepaid = worker.gateway.settings.mode == BillingMode::Prepaid;
+    let (used, balance) = match purse.limit.filter(|_| prepaid) {
+        Some(limit) => (purse.spent, limit.saturating_sub(purse.spent)),
+        None => (credits.used, credits.balance),
+    };
+    let body = json!({ "data": {
+        "total_credits": amount(credits.granted),
+        "total_usage": amount(if prepaid { used } else { credits.metered }),
+        "mode": if prepaid { "prepaid" } else { "metered" },
+        "granted_usd": credits.granted.to_string(),
+        "used_usd": used.to_string(),
+        "metered_usd": credits.metered.to_string(),
+        "balance_usd": balance.to_string(),
+        "held_usd": purse.held.to_string(),
+    }});
+    Ok(router::json(body.to_string()))
+}

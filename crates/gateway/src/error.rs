@@ -1,0 +1,400 @@
+//! What callers are told when something is refused or fails: one enum, one place that turns it into status and body.
+
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode, header};
+use ledger::Refusal;
+use routing::plan::Funnel;
+use serde_json::{Value, json};
+use wire::json::quote;
+
+use crate::body::ResponseBody;
+
+/// Every way in which a call can be refused or fail. Variants are what a caller can act on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// No key was sent.
+    #[error("no API key: send it as `Authorization: Bearer <key>`")]
+    KeyMissing,
+    /// The key's checksum is wrong: it was cut or mistyped.
+    #[error("this API key is mistyped or cut: its checksum is wrong; copy it again")]
+    KeyMalformed,
+    /// The key is not known here, or was revoked.
+    #[error("this API key is not known here or was revoked; make another with `tollway keys create`")]
+    KeyUnknown,
+    /// The key is switched off.
+    #[error("this API key is disabled; enable it or use another")]
+    KeyDisabled,
+    /// The key is past its date.
+    #[error("this API key has expired; make another with `tollway keys create`")]
+    KeyExpired,
+    /// A management key can't call models, an API key can't manage.
+    #[error("{0}")]
+    WrongKeyKind(&'static str),
+    /// The request itself is wrong.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// A header has a value that is not allowed.
+    #[error("header `{name}`: `{value}` is not allowed; use {allowed}")]
+    InvalidHeader {
+        /// The header as sent.
+        name: String,
+        /// Its value, cut.
+        value: String,
+        /// What would be right.
+        allowed: &'static str,
+    },
+    /// The body is larger than `server.body_bytes_max`.
+    #[error(
+        "the body is larger than {0} bytes; send less, or let the operator raise `server.body_bytes_max`"
+    )]
+    BodyTooLarge(usize),
+    /// Nobody knows the model.
+    #[error("no model is called `{name}`{}", suggest(.suggestions))]
+    ModelNotFound {
+        /// What was asked for.
+        name: String,
+        /// Ids that look like it.
+        suggestions: Vec<String>,
+    },
+    /// The model is known and no endpoint of it can be used.
+    #[error("no endpoint can serve `{model}`: {failed_step} left none")]
+    NoEndpoints {
+        /// What was asked for.
+        model: String,
+        /// The filter that emptied the list.
+        failed_step: String,
+        /// Every filter that removed something.
+        funnel: Vec<Funnel>,
+    },
+    /// A spend limit or the balance doesn't cover the call.
+    #[error("{}", money_message(.0))]
+    NoMoney(Box<Refusal>),
+    /// The call could cost more than the caller allowed by header.
+    #[error(
+        "this call could cost up to {worst} USD, more than the {allowed} USD that the request allows; lower `max_tokens`, shorten the prompt or raise the header"
+    )]
+    OverMaxCost {
+        /// Worst case, decimal dollars.
+        worst: String,
+        /// The header's value.
+        allowed: String,
+    },
+    /// The key's own rate.
+    #[error("this key may make {per_minute} requests per minute; try again in {} s", .retry_after.as_secs().max(1))]
+    RateLimited {
+        /// The limit.
+        per_minute: u32,
+        /// When the next one fits.
+        retry_after: Duration,
+    },
+    /// Too many calls at once on this key.
+    #[error("this key may have {0} calls in flight at once; wait for one to end")]
+    TooManyInFlight(u32),
+    /// Every endpoint is limiting us.
+    #[error("{provider} is limiting requests: {message}")]
+    ProviderBusy {
+        /// Who.
+        provider: String,
+        /// In its words.
+        message: String,
+        /// How long to wait.
+        retry_after: Option<Duration>,
+        /// All attempts.
+        attempts: Vec<FailedAttempt>,
+    },
+    /// The provider refused the request as wrong; another would too.
+    #[error("{provider} refused the request: {message}")]
+    ProviderRefused {
+        /// Who.
+        provider: String,
+        /// In its words.
+        message: String,
+        /// Its status: 4xx.
+        status: u16,
+        /// The stable name: `provider_refused`, `context_length_exceeded`, `content_policy`.
+        kind: &'static str,
+        /// All attempts.
+        attempts: Vec<FailedAttempt>,
+    },
+    /// Every attempt failed.
+    #[error("no provider could answer; the last was {provider}: {message}")]
+    ProviderFailed {
+        /// Who.
+        provider: String,
+        /// In its words or ours.
+        message: String,
+        /// True when it was silent for too long.
+        timeout: bool,
+        /// All attempts.
+        attempts: Vec<FailedAttempt>,
+    },
+    /// The stream broke after it had begun.
+    #[error("the answer broke off: {0}")]
+    StreamBroken(String),
+    /// The money ran out while the answer was streaming.
+    #[error("the answer was cut: {}", money_message(.0))]
+    MoneyRanOut(Box<Refusal>),
+    /// The endpoint rests and there is no other.
+    #[error("every endpoint of `{model}` is resting after failures; try again in {} s", .retry_after.as_secs().max(1))]
+    Resting {
+        /// What was asked for.
+        model: String,
+        /// When the first wakes.
+        retry_after: Duration,
+    },
+    /// We can't keep the books at the moment.
+    #[error("the books can't be kept at the moment ({0}); nothing was charged, try again soon")]
+    BooksUnavailable(&'static str),
+    /// The store doesn't answer.
+    #[error("the store doesn't answer at the moment; try again soon")]
+    StoreUnavailable,
+    /// The node is full.
+    #[error("this node has {0} calls in flight, its maximum; try again soon")]
+    Overloaded(usize),
+    /// Nothing is there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The path is served with another method.
+    #[error("this path is served by {0}")]
+    MethodNotAllowed(&'static str),
+    /// A panic was caught.
+    #[error(
+        "something went wrong here; nothing was charged, and the operator's log says more under this generation id"
+    )]
+    Internal,
+}
+
+/// An attempt that failed, as told in `metadata.previous_errors`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedAttempt {
+    /// `provider/name` of the endpoint.
+    pub endpoint: String,
+    /// The provider's name.
+    pub provider: String,
+    /// Its HTTP status; 0 when there was none.
+    pub status: u16,
+    /// The provider's code, or ours such as `timeout_first_byte`.
+    pub code: String,
+}
+
+/// A line of the generated `docs/errors.md`.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorDoc {
+    /// `error.type`.
+    pub kind: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// When it comes.
+    pub cause: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+macro_rules! docs {
+    ($($kind:literal $status:literal $cause:literal $remedy:literal;)*) => {
+        /// Every error type with cause and remedy.
+        pub const TABLE: &[ErrorDoc] =
+            &[$(ErrorDoc { kind: $kind, status: $status, cause: $cause, remedy: $remedy }),*];
+    };
+}
+
+docs! {
+    "invalid_request" 400 "The body or a parameter is wrong; the message names the field." "Mend the field and send it again.";
+    "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
+    "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
+    "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
+    "key_missing" 401 "No API key was sent." "Send `Authorization: Bearer <key>`.";
+    "key_malformed" 401 "The key's checksum is wrong: it was cut or mistyped." "Copy the key again.";
+    "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
+    "key_disabled" 401 "The key is switched off." "Enable it or use another.";
+    "key_expired" 401 "The key is past its expiry." "Make another.";
+    "key_limit_exceeded" 402 "The key's spend limit doesn't cover the call; `metadata` says limit, spent, held and left." "Raise the limit, lower `max_tokens`, or use another key.";
+    "insufficient_credits" 402 "The account's balance doesn't cover the call; `metadata` says what is left." "Add credit, or lower `max_tokens`.";
+    "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
+    "content_policy" 403 "The provider's moderation refused the prompt." "Change the prompt or choose another provider.";
+    "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
+    "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
+    "no_endpoints" 404 "The model is known, but every endpoint was filtered out; `metadata.routing_funnel` lists the filters." "Loosen the filter that `metadata.failed_routing_step` names, or switch a provider on.";
+    "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
+    "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";
+    "body_too_large" 413 "The body is larger than `server.body_bytes_max`." "Send less.";
+    "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
+    "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
+    "provider_rate_limited" 429 "Every endpoint that could serve the call is limiting us." "Wait for `Retry-After` seconds.";
+    "internal" 500 "A bug here." "Report it with the generation id.";
+    "provider_error" 502 "Every attempt failed; `metadata.previous_errors` lists them." "Try again, or choose another model.";
+    "stream_broken" 502 "The provider's stream died after it had begun; what was delivered is charged." "Try again.";
+    "books_unavailable" 503 "The journal can't be written, usually because the disk is full." "The operator frees space; calls pass again by themselves.";
+    "store_unavailable" 503 "The database doesn't answer." "Try again soon.";
+    "endpoints_resting" 503 "Every endpoint of the model is resting after failures." "Wait for `Retry-After` seconds.";
+    "overloaded" 503 "The node has its maximum of calls in flight." "Wait for `Retry-After` seconds.";
+    "provider_timeout" 504 "The provider was silent for too long." "Try again, or choose another model.";
+}
+
+impl GatewayError {
+    /// HTTP status and `error.type`.
+    pub fn kind(&self) -> (u16, &'static str) {
+        match self {
+            GatewayError::KeyMissing => (401, "key_missing"),
+            GatewayError::KeyMalformed => (401, "key_malformed"),
+            GatewayError::KeyUnknown => (401, "key_unknown"),
+            GatewayError::KeyDisabled => (401, "key_disabled"),
+            GatewayError::KeyExpired => (401, "key_expired"),
+            GatewayError::WrongKeyKind(_) => (403, "wrong_key_kind"),
+            GatewayError::InvalidRequest(_) => (400, "invalid_request"),
+            GatewayError::InvalidHeader { .. } => (400, "invalid_header"),
+            GatewayError::BodyTooLarge(_) => (413, "body_too_large"),
+            GatewayError::ModelNotFound { .. } => (404, "model_not_found"),
+            GatewayError::NoEndpoints { .. } => (404, "no_endpoints"),
+            GatewayError::NoMoney(refusal) | GatewayError::MoneyRanOut(refusal) => (402, purse_kind(refusal)),
+            GatewayError::OverMaxCost { .. } => (402, "max_cost_exceeded"),
+            GatewayError::RateLimited { .. } => (429, "rate_limited"),
+            GatewayError::TooManyInFlight(_) => (429, "too_many_in_flight"),
+            GatewayError::ProviderBusy { .. } => (429, "provider_rate_limited"),
+            GatewayError::ProviderRefused { status, kind, .. } => (*status, kind),
+            GatewayError::ProviderFailed { timeout: true, .. } => (504, "provider_timeout"),
+            GatewayError::ProviderFailed { .. } => (502, "provider_error"),
+            GatewayError::StreamBroken(_) => (502, "stream_broken"),
+            GatewayError::Resting { .. } => (503, "endpoints_resting"),
+            GatewayError::BooksUnavailable(_) => (503, "books_unavailable"),
+            GatewayError::StoreUnavailable => (503, "store_unavailable"),
+            GatewayError::Overloaded(_) => (503, "overloaded"),
+            GatewayError::NotFound(_) => (404, "not_found"),
+            GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
+            GatewayError::Internal => (500, "internal"),
+        }
+    }
+
+    /// How long the caller should wait, where that helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            GatewayError::RateLimited { retry_after, .. } | GatewayError::Resting { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            GatewayError::ProviderBusy { retry_after, .. } => *retry_after,
+            GatewayError::Overloaded(_)
+            | GatewayError::BooksUnavailable(_)
+            | GatewayError::StoreUnavailable => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    fn metadata(&self) -> Value {
+        match self {
+            GatewayError::ModelNotFound { suggestions, .. } => json!({ "suggestions": suggestions }),
+            GatewayError::NoEndpoints { funnel, failed_step, .. } => json!({
+                "failed_routing_step": failed_step,
+                "routing_funnel": funnel.iter().map(|line| json!({
+                    "step": line.step, "endpoint_count": line.endpoint_count, "reason": line.reason,
+                })).collect::<Vec<_>>(),
+            }),
+            GatewayError::NoMoney(refusal) | GatewayError::MoneyRanOut(refusal) => json!({
+                "scope": refusal.scope.as_ref(),
+                "limit_usd": refusal.limit.to_string(),
+                "spent_usd": refusal.spent.to_string(),
+                "held_usd": refusal.held.to_string(),
+                "left_usd": refusal.available.to_string(),
+                "needed_usd": refusal.needed.to_string(),
+            }),
+            GatewayError::ProviderBusy { provider, message, attempts, .. }
+            | GatewayError::ProviderRefused { provider, message, attempts, .. }
+            | GatewayError::ProviderFailed { provider, message, attempts, .. } => json!({
+                "provider_name": provider,
+                "raw": message,
+                "previous_errors": attempts.iter().map(|a| json!({
+                    "endpoint": a.endpoint, "provider": a.provider, "status": a.status, "code": a.code,
+                })).collect::<Vec<_>>(),
+            }),
+            _ => json!({}),
+        }
+    }
+
+    /// The error object, as in bodies and in the last event of a broken stream.
+    pub fn object(&self) -> String {
+        let (status, kind) = self.kind();
+        format!(
+            "{{\"code\":{status},\"type\":{},\"message\":{},\"param\":null,\"metadata\":{}}}",
+            quote(kind),
+            quote(&self.to_string()),
+            self.metadata()
+        )
+    }
+
+    /// The whole answer in the OpenAI dialects.
+    pub fn response(&self) -> http::Response<ResponseBody> {
+        let body = format!("{{\"error\":{}}}", self.object());
+        let mut response = http::Response::new(ResponseBody::full(body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.kind().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(wait) = self.retry_after() {
+            // Whole seconds, rounded up: a client that comes back too early is refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if matches!(self, GatewayError::KeyMissing) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+fn purse_kind(refusal: &Refusal) -> &'static str {
+    if &*refusal.scope == "key" { "key_limit_exceeded" } else { "insufficient_credits" }
+}
+
+fn money_message(refusal: &Refusal) -> String {
+    let (what, remedy) = match &*refusal.scope {
+        "key" => ("this key's spend limit", "raise the limit, lower `max_tokens`, or use another key"),
+        _ => ("the account's balance", "add credit or lower `max_tokens`"),
+    };
+    format!(
+        "{what} doesn't cover the call: {} USD left ({} USD of {} USD spent, {} USD held by calls in flight), at least {} USD needed; {remedy}",
+        refusal.available, refusal.spent, refusal.limit, refusal.held, refusal.needed
+    )
+}
+
+fn suggest(suggestions: &[String]) -> String {
+    if suggestions.is_empty() {
+        return String::from("; `GET /v1/models` lists them all");
+    }
+    let quoted: Vec<String> = suggestions.iter().map(|s| format!("`{s}`")).collect();
+    format!("; did you mean {}?", quoted.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_in_the_table_and_in_the_form_clients_read() {
+        let refusal = || {
+            Box::new(Refusal {
+                scope: "key".into(),
+                index: 0,
+                limit: types::Money::from_usd(1),
+                spent: types::Money::ZERO,
+                held: types::Money::ZERO,
+                available: types::Money::from_usd(1),
+                needed: types::Money::from_usd(2),
+                outstanding: false,
+            })
+        };
+        let errors = [
+            GatewayError::KeyMissing,
+            GatewayError::NoMoney(refusal()),
+            GatewayError::NoEndpoints { model: "m".into(), failed_step: "s".into(), funnel: Vec::new() },
+            GatewayError::ModelNotFound { name: "x\"y".into(), suggestions: vec!["a/b".into()] },
+            GatewayError::Overloaded(5),
+        ];
+        for error in errors {
+            let (status, kind) = error.kind();
+            assert!(TABLE.iter().any(|doc| doc.kind == kind && doc.status == status), "{kind}");
+            let object: Value = serde_json::from_str(&error.object()).unwrap();
+            assert_eq!(object["code"], status);
+            assert!(object["metadata"].is_object());
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `GET /v1/generation?id=`: the record of one generation, with the formula of its bill. Read from the books, so within a second
+//! of the last byte.
+
+use std::sync::Arc;
+
+use http::Response;
+use http::request::Parts;
+use ledger::{Attempt, GenerationRecord};
+use serde_json::{Value, json};
+use store::StoreError;
+use types::{CostLine, GenerationId};
+
+use crate::app::Worker;
+use crate::auth::Access;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::key::{caller, rfc3339};
+use crate::router;
+
+/// Finds the record among those of the caller's account.
+pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let key = caller(worker, parts, Access::AnyKey)?;
+    let text = router::query(parts).into_iter().find(|(name, _)| name == "id").map(|(_, value)| value);
+    let text = text.ok_or_else(|| {
+        GatewayError::InvalidRequest(String::from("`id` is missing; ask for `/v1/generation?id=gen-...`"))
+    })?;
+    let id = GenerationId::parse(&text).ok_or_else(|| {
+        GatewayError::InvalidRequest(String::from(
+            "`id` is no generation id; they look like `gen-1767225600-` and 20 letters or digits",
+        ))
+    })?;
+    let gateway = Arc::clone(&worker.gateway);
+    let account = key.account.id.clone();
+    let found = worker.gateway.on_control(async move { gateway.store.generation(&id, &account).await }).await;
+    match found {
+        Some(Ok(record)) => Ok(router::json(json!({ "data": data(&record) }).to_string())),
+        Some(Err(StoreError::NotFound(_))) => Err(GatewayError::NotFound(String::from(
+            "no generation of this account has that id; a record is readable within a second of the last byte",
+        ))),
+        _ => Err(GatewayError::StoreUnavailable),
+    }
+}
+
+fn data(record: &GenerationRecord) -> Value {
+    let usage = &record.usage;
+    json!({
+        "id": record.id,
+        "created_at": rfc3339(record.created),
+        "created": record.created.seconds(),
+        "model": record.model,
+        "requested_model": if record.requested_model.is_empty() { &record.model } else { &record.requested_model },
+        "provider": record.provider,
+        "provider_name": record.provider,
+        "endpoint": record.endpoint,
+        "api_type": record.dialect,
+        "status": record.status.name(),
+        "http_status": record.http_status,
+        "finish_reason": record.finish_reason,
+        "native_finish_reason": record.native_finish_reason.as_ref().or(record.finish_reason.as_ref()),
+        "streamed": record.streamed,
+        "cancelled": record.status == ledger::Status::Cancelled,
+        "usage": usage,
+        "usage_source": record.usage_source,
+        "tokens_prompt": usage.input_total(),
+        "tokens_completion": usage.output_total(),
+        "total_cost": record.charged.to_string(),
+        "written_off": record.cost.total.saturating_sub(record.charged).to_string(),
+        "cost_lines": record.cost.lines.iter().map(line).collect::<Vec<_>>(),
+        "mode": record.mode,
+        "price_version": record.price_version,
+        "attempts": record.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "ttft_ms": record.ttft_us.map(milliseconds),
+        "duration_ms": milliseconds(record.duration_us),
+        "app": record.app,
+        "session_id": record.session_id,
+        "user": record.user,
+        "dimensions": record.dimensions,
+        "warnings": record.warnings,
+        "on_disconnect": record.on_disconnect,
+        "upstream_id": record.upstream_id,
+        "error": record.error,
+        "is_byok": false,
+        "balance": "credits",
+        "receipt": receipt(record),
+    })
+}
+
+/// Whole microseconds as milliseconds with three digits, exactly.
+fn milliseconds(us: i64) -> Value {
+    let text = format!("{}.{:03}", us / 1000, (us % 1000).abs());
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+fn line(line: &CostLine) -> Value {
+    json!({
+        "bucket": line.kind.name(),
+        "units": line.units,
+        "price_usd_per_mtok": line.rate.per_million(),
+        "amount_usd": line.amount.to_string(),
+    })
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({
+        "endpoint": attempt.endpoint,
+        "status": attempt.status,
+        "started_ms": milliseconds(attempt.started_us),
+        "first_byte_ms": attempt.first_byte_us.map(milliseconds),
+        "ended_ms": milliseconds(attempt.ended_us),
+        "cost_usd": attempt.cost.to_string(),
+        "outcome": attempt.outcome,
+    })
+}
+
+/// The bill in one line that a person can check with a pencil.
+fn receipt(record: &GenerationRecord) -> String {
+    let lines: Vec<String> = record
+        .cost
+        .lines
+        .iter()
+        .map(|l| format!("{} {} x {} USD/M = {} USD", l.units, l.kind.name(), l.rate.per_million(), l.amount))
+        .collect();
+    if lines.is_empty() {
+        return String::from("nothing was charged");
+    }
+    format!("{}; total {} USD at price version {}", lines.join("; "), record.cost.total, record.price_version)
+}

@@ -1,0 +1,60 @@
+//! `GET /healthz`, `/readyz` and `/metrics`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::app::Worker;
+use crate::auth::Access;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::key::caller;
+use crate::router;
+
+/// The process is up.
+pub fn healthz() -> Response<ResponseBody> {
+    router::json(r#"{"status":"up"}"#)
+}
+
+/// Calls can be served: the books can be kept, the store answers, and a provider is on. Else 503 with the reason.
+pub fn readyz(worker: &Arc<Worker>) -> Response<ResponseBody> {
+    let gateway = &worker.gateway;
+    let world = gateway.world.load();
+    let checks = [
+        ("draining", gateway.draining.load(Ordering::Relaxed), "shutting down"),
+        ("journal", gateway.journal.is_unwell(), "the journal can't be written"),
+        ("store", !gateway.store_answers.load(Ordering::Relaxed), "the store doesn't answer"),
+        ("catalog", world.snapshot.models.is_empty(), "the catalog is empty"),
+        ("providers", world.switched_on().is_empty(), "no provider is switched on"),
+    ];
+    let failing: Vec<_> = checks
+        .iter()
+        .filter(|(_, fails, _)| *fails)
+        .map(|(name, _, why)| json!({"check": name, "reason": why}))
+        .collect();
+    let ready = failing.is_empty();
+    let mut response = router::json(
+        json!({"status": if ready { "ready" } else { "not ready" }, "failing": failing}).to_string(),
+    );
+    if !ready {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}
+
+/// Prometheus' text, for a management key.
+pub fn metrics(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    caller(worker, parts, Access::ManagementKey)?;
+    Ok(metrics_text(worker))
+}
+
+/// The same without a key: for the operator's own listener.
+pub fn metrics_text(worker: &Worker) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(worker.gateway.metrics.render()));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,174 @@
+//! What a request's headers ask for. A header of ours with a bad value is refused; one that is not served yet is listed in the
+//! warnings, never ignored in silence.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ledger::App;
+use types::Money;
+use wire::Warning;
+
+use crate::error::GatewayError;
+use crate::settings::Brand;
+
+/// Most free dimensions of one request.
+const DIMENSIONS_MAX: usize = 16;
+/// Longest text that is kept of a header.
+const TEXT_CHARS_MAX: usize = 256;
+
+/// What the headers ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Hints {
+    /// Refuse what could cost more.
+    pub max_cost: Option<Money>,
+    /// Leave an endpoint that has not begun to answer within this time.
+    pub max_latency: Option<Duration>,
+    /// Put plan and timings into the body.
+    pub metadata: bool,
+    /// The calling application.
+    pub app: Option<App>,
+    /// Groups requests.
+    pub session_id: Option<String>,
+    /// Free dimensions for analytics.
+    pub dimensions: BTreeMap<String, String>,
+    /// Headers that are not served yet.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads them.
+pub fn read(headers: &HeaderMap, brand: &Brand) -> Result<Hints, GatewayError> {
+    let mut hints = Hints::default();
+    for (name, value) in headers {
+        match name.as_str() {
+            "http-referer" | "referer" => hints.app.get_or_insert_default().referer = text(value),
+            "x-title" | "x-openrouter-title" => hints.app.get_or_insert_default().title = text(value),
+            "x-session-id" => hints.session_id = text(value),
+            "idempotency-key" => hints.not_served(name),
+            other if other.starts_with("x-") => hints.extension(name, value, brand)?,
+            _ => (),
+        }
+    }
+    Ok(hints)
+}
+
+impl Hints {
+    fn not_served(&mut self, name: &HeaderName) {
+        let message = format!("header `{name}` is not served yet and had no effect");
+        self.warnings.push(Warning { code: "not_served_yet", message });
+    }
+
+    fn extension(
+        &mut self,
+        name: &HeaderName,
+        value: &HeaderValue,
+        brand: &Brand,
+    ) -> Result<(), GatewayError> {
+        if let Some(dimension) = name.as_str().strip_prefix("x-requesty-") {
+            self.dimension(dimension, value);
+            return Ok(());
+        }
+        let rest =
+            brand.request_prefixes.iter().find_map(|prefix| name.as_str().strip_prefix(prefix.as_str()));
+        let Some(rest) = rest else { return Ok(()) };
+        let told = value.to_str().unwrap_or_default().trim();
+        let refuse = |allowed: &'static str| GatewayError::InvalidHeader {
+            name: name.to_string(),
+            value: told.chars().take(60).collect(),
+            allowed,
+        };
+        match rest {
+            "preference" => {
+                if !["latency", "cost", "quality", "balanced"].contains(&told.to_ascii_lowercase().as_str()) {
+                    return Err(refuse("latency, cost, quality or balanced"));
+                }
+                self.not_served(name);
+            }
+            "cost-quality" => {
+                let dial: Money =
+                    told.parse().map_err(|_| refuse("a decimal from 0.0 (quality) to 1.0 (cost)"))?;
+                if dial.is_negative() || dial > Money::from_usd(1) {
+                    return Err(refuse("a decimal from 0.0 (quality) to 1.0 (cost)"));
+                }
+                self.not_served(name);
+            }
+            "max-cost-usd" => {
+                let max: Money = told.parse().map_err(|_| refuse("plain decimal dollars such as 0.05"))?;
+                self.max_cost = Some(max).filter(|max| !max.is_negative());
+                self.max_cost.ok_or_else(|| refuse("plain decimal dollars such as 0.05"))?;
+            }
+            "max-latency-ms" => {
+                let millis = told.parse().ok().filter(|ms| *ms > 0_u64);
+                self.max_latency =
+                    Some(Duration::from_millis(millis.ok_or_else(|| refuse("whole milliseconds above 0"))?));
+            }
+            "metadata" => self.metadata = told.eq_ignore_ascii_case("enabled"),
+            "cache" | "cache-ttl" | "cache-clear" => self.not_served(name),
+            _ => {
+                if let Some(dimension) = rest.strip_prefix("meta-") {
+                    self.dimension(dimension, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn dimension(&mut self, name: &str, value: &HeaderValue) {
+        if self.dimensions.len() >= DIMENSIONS_MAX {
+            let message = format!("more than {DIMENSIONS_MAX} dimensions; `{name}` was left out");
+            self.warnings.push(Warning { code: "dimension_dropped", message });
+            return;
+        }
+        if let Some(value) = text(value) {
+            self.dimensions.insert(name.chars().take(64).collect(), value);
+        }
+    }
+}
+
+fn text(value: &HeaderValue) -> Option<String> {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_one(name: &'static str, value: &'static str) -> Result<Hints, GatewayError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_static(value));
+        read(&headers, &Brand::new("Tollway", "tollway", "X-Tollway", "sk-tw").unwrap())
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_what_is_allowed() {
+        let rows = [
+            ("x-tollway-preference", "best", "latency, cost, quality or balanced"),
+            ("x-gammainfra-cost-quality", "1.5", "a decimal from 0.0 (quality) to 1.0 (cost)"),
+            ("x-tollway-max-cost-usd", "-1", "plain decimal dollars such as 0.05"),
+            ("x-openrouter-max-latency-ms", "0", "whole milliseconds above 0"),
+        ];
+        for (name, value, expect) in rows {
+            match read_one(name, value) {
+                Err(GatewayError::InvalidHeader { allowed, .. }) => assert_eq!(allowed, expect),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_served_yet_is_said_and_the_rest_is_taken() {
+        assert_eq!(read_one("x-tollway-cache", "true").unwrap().warnings.len(), 1);
+        assert_eq!(read_one("idempotency-key", "abc").unwrap().warnings.len(), 1);
+        assert_eq!(
+            read_one("x-tollway-max-cost-usd", "0.05").unwrap().max_cost,
+            Some("0.05".parse().unwrap())
+        );
+        assert!(read_one("x-tollway-metadata", "Enabled").unwrap().metadata);
+        assert_eq!(read_one("x-requesty-team", "blue").unwrap().dimensions["team"], "blue");
+        assert_eq!(read_one("x-tollway-meta-job", "7").unwrap().dimensions["job"], "7");
+        assert_eq!(read_one("x-title", "My app").unwrap().app.unwrap().title.as_deref(), Some("My app"));
+        assert!(read_one("x-forwarded-for", "1.2.3.4").unwrap().warnings.is_empty());
+    }
+}

@@ -1,0 +1,163 @@
+//! One attempt's stream: the provider's bytes in, our events out. Shared by the attempt loop, which waits for the first
+//! event before anything is committed, and by the pump, which carries on from there.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use wire::openai_chat::{ChunkError, Ident, Relay};
+use wire::sse::{Decoder, Item};
+
+use crate::upstream::UpstreamBody;
+
+/// Why a stream is over before it was complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegFailure {
+    /// The provider reported an error.
+    Provider(wire::provider_error::ProviderError),
+    /// A chunk or event is broken or too large.
+    Malformed(String),
+    /// The connection broke, or ended before the answer did.
+    CutOff,
+}
+
+/// A stream on its way through.
+#[derive(Debug)]
+pub struct Leg {
+    upstream: Option<UpstreamBody>,
+    decoder: Decoder,
+    /// The translation; holds what was seen so far.
+    pub relay: Relay,
+    /// What the client gets next.
+    pub out: Vec<u8>,
+    /// Set when it is over before it was complete.
+    pub failure: Option<LegFailure>,
+    /// Nothing more will come.
+    pub over: bool,
+}
+
+impl Leg {
+    /// Begins with a provider's body.
+    pub fn new(upstream: UpstreamBody, ident: Ident, sse_frame_bytes_max: usize) -> Leg {
+        Leg {
+            upstream: Some(upstream),
+            decoder: Decoder::new(sse_frame_bytes_max),
+            relay: Relay::new(ident),
+            out: Vec::with_capacity(1024),
+            failure: None,
+            over: false,
+        }
+    }
+
+    /// Polls the provider once and takes in what came. `Ready(true)`: an event was among it, which is progress.
+    pub fn poll(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<bool> {
+        let Some(upstream) = &mut self.upstream else { return std::task::Poll::Ready(false) };
+        upstream.poll(cx).map(|next| match next {
+            Some(Ok(bytes)) => self.feed(&bytes),
+            Some(Err(_)) => {
+                self.fail_unless_complete(LegFailure::CutOff);
+                false
+            }
+            None => {
+                self.end();
+                false
+            }
+        })
+    }
+
+    /// Takes in the provider's next bytes; true when an event was among them.
+    fn feed(&mut self, bytes: &Bytes) -> bool {
+        let (relay, out) = (&mut self.relay, &mut self.out);
+        let mut failure = None;
+        let mut progress = false;
+        let mut on = |item: Item<'_>| take(item, relay, out, &mut progress, &mut failure);
+        let fed = self.decoder.feed(bytes, &mut on);
+        if let Err(error) = fed {
+            failure = Some(LegFailure::Malformed(error.to_string()));
+        }
+        self.after(failure);
+        progress
+    }
+
+    /// The provider's body has ended.
+    fn end(&mut self) {
+        let (relay, out) = (&mut self.relay, &mut self.out);
+        let mut failure = None;
+        let mut progress = false;
+        self.decoder.finish(&mut |item| take(item, relay, out, &mut progress, &mut failure));
+        self.after(failure);
+        self.upstream = None;
+        if !self.over {
+            self.fail_unless_complete(LegFailure::CutOff);
+        }
+    }
+
+    fn after(&mut self, failure: Option<LegFailure>) {
+        if let Some(failure) = failure {
+            self.failure = Some(failure);
+            self.over = true;
+        } else if self.relay.done {
+            self.over = true;
+        }
+    }
+
+    /// A provider that said its finish reason and then breaks off has said all there is to say.
+    fn fail_unless_complete(&mut self, failure: LegFailure) {
+        self.over = true;
+        if !self.relay.is_complete() {
+            self.failure = Some(failure);
+        }
+    }
+
+    /// The whole leg, leaving a spent one behind.
+    pub fn take(&mut self) -> Leg {
+        let nobody = Ident { id: String::new(), model: String::new(), provider: String::new() };
+        let spent = Leg {
+            upstream: None,
+            decoder: Decoder::new(0),
+            relay: Relay::new(nobody),
+            out: Vec::new(),
+            failure: None,
+            over: true,
+        };
+        std::mem::replace(self, spent)
+    }
+
+    /// What is left of the provider's body: its end, so that the connection can be used again.
+    pub fn rest(&mut self) -> Option<UpstreamBody> {
+        self.upstream.take()
+    }
+}
+
+fn take(
+    item: Item<'_>,
+    relay: &mut Relay,
+    out: &mut Vec<u8>,
+    progress: &mut bool,
+    failure: &mut Option<LegFailure>,
+) -> ControlFlow<()> {
+    match item {
+        Item::Comment(text) => {
+            // A keep-alive is passed on once the stream has begun; before, it would commit us to nothing.
+            if relay.chunks > 0 {
+                out.extend_from_slice(b":");
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\n\n");
+            }
+            ControlFlow::Continue(())
+        }
+        Item::Event { data, .. } => {
+            *progress = true;
+            match relay.chunk(data, out) {
+                Ok(()) if relay.done => ControlFlow::Break(()),
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    *failure = Some(match error {
+                        ChunkError::Provider(error) => LegFailure::Provider(error),
+                        ChunkError::Json(error) => LegFailure::Malformed(error.to_string()),
+                    });
+                    ControlFlow::Break(())
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every metric, declared in one struct and written in Prometheus' text format. Labels come from closed sets only.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Counters and gauges of this process.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Chat requests taken in.
+    pub requests: AtomicU64,
+    /// Answers by status class: 2xx, 4xx, 5xx.
+    pub answers: [AtomicU64; 3],
+    /// Attempts at providers.
+    pub attempts: AtomicU64,
+    /// Attempts that failed.
+    pub attempts_failed: AtomicU64,
+    /// Calls that the client left.
+    pub cancelled: AtomicU64,
+    /// Calls in flight.
+    pub in_flight: AtomicI64,
+    /// Holds not yet settled.
+    pub holds_open: AtomicI64,
+    /// Calls waiting for money that others hold.
+    pub hold_waiters: AtomicI64,
+    /// Records appended to the journal.
+    pub journal_records: AtomicU64,
+    /// Records appended and not yet folded into the store.
+    pub journal_unfolded: AtomicI64,
+    /// Times that the journal could not be written.
+    pub journal_errors: AtomicU64,
+    /// What callers were charged, nano-dollars.
+    pub charged_nano_usd: AtomicU64,
+    /// Panics caught.
+    pub panics: AtomicU64,
+}
+
+impl Metrics {
+    /// Counts an answer by its status.
+    pub fn answered(&self, status: u16) {
+        let class = match status {
+            0..=399 => 0,
+            400..=499 => 1,
+            _ => 2,
+        };
+        if let Some(counter) = self.answers.get(class) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The text of `GET /metrics`; names begin with the brand-independent `tollway_`.
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(2048);
+        let mut line = |name: &str, kind: &str, help: &str, value: i128| {
+            let _ = write!(
+                out,
+                "# HELP tollway_{name} {help}\n# TYPE tollway_{name} {kind}\ntollway_{name} {value}\n"
+            );
+        };
+        let count = |c: &AtomicU64| i128::from(c.load(Ordering::Relaxed));
+        let gauge = |c: &AtomicI64| i128::from(c.load(Ordering::Relaxed));
+        line("requests_total", "counter", "Chat requests taken in.", count(&self.requests));
+        line("attempts_total", "counter", "Attempts at providers.", count(&self.attempts));
+        line("attempts_failed_total", "counter", "Attempts that failed.", count(&self.attempts_failed));
+        line("cancelled_total", "counter", "Calls that the client left.", count(&self.cancelled));
+        line("in_flight", "gauge", "Calls in flight.", gauge(&self.in_flight));
+        line("holds_open", "gauge", "Holds not yet settled.", gauge(&self.holds_open));
+        line("hold_waiters", "gauge", "Calls waiting for money that others hold.", gauge(&self.hold_waiters));
+        line(
+            "journal_records_total",
+            "counter",
+            "Records appended to the journal.",
+            count(&self.journal_records),
+        );
+        line(
+            "journal_unfolded_records",
+            "gauge",
+            "Records not yet folded into the store.",
+            gauge(&self.journal_unfolded),
+        );
+        line(
+            "journal_errors_total",
+            "counter",
+            "Times that the journal could not be written.",
+            count(&self.journal_errors),
+        );
+        line("charged_nano_usd_total", "counter", "Nano-dollars charged.", count(&self.charged_nano_usd));
+        line("panics_total", "counter", "Panics caught.", count(&self.panics));
+        out.push_str(
+            "# HELP tollway_answers_total Answers by status class.\n# TYPE tollway_answers_total counter\n",
+        );
+        for (class, counter) in ["2xx", "4xx", "5xx"].iter().zip(&self.answers) {
+            let _ = writeln!(
+                out,
+                "tollway_answers_total{{class=\"{class}\"}} {}",
+                counter.load(Ordering::Relaxed)
+            );
+        }
+        out
+    }
+}

@@ -1,0 +1,96 @@
+//! `GET /v1/models` and what lies under it, and `GET /v1/providers`: the catalog for programs. Public.
+
+use std::sync::Arc;
+
+use catalog::export;
+use catalog::query::{ModelQuery, Selection, select};
+use http::Response;
+use http::request::Parts;
+use serde_json::json;
+
+use crate::app::Worker;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::listings::{Rendered, cached, view};
+use crate::router::{json, query};
+
+/// `GET /v1/models`.
+pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    if parts.uri.query().is_none_or(str::is_empty) {
+        let rendered = cached(worker, "models", |gateway, world| {
+            view(gateway, world, |v| export::models(v, &Selection::all(&world.snapshot), None))
+        });
+        return Ok(rendered.await?.answer(parts));
+    }
+    let world = worker.gateway.world.load_full();
+    let pairs = query(parts);
+    let wanted = parse(&pairs)?;
+    let selection = select(&world.snapshot, &wanted, worker.gateway.clock.now().day());
+    let next = selection.next_offset().map(|offset| next_link(parts, &pairs, offset));
+    let body = view(&worker.gateway, &world, |v| export::models(v, &selection, next));
+    Ok(Rendered::new(body).answer(parts))
+}
+
+fn parse(pairs: &[(String, String)]) -> Result<ModelQuery, GatewayError> {
+    ModelQuery::parse(pairs).map_err(|error| GatewayError::InvalidRequest(error.to_string()))
+}
+
+fn next_link(parts: &Parts, pairs: &[(String, String)], offset: usize) -> String {
+    let kept = pairs.iter().filter(|(key, _)| key != "offset");
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept.map(|(key, value)| (key.as_str(), value.as_str())))
+        .append_pair("offset", &offset.to_string())
+        .finish();
+    format!("{}?{query}", parts.uri.path())
+}
+
+/// `GET /v1/models/count`.
+pub fn count(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let world = worker.gateway.world.load();
+    let selection = select(&world.snapshot, &parse(&query(parts))?, worker.gateway.clock.now().day());
+    Ok(json(json!({ "data": { "count": selection.total } }).to_string()))
+}
+
+/// The model that the path names, by id or alias.
+fn named(worker: &Worker, parts: &Parts) -> Result<usize, GatewayError> {
+    let world = worker.gateway.world.load();
+    let path = parts.uri.path();
+    let mut segments = path.split('/').skip_while(|s| *s != "models" && *s != "model").skip(1);
+    let decode = |segment: Option<&str>| {
+        let text = segment.unwrap_or_default().replace('+', "%2B");
+        url::form_urlencoded::parse(format!("k={text}").as_bytes())
+            .next()
+            .map(|(_, v)| v.into_owned())
+            .unwrap_or_default()
+    };
+    let name = format!("{}/{}", decode(segments.next()), decode(segments.next()));
+    // `author/slug:variant` is the same model.
+    let plain = name.split_once(':').map_or(name.as_str(), |(plain, _)| plain);
+    world.snapshot.resolve(plain).ok_or_else(|| GatewayError::ModelNotFound {
+        suggestions: world.snapshot.suggest(plain).into_iter().map(str::to_owned).collect(),
+        name: name.chars().take(80).collect(),
+    })
+}
+
+/// `GET /v1/models/{author}/{slug}`.
+pub fn one(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let model = named(worker, parts)?;
+    let world = worker.gateway.world.load_full();
+    let body = view(&worker.gateway, &world, |v| export::model(v, model)).ok_or(GatewayError::Internal)?;
+    Ok(Rendered::new(body).answer(parts))
+}
+
+/// `GET /v1/models/{author}/{slug}/endpoints`.
+pub fn endpoints(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let model = named(worker, parts)?;
+    let world = worker.gateway.world.load_full();
+    let body =
+        view(&worker.gateway, &world, |v| export::endpoints(v, model)).ok_or(GatewayError::Internal)?;
+    Ok(Rendered::new(body).answer(parts))
+}
+
+/// `GET /v1/providers`.
+pub async fn providers(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let rendered = cached(worker, "providers", |gateway, world| view(gateway, world, export::providers));
+    Ok(rendered.await?.answer(parts))
+}

@@ -1,0 +1,230 @@
+//! Carries a committed stream to the client: relays, meters, keeps the hold ahead, ends honestly.
+//!
+//! - Polled by the client's connection, so a slow client slows the provider; nothing is queued here.
+//! - What the provider sent at once leaves at once; nothing waits.
+//! - It settles before the last event leaves. A stream that failed ends with one error event and no `[DONE]`.
+//! - Dropped before its end, the client is gone: the provider's connection closes with it, or is read on to the usage where
+//!   the provider's rule says so.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ledger::Status;
+use routing::breaker::Report;
+use tokio::time::{Instant, Sleep};
+use types::Clock;
+
+use crate::error::GatewayError;
+use crate::leg::{Leg, LegFailure};
+use crate::settle::{Flight, Outcome};
+use crate::world::EndpointState;
+
+/// How long the end of a provider's body is waited for after `[DONE]`, so that its connection can be used again.
+const TAIL_WAIT: Duration = Duration::from_millis(500);
+/// How long a provider is read on after the client left, where its rule is to drain.
+const DRAIN_MAX: Duration = Duration::from_secs(120);
+
+/// A committed stream.
+#[derive(Debug)]
+pub struct Pump {
+    leg: Leg,
+    flight: Option<Flight>,
+    endpoint: Arc<EndpointState>,
+    clock: ClockHandle,
+    stall_timeout: Duration,
+    deadline: Instant,
+    last_progress: Instant,
+    timer: Pin<Box<Sleep>>,
+    drain: bool,
+}
+
+/// The clock, with a `Debug` that says nothing.
+pub(crate) struct ClockHandle(pub(crate) Arc<dyn Clock>);
+
+impl std::fmt::Debug for ClockHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// What a pump begins with.
+pub struct Start {
+    /// The stream, with its first event.
+    pub leg: Leg,
+    /// The call.
+    pub flight: Flight,
+    /// Whose health is reported.
+    pub endpoint: Arc<EndpointState>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Longest silence.
+    pub stall_timeout: Duration,
+    /// When the whole call must be over.
+    pub deadline: Instant,
+    /// Read on to the usage when the client leaves.
+    pub drain: bool,
+}
+
+impl Pump {
+    /// Begins.
+    pub fn new(start: Start) -> Pump {
+        let now = Instant::now();
+        let timer = Box::pin(tokio::time::sleep_until((now + start.stall_timeout).min(start.deadline)));
+        Pump {
+            leg: start.leg,
+            flight: Some(start.flight),
+            endpoint: start.endpoint,
+            clock: ClockHandle(start.clock),
+            stall_timeout: start.stall_timeout,
+            deadline: start.deadline,
+            last_progress: now,
+            timer,
+            drain: start.drain,
+        }
+    }
+
+    /// True when the last byte has been handed over.
+    pub fn is_finished(&self) -> bool {
+        self.flight.is_none() && self.leg.out.is_empty()
+    }
+
+    /// The next bytes for the client.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if self.flight.is_some() && self.leg.over {
+                self.finish(None);
+            }
+            if !self.leg.out.is_empty() {
+                return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.leg.out))));
+            }
+            if self.flight.is_none() {
+                return Poll::Ready(None);
+            }
+            match self.leg.poll(cx) {
+                Poll::Ready(progress) => self.progressed(progress),
+                Poll::Pending => match self.silent_for_too_long(cx) {
+                    Some(error) => self.finish(Some(error)),
+                    None => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    fn progressed(&mut self, progress: bool) {
+        if progress {
+            self.last_progress = Instant::now();
+        }
+        let Some(flight) = &mut self.flight else { return };
+        if let Err(refusal) = flight.cover(self.leg.relay.content_bytes) {
+            self.finish(Some(GatewayError::MoneyRanOut(refusal)));
+        }
+    }
+
+    /// Checks the timer only when nothing else is to do.
+    fn silent_for_too_long(&mut self, cx: &mut Context<'_>) -> Option<GatewayError> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if now >= self.deadline {
+                return Some(GatewayError::StreamBroken(String::from(
+                    "it took longer than the whole call may take",
+                )));
+            }
+            let limit = self.last_progress + self.stall_timeout;
+            if now >= limit {
+                let seconds = self.stall_timeout.as_secs_f32();
+                return Some(GatewayError::StreamBroken(format!("the provider was silent for {seconds} s")));
+            }
+            self.timer.as_mut().reset(limit.min(self.deadline));
+        }
+        None
+    }
+
+    fn finish(&mut self, error: Option<GatewayError>) {
+        let Some(flight) = self.flight.take() else { return };
+        let created = flight.created().seconds();
+        let own = matches!(error, Some(GatewayError::MoneyRanOut(_)));
+        let error = error.or_else(|| self.leg.failure.take().map(broken));
+        if !own {
+            let report = if error.is_none() { Report::Success } else { Report::Failure };
+            self.endpoint.breaker.lock().report(report, self.clock.0.now());
+        }
+        let status = if error.is_none() { Status::Ok } else { Status::Truncated };
+        let kind = error.as_ref().map(|error| error.kind().1);
+        let settled = flight.settle(self.outcome(status, kind));
+        let out = &mut self.leg.out;
+        match (settled, error) {
+            (Ok(settlement), None) => self.leg.relay.last(&settlement, created, out),
+            (Ok(settlement), Some(error)) => self.leg.relay.fail(&error.object(), &settlement, created, out),
+            (Err(_), _) => {
+                let error = GatewayError::BooksUnavailable("the journal can't be written");
+                out.extend_from_slice(
+                    format!("data: {{\"choices\":[],\"error\":{}}}\n\n", error.object()).as_bytes(),
+                );
+            }
+        }
+        self.keep_connection();
+    }
+
+    fn outcome(&self, status: Status, error: Option<&'static str>) -> Outcome {
+        let relay = &self.leg.relay;
+        Outcome {
+            status,
+            http_status: 200,
+            usage: relay.usage,
+            content_bytes: relay.content_bytes,
+            finish_reason: relay.finish_reason.clone(),
+            upstream_id: relay.upstream_id.clone(),
+            error,
+        }
+    }
+
+    /// Reads the provider's body to its end, which is usually there already.
+    fn keep_connection(&mut self) {
+        if !self.leg.relay.done {
+            self.leg.rest();
+            return;
+        }
+        let Some(mut rest) = self.leg.rest() else { return };
+        tokio::spawn(async move {
+            let _ =
+                tokio::time::timeout(TAIL_WAIT, async { while let Some(Ok(_)) = rest.next().await {} }).await;
+        });
+    }
+}
+
+fn broken(failure: LegFailure) -> GatewayError {
+    GatewayError::StreamBroken(match failure {
+        LegFailure::Provider(error) => format!("the provider reported: {}", error.message),
+        LegFailure::Malformed(what) => what,
+        LegFailure::CutOff => String::from("the provider's connection ended before the answer did"),
+    })
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        let Some(flight) = self.flight.take() else { return };
+        let known = self.outcome(Status::Cancelled, None);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if self.drain => drop(runtime.spawn(drain(self.leg.take(), flight, known))),
+            // The connection closes with the leg, which cancels the call at the provider.
+            _ => drop(flight.settle(known)),
+        }
+    }
+}
+
+/// Reads on to the provider's usage for a client that is gone.
+async fn drain(mut leg: Leg, flight: Flight, known: Outcome) {
+    let reading = async {
+        while !leg.over {
+            std::future::poll_fn(|cx| leg.poll(cx)).await;
+            leg.out.clear();
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_MAX, reading).await;
+    // Without a report only what was delivered is billed, not what was read after it.
+    drop(flight.settle(Outcome { usage: leg.relay.usage, finish_reason: leg.relay.finish_reason, ..known }));
+}

@@ -1,0 +1,284 @@
+//! The flat list of routes, and the way from a request to its handler.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+
+use crate::app::Worker;
+use crate::auth::Access;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::settings::GENERATION_ID;
+use crate::{activity, catalog_feeds, chat, credits, generation, health, key, models};
+
+/// A route: its path without `/api`, its method, who may call it, and what it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The only method (GET routes answer HEAD too).
+    pub method: &'static str,
+    /// `{name}` stands for one segment.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// One line for the documentation.
+    pub about: &'static str,
+    handler: Handler,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handler {
+    Chat,
+    Models,
+    ModelsCount,
+    Model,
+    Endpoints,
+    Providers,
+    Key,
+    Credits,
+    Generation,
+    Activity,
+    Catalog,
+    ModelsDev,
+    Schema,
+    Healthz,
+    Readyz,
+    Metrics,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    handler: Handler,
+    about: &'static str,
+) -> Route {
+    Route { method, path, access, about, handler }
+}
+
+/// Every route of the data plane. Those under `/v1` are served under `/api/v1` too.
+pub const ROUTES: &[Route] = &[
+    route(
+        "POST",
+        "/v1/chat/completions",
+        Access::ApiKey,
+        Handler::Chat,
+        "OpenAI Chat Completions, streamed and not",
+    ),
+    route(
+        "GET",
+        "/v1/models",
+        Access::Public,
+        Handler::Models,
+        "the catalog in OpenRouter's and OpenAI's shape",
+    ),
+    route("GET", "/v1/models/count", Access::Public, Handler::ModelsCount, "how many models"),
+    route("GET", "/v1/models/{author}/{slug}", Access::Public, Handler::Model, "one model"),
+    route(
+        "GET",
+        "/v1/model/{author}/{slug}",
+        Access::Public,
+        Handler::Model,
+        "one model, OpenRouter's other path",
+    ),
+    route("GET", "/v1/models/{author}/{slug}/endpoints", Access::Public, Handler::Endpoints, "its offers"),
+    route("GET", "/v1/providers", Access::Public, Handler::Providers, "who serves models"),
+    route("GET", "/v1/key", Access::AnyKey, Handler::Key, "the caller's own key"),
+    route("GET", "/v1/auth/key", Access::AnyKey, Handler::Key, "the caller's own key, the older path"),
+    route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
+    route("GET", "/v1/generation", Access::AnyKey, Handler::Generation, "the record of one generation"),
+    route("GET", "/v1/activity", Access::AnyKey, Handler::Activity, "use by day, model and provider"),
+    route("GET", "/catalog.json", Access::Public, Handler::Catalog, "the whole catalog with provenance"),
+    route(
+        "GET",
+        "/api.json",
+        Access::Public,
+        Handler::ModelsDev,
+        "the whole catalog in the models.dev shape",
+    ),
+    route("GET", "/catalog/schema.json", Access::Public, Handler::Schema, "JSON Schema of /catalog.json"),
+    route("GET", "/healthz", Access::Public, Handler::Healthz, "the process is up"),
+    route("GET", "/readyz", Access::Public, Handler::Readyz, "calls can be served"),
+    route(
+        "GET",
+        "/metrics",
+        Access::ManagementKey,
+        Handler::Metrics,
+        "Prometheus; public on server.admin_listen",
+    ),
+];
+
+/// A path without the `/api` before `/v1/`.
+fn plain(path: &str) -> &str {
+    path.strip_prefix("/api").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path)
+}
+
+/// True for the paths that are answered here; the site has the others.
+pub fn is_ours(path: &str) -> bool {
+    let path = plain(path);
+    path.starts_with("/v1/") || ROUTES.iter().any(|route| matches(route.path, path))
+}
+
+/// Answers a request whose path is ours.
+pub async fn serve<B>(worker: &Arc<Worker>, request: Request<B>) -> Response<ResponseBody>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let path = plain(request.uri().path());
+    let found = find(path);
+    let is_api = path.starts_with("/v1/")
+        || !matches!(
+            found.first().map(|r| r.handler),
+            Some(Handler::Healthz | Handler::Readyz | Handler::Metrics)
+        );
+    let id = worker.generation_id(worker.gateway.clock.now());
+    let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let handler = found.iter().find(|route| route.method == method.as_str());
+    let mut response = match handler {
+        Some(route) => {
+            let call = AssertUnwindSafe(dispatch(worker, route.handler, id, request)).catch_unwind();
+            match call.await {
+                Ok(result) => result.unwrap_or_else(|error| refuse(worker, id, &error)),
+                Err(_) => {
+                    worker.gateway.metrics.panics.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!(generation = %id, "a handler panicked");
+                    GatewayError::Internal.response()
+                }
+            }
+        }
+        None if method == Method::OPTIONS && is_api => preflight(&found),
+        None if found.is_empty() => GatewayError::NotFound(format!(
+            "nothing is served at `{}`; see the list at `/`",
+            path.chars().take(100).collect::<String>()
+        ))
+        .response(),
+        None => GatewayError::MethodNotAllowed(found.first().map_or("GET", |r| r.method)).response(),
+    };
+    if is_api {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    if handler.is_some_and(|route| route.handler == Handler::Chat) {
+        worker.gateway.metrics.answered(response.status().as_u16());
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(GENERATION_ID, value);
+        }
+    }
+    response
+}
+
+fn refuse(worker: &Arc<Worker>, id: types::GenerationId, error: &GatewayError) -> Response<ResponseBody> {
+    let (status, kind) = error.kind();
+    if status >= 500 {
+        // Never the error's text: a provider's words may repeat the prompt.
+        tracing::warn!(generation = %id, status, kind, worker = worker.number, "answered with an error");
+    }
+    error.response()
+}
+
+/// The routes of a path: one per method.
+fn find(path: &str) -> Vec<&'static Route> {
+    // The busiest path first, without a search.
+    if path == "/v1/chat/completions" {
+        return ROUTES.iter().take(1).collect();
+    }
+    ROUTES.iter().filter(|route| matches(route.path, path)).collect()
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut wanted = pattern.split('/');
+    let mut given = path.split('/');
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(w), Some(g)) if w.starts_with('{') && !g.is_empty() => (),
+            (Some(w), Some(g)) if w == g => (),
+            _ => return false,
+        }
+    }
+}
+
+async fn dispatch<B>(
+    worker: &Arc<Worker>,
+    handler: Handler,
+    id: types::GenerationId,
+    request: Request<B>,
+) -> Result<Response<ResponseBody>, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (parts, body) = request.into_parts();
+    if parts.headers.contains_key(header::TRANSFER_ENCODING)
+        && parts.headers.contains_key(header::CONTENT_LENGTH)
+    {
+        return Err(GatewayError::InvalidRequest(String::from(
+            "the request has both `Content-Length` and `Transfer-Encoding`; send one of them",
+        )));
+    }
+    match handler {
+        Handler::Chat => chat::chat_completions(worker, id, parts.headers, body).await,
+        Handler::Models => models::list(worker, &parts).await,
+        Handler::ModelsCount => models::count(worker, &parts),
+        Handler::Model => models::one(worker, &parts),
+        Handler::Endpoints => models::endpoints(worker, &parts),
+        Handler::Providers => models::providers(worker, &parts).await,
+        Handler::Key => key::show(worker, &parts),
+        Handler::Credits => credits::show(worker, &parts).await,
+        Handler::Generation => generation::show(worker, &parts).await,
+        Handler::Activity => activity::list(worker, &parts).await,
+        Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
+        Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
+        Handler::Schema => catalog_feeds::schema(worker, &parts).await,
+        Handler::Healthz => Ok(health::healthz()),
+        Handler::Readyz => Ok(health::readyz(worker)),
+        Handler::Metrics => health::metrics(worker, &parts),
+    }
+}
+
+fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let methods = found.first().map_or("GET, POST, OPTIONS", |r| {
+        if r.method == "GET" { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" }
+    });
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    response
+}
+
+/// A JSON answer.
+pub(crate) fn json(body: impl Into<Bytes>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The pairs of a query string, decoded.
+pub(crate) fn query(parts: &http::request::Parts) -> Vec<(String, String)> {
+    let query = parts.uri.query().unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_finds_its_own_route() {
+        for route in ROUTES {
+            let path = route.path.replace("{author}", "mistralai").replace("{slug}", "mistral-small-2603");
+            let found = find(&path);
+            assert!(found.iter().any(|r| r.path == route.path), "{path}");
+        }
+        for nothing in
+            ["/", "/v1", "/v1/models/", "/v1/models/a", "/v1/models/a/b/c", "/v1/chat/completions/x"]
+        {
+            assert!(find(nothing).is_empty(), "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The end of a generation: usage to cost, cost to the hold, the record to the journal. Exactly once, whatever happens.
+//!
+//! A [`Flight`] is a call that has begun. [`Flight::settle`] consumes it; one that is dropped (its client left, its task
+//! panicked) settles itself as cancelled. Nothing else ends a hold.
+//!
+//! What is billed:
+//! - what the provider reported, when it reported anything;
+//! - else, if the answer or a part of it was delivered, or the request had reached the provider when the client left: the
+//!   input by its size and the output by its delivered bytes, marked `estimated`;
+//! - nothing when no attempt brought an answer, and never for an error's text.
+//!
+//! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
+use tokio::time::Instant;
+use types::{Cost, Money, PriceKind, Timestamp, Usage, UsageSource};
+use wire::Warning;
+use wire::openai_chat::{Ident, Settlement};
+
+use crate::app::Worker;
+use crate::error::GatewayError;
+use crate::journal::JournalError;
+use crate::keys::Permit;
+
+/// Bytes of delivered text that count as a token when nobody reports tokens.
+const BYTES_PER_TOKEN_ESTIMATE: u64 = 4;
+/// Bytes of delivered text that count as a token for the growth of a hold: fewer, so that a hold runs ahead of the bill.
+const BYTES_PER_TOKEN_HOLD: u64 = 3;
+
+/// A place among the calls in flight of this node.
+#[derive(Debug)]
+pub struct Slot(Arc<Worker>);
+
+impl Slot {
+    /// Takes a place; `Err` holds the maximum.
+    pub fn take(worker: &Arc<Worker>) -> Result<Slot, usize> {
+        let gateway = &worker.gateway;
+        let before = gateway.metrics.in_flight.fetch_add(1, Ordering::Relaxed);
+        let slot = Slot(Arc::clone(worker));
+        let max = gateway.settings.requests_in_flight_max;
+        if usize::try_from(before).is_ok_and(|before| before >= max) { Err(max) } else { Ok(slot) }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.gateway.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A call that has begun and is not settled yet.
+#[derive(Debug)]
+pub struct Flight(Option<Box<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    worker: Arc<Worker>,
+    slot: Slot,
+    permit: Permit,
+    hold: Hold,
+    record: GenerationRecord,
+    started: Instant,
+    input_tokens: u64,
+    /// A request of the present attempt was written to a provider.
+    sent: bool,
+    /// Delivered bytes up to which the hold covers the output.
+    covered_bytes: u64,
+    metadata: Option<serde_json::Value>,
+    on_disconnect: &'static str,
+}
+
+/// What a flight begins with.
+pub struct Departure {
+    /// The thread that carries it.
+    pub worker: Arc<Worker>,
+    /// Its place on the node.
+    pub slot: Slot,
+    /// Its place on the key.
+    pub permit: Permit,
+    /// Money set aside.
+    pub hold: Hold,
+    /// The record, as far as it is known.
+    pub record: GenerationRecord,
+    /// When it began, by the clock that can't jump.
+    pub started: Instant,
+    /// A likely count of input tokens.
+    pub input_tokens: u64,
+    /// The plan, when the caller wants to see it.
+    pub metadata: Option<serde_json::Value>,
+}
+
+/// How it went.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// What the client was told.
+    pub http_status: u16,
+    /// What the provider reported.
+    pub usage: Option<Usage>,
+    /// Bytes that the model wrote.
+    pub content_bytes: u64,
+    /// Why it stopped.
+    pub finish_reason: Option<String>,
+    /// The provider's id.
+    pub upstream_id: Option<String>,
+    /// The stable name of the error.
+    pub error: Option<&'static str>,
+}
+
+impl Flight {
+    /// Begins. From here on the hold ends by settling only.
+    pub fn begin(from: Departure) -> Flight {
+        from.worker.gateway.metrics.holds_open.fetch_add(1, Ordering::Relaxed);
+        Flight(Some(Box::new(Inner {
+            worker: from.worker,
+            slot: from.slot,
+            permit: from.permit,
+            hold: from.hold,
+            record: from.record,
+            started: from.started,
+            input_tokens: from.input_tokens,
+            sent: false,
+            covered_bytes: 0,
+            metadata: from.metadata,
+            on_disconnect: "cancel",
+        })))
+    }
+
+    /// Microseconds since it began.
+    pub fn elapsed_us(&self) -> i64 {
+        self.0.as_ref().map_or(0, |inner| inner.elapsed_us())
+    }
+
+    /// Attempts so far.
+    pub fn attempts(&self) -> &[Attempt] {
+        self.0.as_ref().map_or(&[], |inner| &inner.record.attempts)
+    }
+
+    /// When the request began: for prices.
+    pub fn created(&self) -> Timestamp {
+        self.0.as_ref().map_or(Timestamp(0), |inner| inner.record.created)
+    }
+
+    /// Notes an attempt that is over or, with the first byte, committed.
+    pub fn note(&mut self, attempt: Attempt) {
+        if let Some(inner) = &mut self.0 {
+            inner.record.attempts.push(attempt);
+        }
+    }
+
+    /// Notes that content begins to flow.
+    pub fn first_byte(&mut self) {
+        if let Some(inner) = &mut self.0 {
+            inner.record.ttft_us = Some(inner.elapsed_us());
+        }
+    }
+
+    /// Set while a request of the present attempt is at a provider.
+    pub fn sent(&mut self) -> Option<&mut bool> {
+        self.0.as_mut().map(|inner| &mut inner.sent)
+    }
+
+    /// Takes the endpoint of the present attempt: its names and its prices.
+    pub fn aim(&mut self, snapshot: &catalog::Snapshot, endpoint: &catalog::Endpoint) {
+        let Some(inner) = &mut self.0 else { return };
+        inner.sent = false;
+        let record = &mut inner.record;
+        record.endpoint = endpoint.id.to_string();
+        record.model = snapshot.models.get(endpoint.model).map_or_else(String::new, |m| m.id.to_string());
+        record.provider =
+            snapshot.providers.get(endpoint.provider).map_or_else(String::new, |p| p.id.to_string());
+        record.price_version = endpoint.price_version.to_string();
+        record.price_sheet = Arc::clone(&endpoint.price);
+        inner.covered_bytes = inner.covered();
+    }
+
+    /// Adds warnings to the record and to the answer.
+    pub fn warn(&mut self, warnings: &[Warning]) {
+        let Some(inner) = &mut self.0 else { return };
+        for warning in warnings {
+            let message = warning.message.clone();
+            inner.record.warnings.push(ledger::Warning { code: warning.code.to_owned(), message });
+        }
+    }
+
+    /// The rule that holds when the client leaves.
+    pub fn on_disconnect(&mut self, rule: &'static str) {
+        if let Some(inner) = &mut self.0 {
+            inner.on_disconnect = rule;
+        }
+    }
+
+    /// The names that our answer carries.
+    pub fn ident(&self, provider_json: &str) -> Ident {
+        let (id, model) = self.0.as_ref().map_or_else(Default::default, |inner| {
+            (inner.record.id.to_string(), wire::json::quote(&inner.record.model))
+        });
+        Ident { id, model, provider: provider_json.to_owned() }
+    }
+
+    /// Keeps the hold ahead of what has been delivered; an error when it can't grow.
+    pub fn cover(&mut self, content_bytes: u64) -> Result<(), Box<Refusal>> {
+        let Some(inner) = &mut self.0 else { return Ok(()) };
+        if content_bytes <= inner.covered_bytes {
+            return Ok(());
+        }
+        let tokens = inner.worker.gateway.settings.hold_output_tokens.max(1);
+        let step = inner.output_cost(tokens);
+        inner.hold.grow(step).map_err(Box::new)?;
+        inner.covered_bytes =
+            inner.covered_bytes.max(content_bytes).saturating_add(tokens * BYTES_PER_TOKEN_HOLD);
+        Ok(())
+    }
+
+    /// Ends the call: cost, hold, record. What comes back is what the last bytes tell the client.
+    pub fn settle(mut self, outcome: Outcome) -> Result<Settlement, JournalError> {
+        match self.0.take() {
+            Some(inner) => inner.settle(outcome),
+            None => Err(JournalError::Lost),
+        }
+    }
+
+    /// Ends a call that brought no answer, for the reason that the client is told.
+    pub fn fail(self, error: &GatewayError) {
+        let (http_status, kind) = error.kind();
+        // The client gets the error either way; a record that waits in memory is not lost.
+        let _ = self.settle(Outcome {
+            status: Status::Failed,
+            http_status,
+            error: Some(kind),
+            ..Outcome::default()
+        });
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.take() {
+            let _ = inner.settle(Outcome { status: Status::Cancelled, ..Outcome::default() });
+        }
+    }
+}
+
+impl Inner {
+    fn elapsed_us(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn output_cost(&self, tokens: u64) -> Money {
+        let usage = Usage { input: self.input_tokens, output: tokens, ..Usage::default() };
+        self.cost(&usage).output()
+    }
+
+    fn cost(&self, usage: &Usage) -> Cost {
+        self.record.price_sheet.cost(usage, self.record.created).unwrap_or_else(|error| {
+            // Endpoints with an unknown price are not routable, so this is a bug worth a line.
+            tracing::error!(generation = %self.record.id, %error, "usage without a price was not billed");
+            Cost::default()
+        })
+    }
+
+    /// Output bytes that the present hold pays for.
+    fn covered(&self) -> u64 {
+        let input = self.cost(&Usage { input: self.input_tokens, requests: 1, ..Usage::default() }).total;
+        let left = self.hold.amount().saturating_sub(input).nanos().max(0).unsigned_abs();
+        let price =
+            self.record.price_sheet.resolve(PriceKind::Output, self.input_tokens, self.record.created);
+        let rate = price
+            .and_then(|(_, quote)| quote.rate())
+            .map_or(0, |rate| rate.nanos_per_million().unsigned_abs());
+        if rate == 0 {
+            return u64::MAX;
+        }
+        let tokens = u128::from(left) * 1_000_000 / u128::from(rate);
+        u64::try_from(tokens).unwrap_or(u64::MAX).saturating_mul(BYTES_PER_TOKEN_HOLD)
+    }
+
+    fn used(&self, outcome: &Outcome) -> (Usage, UsageSource) {
+        if let Some(usage) = outcome.usage.filter(|_| outcome.status != Status::Failed) {
+            return (Usage { requests: 1, ..usage }, UsageSource::Provider);
+        }
+        let delivered = match outcome.status {
+            Status::Ok | Status::Truncated => true,
+            Status::Cancelled => self.sent,
+            Status::Failed => false,
+        };
+        if !delivered {
+            return (Usage::default(), UsageSource::None);
+        }
+        let output = outcome.content_bytes.div_ceil(BYTES_PER_TOKEN_ESTIMATE);
+        (Usage { input: self.input_tokens, output, requests: 1, ..Usage::default() }, UsageSource::Estimated)
+    }
+
+    fn settle(self: Box<Self>, outcome: Outcome) -> Result<Settlement, JournalError> {
+        let (usage, source) = self.used(&outcome);
+        let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
+        let duration_us = self.elapsed_us();
+        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, .. } = *self;
+        let charged = hold.settle(cost.total).charged;
+        drop((slot, permit));
+
+        record.status = outcome.status;
+        record.http_status = outcome.http_status;
+        record.finish_reason = outcome.finish_reason;
+        record.upstream_id = outcome.upstream_id;
+        record.error = outcome.error.map(str::to_owned);
+        record.usage = usage;
+        record.usage_source = source;
+        record.provider_cost = cost.total;
+        record.charged = charged;
+        record.duration_us = duration_us;
+        if let Some(last) = record.attempts.last_mut().filter(|_| outcome.status != Status::Failed) {
+            last.ended_us = duration_us;
+            last.cost = cost.total;
+        }
+        if outcome.status == Status::Cancelled {
+            record.on_disconnect = Some(on_disconnect.to_owned());
+            worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
+        }
+        let input_cost = cost.input().min(charged);
+        record.cost = cost;
+        let appended = worker.gateway.journal.append(worker.number, &record);
+        let metrics = &worker.gateway.metrics;
+        metrics.holds_open.fetch_sub(1, Ordering::Relaxed);
+        metrics.charged_nano_usd.fetch_add(charged.nanos().max(0).unsigned_abs(), Ordering::Relaxed);
+        if appended == Err(JournalError::Lost) {
+            tracing::error!(generation = %record.id, charged = %charged, "a record is lost: the journal and its backlog are full");
+        }
+        appended?;
+        let slug = worker.gateway.settings.brand.slug.clone();
+        Ok(Settlement {
+            usage,
+            source,
+            cost: charged,
+            input_cost,
+            output_cost: charged.saturating_sub(input_cost),
+            metadata: metadata.map(|plan| (slug, metadata_json(&record, &plan))),
+            warnings: record
+                .warnings
+                .into_iter()
+                .map(|w| Warning { code: static_code(&w.code), message: w.message })
+                .collect(),
+        })
+    }
+}
+
+/// The record keeps codes as text; the answer's are the same few names.
+fn static_code(code: &str) -> &'static str {
+    const CODES: [&str; 4] =
+        ["parameter_dropped", "parameter_renamed", "not_served_yet", "dimension_dropped"];
+    CODES.into_iter().find(|known| *known == code).unwrap_or("changed")
+}
+
+fn metadata_json(record: &GenerationRecord, plan: &serde_json::Value) -> String {
+    serde_json::json!({
+        "generation_id": record.id.as_str(),
+        "endpoint": record.endpoint,
+        "plan": plan,
+        "attempts": record.attempts,
+        "ttft_us": record.ttft_us,
+        "duration_us": record.duration_us,
+        "usage_source": record.usage_source,
+        "price_version": record.price_version,
+    })
+    .to_string()
+}

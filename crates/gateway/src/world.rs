@@ -1,0 +1,287 @@
+//! Everything that a call looks up, as one immutable value: the catalog snapshot and, beside it, which providers are
+//! switched on, how they are reached, and the state of their endpoints. A reload replaces it whole; breakers live on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::{MaxTokensName, OnDisconnect, Protocol, Provider, Snapshot, StreamUsage, ToolCallIds};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderName, HeaderValue, header};
+use parking_lot::Mutex;
+use routing::breaker::Breaker;
+use routing::plan::Conditions;
+use types::{Clock, ExposeSecret, SecretString};
+use wire::openai_chat::Adapt;
+
+use crate::settings::Settings;
+
+/// What the configuration and the environment say about a provider.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderSetup {
+    /// Whether calls may go to it.
+    pub on: bool,
+    /// Why it is on or off, for people: `key from MISTRAL_API_KEY`, `no key; set MISTRAL_API_KEY`.
+    pub why: String,
+    /// Its key.
+    pub api_key: Option<SecretString>,
+    /// Where it is; already filled from the environment.
+    pub base_url: Option<String>,
+    /// For reaching it.
+    pub connect_timeout: Option<Duration>,
+    /// To the first byte.
+    pub first_byte_timeout: Option<Duration>,
+    /// Between bytes.
+    pub stall_timeout: Option<Duration>,
+    /// What happens when a caller leaves.
+    pub on_disconnect: Option<OnDisconnect>,
+    /// Headers sent along.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A provider on this node.
+#[derive(Debug)]
+pub struct ProviderState {
+    /// Why it is off; `None`: it is on.
+    pub off: Option<String>,
+    /// Why it is on, for people.
+    pub why: String,
+    /// How it is reached; `None` for the sandbox and for what is off.
+    pub target: Option<Arc<Target>>,
+    /// Its quirks.
+    pub adapt: Adapt,
+    /// Its name as a JSON string.
+    pub name_json: String,
+    /// What happens when a caller leaves.
+    pub on_disconnect: OnDisconnect,
+    /// For reaching it.
+    pub connect_timeout: Duration,
+    /// To the first byte.
+    pub first_byte_timeout: Duration,
+    /// Between bytes.
+    pub stall_timeout: Duration,
+}
+
+/// An address, ready to be sent to.
+#[derive(Debug)]
+pub struct Target {
+    /// `https://host:port`: what connections are pooled by.
+    pub origin: Arc<str>,
+    /// http or https.
+    pub scheme: Scheme,
+    /// Host and port as in the address.
+    pub authority: Authority,
+    /// For name resolution and TLS.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Path of chat completions.
+    pub chat_path: PathAndQuery,
+    /// Headers of every request, the key among them.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The live state of an endpoint; survives reloads.
+#[derive(Debug, Default)]
+pub struct EndpointState {
+    /// When it is left alone.
+    pub breaker: Mutex<Breaker>,
+}
+
+/// One immutable view of catalog and configuration.
+pub struct World {
+    /// The catalog.
+    pub snapshot: Arc<Snapshot>,
+    /// By the snapshot's provider index.
+    pub providers: Vec<ProviderState>,
+    /// By the snapshot's endpoint index.
+    pub endpoints: Vec<Arc<EndpointState>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("catalog", &self.snapshot.version).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Builds the view. Refuses addresses and headers that can't be used, naming the key of the configuration.
+    pub fn build(
+        snapshot: Arc<Snapshot>,
+        setups: &HashMap<String, ProviderSetup>,
+        previous: Option<&World>,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<World, Vec<String>> {
+        let mut problems = Vec::new();
+        let nothing = ProviderSetup::default();
+        let providers = snapshot
+            .providers
+            .iter()
+            .map(|provider| {
+                let setup = setups.get(&*provider.id).unwrap_or(&nothing);
+                provider_state(provider, setup, settings, &mut problems)
+            })
+            .collect();
+        let mut old: HashMap<&str, &Arc<EndpointState>> = HashMap::new();
+        if let Some(previous) = previous {
+            old.extend(previous.snapshot.endpoints.iter().map(|e| &*e.id).zip(&previous.endpoints));
+        }
+        let endpoints = snapshot
+            .endpoints
+            .iter()
+            .map(|e| old.get(&*e.id).map_or_else(Arc::default, |state| Arc::clone(state)))
+            .collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(World { snapshot, providers, endpoints, clock })
+    }
+
+    /// Whether calls can go to this endpoint: its provider is on and its price known.
+    pub fn is_available(&self, endpoint: &catalog::Endpoint) -> bool {
+        self.providers.get(endpoint.provider).is_some_and(|p| p.off.is_none()) && endpoint.is_priced()
+    }
+
+    /// Slugs and names of the providers that are on, the sandbox last.
+    pub fn switched_on(&self) -> Vec<(&Provider, &ProviderState)> {
+        let mut on: Vec<_> =
+            self.snapshot.providers.iter().zip(&self.providers).filter(|(_, s)| s.off.is_none()).collect();
+        on.sort_by_key(|(p, _)| p.protocol == Protocol::Sandbox);
+        on
+    }
+}
+
+impl Conditions for World {
+    fn switched_on(&self, endpoint: usize) -> bool {
+        let provider = self.snapshot.endpoints.get(endpoint).and_then(|e| self.providers.get(e.provider));
+        provider.is_some_and(|p| p.off.is_none())
+    }
+
+    fn healthy(&self, endpoint: usize) -> bool {
+        self.endpoints.get(endpoint).is_some_and(|state| state.breaker.lock().is_closed(self.clock.now()))
+    }
+}
+
+fn provider_state(
+    provider: &Provider,
+    setup: &ProviderSetup,
+    settings: &Settings,
+    problems: &mut Vec<String>,
+) -> ProviderState {
+    let mut off = why_off(provider, setup);
+    let mut target = None;
+    if off.is_none() && provider.protocol != Protocol::Sandbox {
+        match make_target(provider, setup) {
+            Ok(made) => target = Some(Arc::new(made)),
+            Err(problem) => {
+                problems.push(format!("providers.{}: {problem}", provider.id));
+                off = Some(problem);
+            }
+        }
+    }
+    ProviderState {
+        off,
+        why: setup.why.clone(),
+        target,
+        adapt: adapt(provider),
+        name_json: wire::json::quote(&provider.name),
+        on_disconnect: setup.on_disconnect.unwrap_or(provider.quirks.on_disconnect),
+        connect_timeout: setup.connect_timeout.unwrap_or(settings.connect_timeout),
+        first_byte_timeout: setup.first_byte_timeout.unwrap_or(settings.first_byte_timeout),
+        stall_timeout: setup.stall_timeout.unwrap_or(settings.stall_timeout),
+    }
+}
+
+fn why_off(provider: &Provider, setup: &ProviderSetup) -> Option<String> {
+    match provider.protocol {
+        _ if !setup.on => Some(setup.why.clone()),
+        Protocol::Openai | Protocol::Mistral | Protocol::Sandbox => None,
+        other => Some(format!("its protocol, {other}, is not served yet")),
+    }
+}
+
+fn adapt(provider: &Provider) -> Adapt {
+    let quirks = &provider.quirks;
+    Adapt {
+        max_tokens_name: quirks.max_tokens_name.map(|name| match name {
+            MaxTokensName::MaxTokens => "max_tokens",
+            MaxTokensName::MaxCompletionTokens => "max_completion_tokens",
+        }),
+        unsupported: quirks.unsupported_parameters.clone(),
+        stream_usage: match quirks.stream_usage {
+            StreamUsage::OnRequest => wire::openai_chat::StreamUsage::OnRequest,
+            StreamUsage::Always => wire::openai_chat::StreamUsage::Always,
+            StreamUsage::Never => wire::openai_chat::StreamUsage::Never,
+        },
+        rename: quirks.rename_parameters.clone(),
+        rename_roles: quirks.rename_roles.clone(),
+        short_tool_call_ids: quirks.tool_call_ids == ToolCallIds::Alphanumeric9,
+    }
+}
+
+fn make_target(provider: &Provider, setup: &ProviderSetup) -> Result<Target, String> {
+    let base = setup.base_url.as_deref().or(provider.base_url.as_deref()).ok_or("base_url is missing")?;
+    let url = url::Url::parse(base).map_err(|error| format!("base_url `{base}` is no address: {error}"))?;
+    let scheme = match url.scheme() {
+        "https" => Scheme::HTTPS,
+        "http" => Scheme::HTTP,
+        other => return Err(format!("base_url has the scheme `{other}`; use http or https")),
+    };
+    if !url.username().is_empty() || url.password().is_some() || base.contains("${") {
+        return Err(String::from("base_url must not hold credentials or unfilled ${NAMES}"));
+    }
+    let host = url.host_str().ok_or("base_url has no host")?.to_owned();
+    let port = url.port_or_known_default().ok_or("base_url has no port")?;
+    let authority = match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.clone(),
+    };
+    let authority: Authority =
+        authority.parse().map_err(|_| String::from("base_url has a host that can't be used"))?;
+    let path = format!(
+        "{}/chat/completions{}",
+        url.path().trim_end_matches('/'),
+        url.query().map_or(String::new(), |q| format!("?{q}"))
+    );
+    let chat_path = path.parse().map_err(|_| String::from("base_url has a path that can't be used"))?;
+    let host_header = HeaderValue::from_str(authority.as_str())
+        .map_err(|_| String::from("base_url has a host that can't be used"))?;
+    let mut headers = vec![
+        (header::HOST, host_header),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::USER_AGENT, HeaderValue::from_static(concat!("tollway/", env!("CARGO_PKG_VERSION")))),
+    ];
+    if let Some(key) = &setup.api_key {
+        headers.push(auth_header(provider, key)?);
+    }
+    for (name, value) in &setup.headers {
+        let bad = || format!("extra_headers.{name} is no header that can be sent");
+        headers.push((name.parse().map_err(|_| bad())?, HeaderValue::from_str(value).map_err(|_| bad())?));
+    }
+    Ok(Target {
+        origin: format!("{}://{host}:{port}", url.scheme()).into(),
+        scheme,
+        authority,
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port,
+        chat_path,
+        headers,
+    })
+}
+
+fn auth_header(provider: &Provider, key: &SecretString) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, text) = match provider.quirks.auth_header.as_deref() {
+        Some(name) if !name.eq_ignore_ascii_case("authorization") => (
+            name.parse().map_err(|_| format!("auth_header `{name}` is no header name"))?,
+            key.expose_secret().to_owned(),
+        ),
+        _ => (header::AUTHORIZATION, format!("Bearer {}", key.expose_secret())),
+    };
+    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+        String::from("the key has characters that can't travel in a header; is there a line end in it?")
+    })?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}

@@ -1,0 +1,173 @@
+//! What a caller's model name means.
+//!
+//! `author/slug` and every alias of the catalog; with `:variant`; pinned by `@<provider>[/<variant>]`; or virtual, under the
+//! brand's slug (and those of the systems whose clients we serve): `auto`, `fast`, `cheap`, `free`.
+
+use catalog::Snapshot;
+
+/// A name that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What is asked for.
+    pub what: What,
+    /// Only endpoints of this provider, and of this variant if named.
+    pub pin: Option<Pin>,
+    /// The `:variant`.
+    pub variant: Option<Variant>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// One model: its index in the snapshot.
+    Model(usize),
+    /// A virtual model.
+    Virtual(Virtual),
+}
+
+/// The virtual models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Virtual {
+    /// The best choice; until there is more to go by, the cheapest endpoint that is switched on.
+    Auto,
+    /// The quickest.
+    Fast,
+    /// The cheapest.
+    Cheap,
+    /// The cheapest that costs nothing.
+    Free,
+}
+
+impl Virtual {
+    /// All, in the order of listings, with their name after the brand's slug and what they do.
+    pub const ALL: [(&'static str, Virtual, &'static str); 4] = [
+        (
+            "auto",
+            Virtual::Auto,
+            "Picks a model for each prompt: for now the cheapest endpoint that is switched on and fits.",
+        ),
+        ("fast", Virtual::Fast, "Picks for latency; for now the same choice as auto."),
+        ("cheap", Virtual::Cheap, "Picks the cheapest endpoint that is switched on and fits."),
+        ("free", Virtual::Free, "Picks an endpoint that costs nothing."),
+    ];
+}
+
+/// `@<provider>[/<variant>]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The provider's slug.
+    pub provider: String,
+    /// The endpoint's variant: a region or tier.
+    pub variant: Option<String>,
+}
+
+/// What stands after the colon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// Only endpoints that cost nothing.
+    Free,
+    /// The cheapest first: the default order so far.
+    Floor,
+    /// One of those that a later step serves.
+    NotServedYet(&'static str),
+}
+
+/// Why a name can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nobody knows it.
+    #[error("no model is called `{name}`")]
+    Unknown {
+        /// The name, cut to a sane length.
+        name: String,
+        /// Up to three ids that look like it.
+        suggestions: Vec<String>,
+    },
+    /// Presets and policies come with a later step.
+    #[error("`{name}`: {kind} are not served yet")]
+    NotServed {
+        /// The name, cut to a sane length.
+        name: String,
+        /// `presets` or `policies`.
+        kind: &'static str,
+    },
+}
+
+/// How names under the brand are recognized.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The brand's slug: `tollway`.
+    pub brand: String,
+    /// Whether `openrouter/auto` and `gammainfra/auto` mean the brand's.
+    pub accept_peer_slugs: bool,
+}
+
+impl Names {
+    /// Finds what `name` means.
+    pub fn resolve(&self, snapshot: &Snapshot, name: &str) -> Result<Target, NameError> {
+        let name = name.trim();
+        // The common case first: the name as it is.
+        if let Some(model) = snapshot.resolve(name) {
+            return Ok(Target { what: What::Model(model), pin: None, variant: None });
+        }
+        if let Some(what) = self.virtual_model(name) {
+            return Ok(Target { what: What::Virtual(what), pin: None, variant: None });
+        }
+        let shown = || name.chars().take(80).collect::<String>();
+        if name.starts_with("@preset/") || name.contains("@preset/") {
+            return Err(NameError::NotServed { name: shown(), kind: "presets" });
+        }
+        if name.starts_with("policy/") {
+            return Err(NameError::NotServed { name: shown(), kind: "policies" });
+        }
+        let (base, pin) = match name.split_once('@') {
+            Some((base, pin)) => (base, Some(pin_of(pin))),
+            None => (name, None),
+        };
+        let (base, variant) = match base.rsplit_once(':') {
+            Some((base, variant)) => (base, Some(variant)),
+            None => (base, None),
+        };
+        let variant =
+            variant.map(|text| variant_of(text).ok_or_else(|| self.unknown(snapshot, name))).transpose()?;
+        let what = match snapshot.resolve(base) {
+            Some(model) => What::Model(model),
+            None => What::Virtual(self.virtual_model(base).ok_or_else(|| self.unknown(snapshot, name))?),
+        };
+        Ok(Target { what, pin, variant })
+    }
+
+    fn virtual_model(&self, name: &str) -> Option<Virtual> {
+        let (slug, rest) = name.split_once('/')?;
+        let ours = slug.eq_ignore_ascii_case(&self.brand);
+        let peer = self.accept_peer_slugs && ["openrouter", "gammainfra"].contains(&slug);
+        let found = Virtual::ALL.iter().find(|(name, _, _)| *name == rest);
+        found.filter(|_| ours || peer).map(|(_, what, _)| *what)
+    }
+
+    fn unknown(&self, snapshot: &Snapshot, name: &str) -> NameError {
+        let suggestions = snapshot.suggest(name).into_iter().map(str::to_owned).collect();
+        NameError::Unknown { name: name.chars().take(80).collect(), suggestions }
+    }
+}
+
+fn pin_of(text: &str) -> Pin {
+    let (provider, variant) = match text.split_once('/') {
+        Some((provider, variant)) => (provider, Some(variant.to_ascii_lowercase())),
+        None => (text, None),
+    };
+    Pin { provider: provider.to_ascii_lowercase(), variant }
+}
+
+fn variant_of(text: &str) -> Option<Variant> {
+    Some(match text {
+        "free" => Variant::Free,
+        "floor" => Variant::Floor,
+        "nitro" => Variant::NotServedYet("nitro"),
+        "exacto" => Variant::NotServedYet("exacto"),
+        "online" => Variant::NotServedYet("online"),
+        "thinking" => Variant::NotServedYet("thinking"),
+        "extended" => Variant::NotServedYet("extended"),
+        _ => return None,
+    })
+}

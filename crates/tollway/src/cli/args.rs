@@ -1,0 +1,161 @@
+//! What can be written after `tollway`. The help texts here are also `docs/cli.md`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use types::Money;
+
+use super::expiry::Expiry;
+
+/// One OpenAI-compatible API over every provider, with exact bills.
+///
+/// Without a command it serves: the gateway, the site and the console on `server.listen`, by default
+/// http://127.0.0.1:8080.
+#[derive(Debug, Parser)]
+#[command(name = "tollway", version, term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The configuration file; also TOLLWAY_CONFIG. Without either, tollway.toml where it exists.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do; serve when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server; the same as no command.
+    Serve,
+    /// Read configuration and catalog, and print what would run.
+    Check,
+    /// Make, list and revoke keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Give credit, and see what is left.
+    #[command(subcommand)]
+    Credits(Credits),
+    /// Check a catalog's files, and write the catalog in other formats.
+    #[command(subcommand)]
+    Catalog(Catalog),
+    /// Check the books.
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Write the generated documentation.
+    #[command(hide = true)]
+    Docs {
+        /// The folder to write into.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// `tollway keys`
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key and print it, once.
+    Create(CreateKey),
+    /// List keys, without their text.
+    List,
+    /// Revoke a key for good.
+    Revoke {
+        /// The key's id, label or name.
+        selector: String,
+    },
+}
+
+/// `tollway keys create`
+#[derive(Debug, Args)]
+pub struct CreateKey {
+    /// What to call it, to find it again.
+    #[arg(long)]
+    pub name: String,
+    /// The account that pays.
+    #[arg(long, value_name = "ID", default_value = super::OWNER)]
+    pub account: String,
+    /// A key that manages keys and reads metrics, and can't call models.
+    #[arg(long)]
+    pub management: bool,
+    /// How much may be spent with it in all, such as 2.50.
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
+    pub spend_limit: Option<Money>,
+    /// When it ends: an instant such as 2030-01-31T12:00:00Z, or a span from now such as 30d, 12h or 45m.
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<Expiry>,
+    /// How many requests it may make per minute.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub requests_per_minute: Option<u32>,
+    /// How many requests it may make at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub concurrency: Option<u32>,
+}
+
+/// `tollway credits`
+#[derive(Debug, Subcommand)]
+pub enum Credits {
+    /// Give credit to an account. A running server sees it within a second.
+    Grant(Grant),
+    /// Show what was granted, used, and is left.
+    Show {
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
+}
+
+/// `tollway credits grant`
+#[derive(Debug, Args)]
+pub struct Grant {
+    /// US dollars, such as 25 or 2.50. A negative amount takes credit back.
+    #[arg(allow_negative_numbers = true)]
+    pub amount: Money,
+    /// The account that gets it.
+    #[arg(long, value_name = "ID", default_value = super::OWNER)]
+    pub account: String,
+    /// Why; kept in the books.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Makes the grant safe to repeat: it is booked once per id.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+}
+
+/// `tollway catalog`
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// Check a catalog's files: each problem with file, line and rule.
+    Check {
+        /// The catalog's folder; without it `catalog.dir`, else the built-in catalog.
+        dir: Option<PathBuf>,
+    },
+    /// Write the catalog, with what the configuration adds, to standard output.
+    Export {
+        /// The format.
+        #[arg(long, value_enum, default_value = "own")]
+        format: ExportFormat,
+    },
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Every fact with its source, as in /catalog.json.
+    Own,
+    /// The shape of models.dev, as in /api.json.
+    ModelsDev,
+    /// The shape of OpenRouter's model list, as in /v1/models.
+    Openrouter,
+}
+
+/// `tollway ledger`
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Check that every entry sums to zero, that balances are the sums of their entries, and that every charge is what
+    /// its usage and prices make.
+    Verify,
+}

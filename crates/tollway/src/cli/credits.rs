@@ -1,0 +1,71 @@
+//! `tollway credits`
+
+use ledger::EntryError;
+use serde_json::json;
+use store::StoreError;
+use types::{AccountId, EntryId};
+
+use super::args::Grant;
+use super::{Context, Failure, keys};
+
+pub(super) async fn grant(context: &mut Context<'_>, args: &Grant) -> Result<(), Failure> {
+    let id = match args.id.as_deref() {
+        Some(id) if plain(id) => id.to_owned(),
+        Some(_) => {
+            let why = "--id takes 1 to 100 letters, digits, `-`, `_`, `.` and `:`";
+            return Err(Failure::BadInput(why.to_owned()));
+        }
+        None => keys::random_name()?,
+    };
+    let account = AccountId::new(args.account.as_str());
+    // A namespace of its own: nobody can take the id of a generation's entry.
+    let entry_id = EntryId::new(format!("grant:{id}"));
+    let entry =
+        ledger::grant(account, args.amount, entry_id, context.clock.now()).map_err(|error| match error {
+            EntryError::TooFew => {
+                Failure::BadInput("an amount of 0 grants nothing; write one such as 25 or -2.50".to_owned())
+            }
+            other => Failure::BadInput(format!("{} can't be granted: {other}", args.amount)),
+        })?;
+    let (_, store) = keys::open(context).await?;
+    let account = keys::account(context, &store, &args.account).await?;
+    let balance = store.grant(&entry, args.reason.as_deref()).await.map_err(|error| match error {
+        StoreError::NotFound(_) => keys::no_account(&account),
+        other => keys::failed(&other),
+    })?;
+    store.close().await;
+    let done = if balance.applied { "granted" } else { "was already granted, nothing changed:" };
+    let human = format!("{done} {} USD to {account}; the balance is {} USD", args.amount, balance.balance);
+    let json = json!({
+        "id": id,
+        "account": account,
+        "amount_usd": args.amount.to_string(),
+        "applied": balance.applied,
+        "balance_usd": balance.balance.to_string(),
+    });
+    context.out.answer(&human, &json)
+}
+
+fn plain(id: &str) -> bool {
+    (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+}
+
+/// An account on which nothing moved has zeros; the store does not tell it from one that does not exist.
+pub(super) async fn show(context: &mut Context<'_>, account: &str) -> Result<(), Failure> {
+    let (_, store) = keys::open(context).await?;
+    let account = keys::account(context, &store, account).await?;
+    let credits = store.credits(&account).await.map_err(|e| keys::failed(&e))?;
+    store.close().await;
+    let human = format!(
+        "{account}: granted {} USD, used {} USD, balance {} USD; metered use {} USD",
+        credits.granted, credits.used, credits.balance, credits.metered
+    );
+    let json = json!({
+        "account": account,
+        "granted_usd": credits.granted.to_string(),
+        "used_usd": credits.used.to_string(),
+        "balance_usd": credits.balance.to_string(),
+        "metered_usd": credits.metered.to_string(),
+    });
+    context.out.answer(&human, &json)
+}

@@ -1,0 +1,173 @@
+//! Timeouts, limits and the journal: how a request flows and what bounds it.
+
+use super::Preset::Value;
+use super::{GIB, KIB, Key, Kind, MIB};
+use crate::config::settings::{Config, JournalSync, LogFormat, LogLevel};
+
+const TIMEOUT_MS_MAX: u64 = 24 * 3_600_000;
+
+pub(super) static KEYS: &[Key<Config>] = &[
+    Key {
+        path: "upstream.connect_timeout_ms",
+        preset: Value("5000"),
+        example: "1000",
+        doc: "How long connecting to a provider may take, TLS included.",
+        kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.connect_timeout_ms = v },
+    },
+    Key {
+        path: "upstream.first_byte_timeout_ms",
+        preset: Value("120000"),
+        example: "30000",
+        doc: "How long a provider may take from the request to its first byte; then the next attempt begins.",
+        kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.first_byte_timeout_ms = v },
+    },
+    Key {
+        path: "upstream.stall_timeout_ms",
+        preset: Value("60000"),
+        example: "15000",
+        doc: "How long a provider may be silent within an answer. A keep-alive comment is silence.",
+        kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.stall_timeout_ms = v },
+    },
+    Key {
+        path: "upstream.total_timeout_ms",
+        preset: Value("900000"),
+        example: "300000",
+        doc: "How long one request may take in all.",
+        kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.total_timeout_ms = v },
+    },
+    Key {
+        path: "upstream.idle_connections_per_host_max",
+        preset: Value("256"),
+        example: "32",
+        doc: "Idle connections kept open to one provider; the oldest beyond it are closed.",
+        kind: Kind::Number {
+            min: 0,
+            max: 100_000,
+            set: |c, v| c.upstream.idle_connections_per_host_max = v as usize,
+        },
+    },
+    Key {
+        path: "upstream.idle_timeout_ms",
+        preset: Value("55000"),
+        example: "20000",
+        doc: "How long an idle connection to a provider is kept.",
+        kind: Kind::Number { min: 0, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.idle_timeout_ms = v },
+    },
+    Key {
+        path: "upstream.response_bytes_max",
+        preset: Value("64 MiB"),
+        example: "8 MiB",
+        doc: "The largest answer that is taken from a provider when it is not a stream.",
+        kind: Kind::Bytes {
+            min: 64 * KIB,
+            max: 4 * GIB,
+            set: |c, v| c.upstream.response_bytes_max = v as usize,
+        },
+    },
+    Key {
+        path: "upstream.sse_frame_bytes_max",
+        preset: Value("4 MiB"),
+        example: "1 MiB",
+        doc: "The largest single event of a stream; a larger one ends the stream with an error.",
+        kind: Kind::Bytes { min: 4 * KIB, max: GIB, set: |c, v| c.upstream.sse_frame_bytes_max = v as usize },
+    },
+    Key {
+        path: "limits.key_concurrency_max",
+        preset: Value("0"),
+        example: "20",
+        doc: "Requests at once of a key that has no limit of its own; 0 is no limit. More is 429.",
+        kind: Kind::Number { min: 0, max: 1_000_000, set: |c, v| c.limits.key_concurrency_max = v as u32 },
+    },
+    Key {
+        path: "limits.hold_output_tokens",
+        preset: Value("1024"),
+        example: "256",
+        doc: "Output tokens that a hold covers at first; it grows as more arrive.",
+        kind: Kind::Number { min: 1, max: 10_000_000, set: |c, v| c.limits.hold_output_tokens = v },
+    },
+    Key {
+        path: "limits.hold_wait_ms_max",
+        preset: Value("10000"),
+        example: "0",
+        doc: "How long a request may wait for other requests of its account to give back what they hold.",
+        kind: Kind::Number { min: 0, max: TIMEOUT_MS_MAX, set: |c, v| c.limits.hold_wait_ms_max = v },
+    },
+    Key {
+        path: "limits.hold_waiters_max",
+        preset: Value("1024"),
+        example: "10",
+        doc: "Requests that may wait for money at once; more are refused with 402 at once.",
+        kind: Kind::Number { min: 0, max: 1_000_000, set: |c, v| c.limits.hold_waiters_max = v as usize },
+    },
+    Key {
+        path: "limits.requests_in_flight_max",
+        preset: Value("10000"),
+        example: "100",
+        doc: "Requests that are served at once; more are refused with 503 and `Retry-After`.",
+        kind: Kind::Number {
+            min: 1,
+            max: 10_000_000,
+            set: |c, v| c.limits.requests_in_flight_max = v as usize,
+        },
+    },
+    Key {
+        path: "journal.segment_bytes_max",
+        preset: Value("64 MiB"),
+        example: "8 MiB",
+        doc: "The size at which the journal begins a new file. Folded files are deleted.",
+        kind: Kind::Bytes { min: 64 * KIB, max: 4 * GIB, set: |c, v| c.journal.segment_bytes_max = v },
+    },
+    Key {
+        path: "journal.fold_interval_ms",
+        preset: Value("50"),
+        example: "200",
+        doc: "How often new records are folded into the store.",
+        kind: Kind::Number { min: 1, max: 60_000, set: |c, v| c.journal.fold_interval_ms = v },
+    },
+    Key {
+        path: "journal.backlog_bytes_max",
+        preset: Value("4 GiB"),
+        example: "1 GiB",
+        doc: "How far the books may lag behind the journal while the store is down; beyond it requests are 503.",
+        kind: Kind::Bytes { min: MIB, max: 1024 * GIB, set: |c, v| c.journal.backlog_bytes_max = v },
+    },
+    Key {
+        path: "journal.sync",
+        preset: Value("os"),
+        example: "always",
+        doc: "`os`: a killed process loses nothing, a power cut may lose the last moments. `always`: the disk \
+              confirms each record before the last byte leaves, which costs a disk write per request.",
+        kind: Kind::Choice {
+            allowed: &["os", "always"],
+            set: |c, v| c.journal.sync = if v == "always" { JournalSync::Always } else { JournalSync::Os },
+        },
+    },
+    Key {
+        path: "log.level",
+        preset: Value("info"),
+        example: "warn",
+        doc: "How much is logged. `TOLLWAY_LOG` takes finer directives.",
+        kind: Kind::Choice {
+            allowed: &["error", "warn", "info", "debug", "trace"],
+            set: |c, v| {
+                c.log.level = match v {
+                    "error" => LogLevel::Error,
+                    "warn" => LogLevel::Warn,
+                    "debug" => LogLevel::Debug,
+                    "trace" => LogLevel::Trace,
+                    _ => LogLevel::Info,
+                }
+            },
+        },
+    },
+    Key {
+        path: "log.format",
+        preset: Value("text"),
+        example: "json",
+        doc: "`text` for people, `json` for machines: one object per line.",
+        kind: Kind::Choice {
+            allowed: &["text", "json"],
+            set: |c, v| c.log.format = if v == "json" { LogFormat::Json } else { LogFormat::Text },
+        },
+    },
+];

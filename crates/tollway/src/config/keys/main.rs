@@ -1,0 +1,256 @@
+//! What runs, where its data is, and how it looks from outside.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ledger::BillingMode;
+use types::SecretString;
+
+use super::Preset::{Unset, Value};
+use super::{GIB, KIB, Key, Kind, MIB};
+use crate::config::settings::{Config, StoreUrl};
+
+const ADDRESS: &str = "an address with a port, such as `127.0.0.1:8080`, `0.0.0.0:80` or `[::1]:8080`";
+const FILE: &str = "the path of a file";
+const FOLDER: &str = "the path of a folder";
+
+pub(super) static KEYS: &[Key<Config>] = &[
+    Key {
+        path: "server.listen",
+        preset: Value("127.0.0.1:8080"),
+        example: "127.0.0.1:9090",
+        doc: "Where the gateway, the site and the console answer. Port 0 takes a free one and prints it.",
+        kind: Kind::Text {
+            allowed: ADDRESS,
+            set: |c, v| address(v).map(|address| c.server.listen = address).is_some(),
+        },
+    },
+    Key {
+        path: "server.admin_listen",
+        preset: Unset("`/metrics` is on the main listener, for management keys only"),
+        example: "127.0.0.1:9091",
+        doc: "A second listener, for `/metrics` and the health checks, that asks for no key. Keep it private.",
+        kind: Kind::Text {
+            allowed: ADDRESS,
+            set: |c, v| address(v).map(|address| c.server.admin_listen = Some(address)).is_some(),
+        },
+    },
+    Key {
+        path: "server.data_dir",
+        preset: Value("./data"),
+        example: "/var/lib/tollway",
+        doc: "Where the journal and the SQLite database are. Made when missing. One running server per folder.",
+        kind: Kind::Text {
+            allowed: FOLDER,
+            set: |c, v| path(v).map(|path| c.server.data_dir = path).is_some(),
+        },
+    },
+    Key {
+        path: "server.workers",
+        preset: Value("0"),
+        example: "2",
+        doc: "Threads that serve requests; 0 is one per core.",
+        kind: Kind::Number { min: 0, max: 1024, set: |c, v| c.server.workers = v as usize },
+    },
+    Key {
+        path: "server.drain_s",
+        preset: Value("30"),
+        example: "5",
+        doc: "On SIGTERM, how many seconds running answers may take to end.",
+        kind: Kind::Number { min: 0, max: 3600, set: |c, v| c.server.drain_s = v },
+    },
+    Key {
+        path: "server.tls_cert_file",
+        preset: Unset("plain HTTP"),
+        example: "cert.pem",
+        doc: "The certificate chain in PEM, together with `server.tls_key_file`.",
+        kind: Kind::Text {
+            allowed: FILE,
+            set: |c, v| path(v).map(|p| c.server.tls_cert_file = Some(p)).is_some(),
+        },
+    },
+    Key {
+        path: "server.tls_key_file",
+        preset: Unset("plain HTTP"),
+        example: "key.pem",
+        doc: "The certificate's private key in PEM.",
+        kind: Kind::Text {
+            allowed: FILE,
+            set: |c, v| path(v).map(|p| c.server.tls_key_file = Some(p)).is_some(),
+        },
+    },
+    Key {
+        path: "server.trusted_proxies",
+        preset: Value(""),
+        example: "10.0.0.0/8, 192.168.1.7",
+        doc: "Proxies whose `X-Forwarded-For` is believed. From anyone else the header is ignored.",
+        kind: Kind::List {
+            allowed: "a list of addresses and networks, such as `10.0.0.0/8` or `::1`",
+            set: |c, items| {
+                let networks: Result<Vec<_>, ()> = items.iter().map(|item| item.parse()).collect();
+                networks.map(|networks| c.server.trusted_proxies = networks).is_ok()
+            },
+        },
+    },
+    Key {
+        path: "server.body_bytes_max",
+        preset: Value("20 MiB"),
+        example: "1 MiB",
+        doc: "The largest request body; more is 413.",
+        kind: Kind::Bytes { min: KIB, max: GIB, set: |c, v| c.server.body_bytes_max = v as usize },
+    },
+    Key {
+        path: "server.header_bytes_max",
+        preset: Value("32 KiB"),
+        example: "16 KiB",
+        doc: "The largest request line and headers together; more is 431.",
+        kind: Kind::Bytes { min: 8 * KIB, max: MIB, set: |c, v| c.server.header_bytes_max = v as usize },
+    },
+    Key {
+        path: "server.header_read_timeout_ms",
+        preset: Value("10000"),
+        example: "5000",
+        doc: "How long a client may take to send its headers.",
+        kind: Kind::Number { min: 100, max: 600_000, set: |c, v| c.server.header_read_timeout_ms = v },
+    },
+    Key {
+        path: "server.connections_max",
+        preset: Value("20000"),
+        example: "500",
+        doc: "Client connections at once. When full, new ones wait in the system's queue.",
+        kind: Kind::Number { min: 1, max: 10_000_000, set: |c, v| c.server.connections_max = v as usize },
+    },
+    Key {
+        path: "store.url",
+        preset: Unset("`sqlite:<server.data_dir>/tollway.db`"),
+        example: "postgres://tollway@db.example/tollway",
+        doc: "The database of accounts, keys, ledger and usage.",
+        kind: Kind::Secret {
+            allowed: "`sqlite:<path>` or `postgres://<user>:<password>@<host>/<database>`",
+            set: |c, v| {
+                store_url(v, &["sqlite:", "postgres://", "postgresql://"], |url| c.store.url = Some(url))
+            },
+        },
+    },
+    Key {
+        path: "store.redis_url",
+        preset: Unset("limits and stickiness are kept in this process"),
+        example: "redis://cache.example/0",
+        doc: "Shared state of many nodes. Comes with the many-nodes step: until then, setting it refuses to start.",
+        kind: Kind::Secret {
+            allowed: "`redis://<host>/<number>`; not yet: it comes with the many-nodes step",
+            set: |c, v| store_url(v, &["redis://", "rediss://"], |url| c.store.redis_url = Some(url)),
+        },
+    },
+    Key {
+        path: "catalog.dir",
+        preset: Unset("the catalog that was built in"),
+        example: "/etc/tollway/catalog",
+        doc: "A folder in the catalog's format that takes the place of the built-in catalog.",
+        kind: Kind::Text {
+            allowed: FOLDER,
+            set: |c, v| path(v).map(|path| c.catalog.dir = Some(path)).is_some(),
+        },
+    },
+    Key {
+        path: "billing.mode",
+        preset: Value("metered"),
+        example: "prepaid",
+        doc: "`metered`: everything is priced and booked, nobody needs a balance. `prepaid`: no balance, no call.",
+        kind: Kind::Choice {
+            allowed: &["metered", "prepaid"],
+            set: |c, v| {
+                c.billing.mode = if v == "prepaid" { BillingMode::Prepaid } else { BillingMode::Metered };
+            },
+        },
+    },
+    Key {
+        path: "brand.name",
+        preset: Value("Tollway"),
+        example: "Acme AI",
+        doc: "The name that pages show.",
+        kind: Kind::Text {
+            allowed: "1 to 60 characters without control characters",
+            set: |c, v| keep(&mut c.brand.name, v, 60, |ch| !ch.is_control()),
+        },
+    },
+    Key {
+        path: "brand.slug",
+        preset: Value("tollway"),
+        example: "acme",
+        doc: "The author of the virtual models: `tollway/auto`.",
+        kind: Kind::Text {
+            allowed: "1 to 32 lower-case letters, digits and `-`",
+            set: |c, v| keep(&mut c.brand.slug, v, 32, is_slug_char),
+        },
+    },
+    Key {
+        path: "brand.header_prefix",
+        preset: Value("X-Tollway"),
+        example: "X-Acme",
+        doc: "What our own request and response headers begin with.",
+        kind: Kind::Text {
+            allowed: "1 to 32 letters, digits and `-`, with a letter or digit at both ends",
+            set: |c, v| {
+                let ends = !v.starts_with('-') && !v.ends_with('-');
+                ends && keep(&mut c.brand.header_prefix, v, 32, |ch| ch.is_ascii_alphanumeric() || ch == '-')
+            },
+        },
+    },
+    Key {
+        path: "brand.key_prefix",
+        preset: Value("sk-tw"),
+        example: "sk-acme",
+        doc: "What new keys begin with. Keys that exist keep working.",
+        kind: Kind::Text {
+            allowed: "1 to 16 lower-case letters, digits and `-`",
+            set: |c, v| keep(&mut c.brand.key_prefix, v, 16, is_slug_char),
+        },
+    },
+    Key {
+        path: "routing.accept_peer_slugs",
+        preset: Value("true"),
+        example: "false",
+        doc: "Whether `openrouter/auto` and `gammainfra/auto` mean the brand's own virtual models.",
+        kind: Kind::Flag(|c, v| c.routing.accept_peer_slugs = v),
+    },
+    Key {
+        path: "routing.attempts_max",
+        preset: Value("6"),
+        example: "3",
+        doc: "How many attempts one request may make, retries and fallbacks together.",
+        kind: Kind::Number { min: 1, max: 64, set: |c, v| c.routing.attempts_max = v as usize },
+    },
+];
+
+fn address(text: &str) -> Option<SocketAddr> {
+    // Resolving names would make a start depend on the network; this one name means the same everywhere.
+    let text =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().ok()
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.trim().is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
+}
+
+fn is_slug_char(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+
+fn keep(slot: &mut String, text: &str, chars_max: usize, fits: fn(char) -> bool) -> bool {
+    let good = !text.trim().is_empty() && text.chars().count() <= chars_max && text.chars().all(fits);
+    if good {
+        text.clone_into(slot);
+    }
+    good
+}
+
+fn store_url(url: SecretString, schemes: &[&str], set: impl FnOnce(StoreUrl)) -> bool {
+    let url = StoreUrl::new(url);
+    let good = schemes.iter().any(|s| url.expose().strip_prefix(s).is_some_and(|rest| !rest.is_empty()));
+    if good {
+        set(url);
+    }
+    good
+}

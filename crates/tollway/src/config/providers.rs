@@ -1,0 +1,159 @@
+//! Providers: what the configuration says of them, and which of them are on.
+//!
+//! A provider's key is `api_key`, else the variable that `api_key_env` names, else the first of its usual variables that
+//! is set. It is on when the configuration does not switch it off, its base URL is known, and
+//! - it has a key, or
+//! - it is the sandbox, or
+//! - the configuration names it and it works without a key, as every provider does that only the configuration knows,
+//!   or
+//! - the configuration says `enabled = true`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::{Overlay, OverlayModel, OverlayProvider, Protocol, Provider, Snapshot};
+use types::SecretString;
+
+use super::keys::provider_keys;
+use super::problem::{Place, Problem};
+use super::settings::{Config, ModelConfig, ProviderConfig};
+use super::value::{Spot, set};
+use super::{Environment, layers};
+
+/// Reads the keys of one provider.
+pub(super) fn read(
+    slug: &str,
+    found: &BTreeMap<String, Spot>,
+    env: &Environment,
+    problems: &mut Vec<Problem>,
+) -> ProviderConfig {
+    let mut provider = ProviderConfig::default();
+    for key in provider_keys() {
+        let path = format!("providers.{slug}.{}", key.name());
+        set(key, &path, found.get(key.name()), &mut provider, problems);
+    }
+    let Some(name) = provider.api_key_env.clone() else { return provider };
+    if provider.api_key.is_some() {
+        return provider;
+    }
+    match env.get(&name).filter(|value| !value.is_empty()) {
+        Some(value) => provider.api_key = Some(SecretString::from(value)),
+        None if provider.enabled == Some(false) => {}
+        None => {
+            let path = format!("providers.{slug}.api_key_env");
+            let place = found.get("api_key_env").map_or(Place::Default, |spot| spot.place.clone());
+            let off = layers::variable(&format!("providers.{}.enabled", slug.replace(['-', '.'], "_")));
+            let why =
+                format!("names `{name}`, which is not set; set it, or switch the provider off ({off}=false)");
+            problems.push(Problem::rule(place, &path, why));
+        }
+    }
+    provider
+}
+
+/// Whether a provider is used, and why.
+#[derive(Clone, Debug)]
+pub struct ProviderState {
+    /// Its id.
+    pub slug: Arc<str>,
+    /// Whether calls may go to it.
+    pub on: bool,
+    /// `key from MISTRAL_API_KEY`, `no key: set MISTRAL_API_KEY`.
+    pub why: String,
+    /// Where it is, with `${NAME}` filled. `None` for the sandbox, and where it is not known.
+    pub base_url: Option<String>,
+    /// The key to call it with.
+    pub api_key: Option<SecretString>,
+}
+
+/// Every provider of a catalog that holds [`Config::overlay`], in its order.
+pub fn provider_states(config: &Config, catalog: &Snapshot, env: &Environment) -> Vec<ProviderState> {
+    catalog.providers.iter().map(|provider| state(config, provider, env)).collect()
+}
+
+fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderState {
+    let settings = config.providers.get(provider.id.as_ref());
+    let enabled = settings.and_then(|s| s.enabled);
+    let sandbox = provider.protocol == Protocol::Sandbox;
+    let (api_key, key_from) = match key(settings, provider, env) {
+        Some((key, from)) => (Some(key), Some(from)),
+        None => (None, None),
+    };
+    let (base_url, missing) = match provider.base_url.as_deref().map(|url| env.fill(url)) {
+        Some(Ok(url)) => (Some(url), None),
+        Some(Err(name)) => (None, Some(format!("base URL needs {name}; set it"))),
+        None if sandbox => (None, None),
+        None => (None, Some(format!("no base URL; set `providers.{}.base_url`", provider.id))),
+    };
+    let keyless = provider.from_config || provider.quirks.auth_optional;
+    let (on, why) = match (enabled, missing, key_from) {
+        (Some(false), _, _) => (false, "switched off".to_owned()),
+        (_, Some(missing), _) => (false, missing),
+        (_, None, Some(from)) => (true, format!("key from {from}")),
+        (_, None, None) if sandbox => (true, "built in".to_owned()),
+        (_, None, None) if keyless && settings.is_some() => (true, "needs no key".to_owned()),
+        (Some(true), None, None) => (true, "switched on, without a key".to_owned()),
+        (None, None, None) if keyless => {
+            (false, format!("not in use; set `providers.{}.enabled`", provider.id))
+        }
+        (None, None, None) => (false, no_key(provider)),
+    };
+    ProviderState { slug: Arc::clone(&provider.id), on, why, base_url, api_key }
+}
+
+fn no_key(provider: &Provider) -> String {
+    match provider.api_key_env.first() {
+        Some(name) => format!("no key; set {name}"),
+        None => format!("no key; set `providers.{}.api_key`", provider.id),
+    }
+}
+
+fn key(
+    settings: Option<&ProviderConfig>,
+    provider: &Provider,
+    env: &Environment,
+) -> Option<(SecretString, String)> {
+    if let Some(settings) = settings
+        && let Some(key) = &settings.api_key
+    {
+        let from = settings.api_key_env.clone().unwrap_or_else(|| "the configuration".to_owned());
+        return Some((key.clone(), from));
+    }
+    let usual = provider.api_key_env.iter().filter_map(|name| Some((env.get(name)?, name)));
+    let (value, name) = usual.into_iter().find(|(value, _)| !value.is_empty())?;
+    Some((SecretString::from(value), name.clone()))
+}
+
+impl Config {
+    /// The part of the configuration that the catalog takes in.
+    pub fn overlay(&self) -> Overlay {
+        Overlay { providers: self.providers.iter().map(|(slug, p)| overlay_provider(slug, p)).collect() }
+    }
+}
+
+fn overlay_provider(slug: &str, provider: &ProviderConfig) -> OverlayProvider {
+    OverlayProvider {
+        slug: slug.to_owned(),
+        name: provider.name.clone(),
+        protocol: provider.protocol,
+        base_url: provider.base_url.clone(),
+        api_key_env: provider.api_key_env.clone().map(|name| vec![name]),
+        on_disconnect: provider.on_disconnect,
+        models: provider.models.iter().map(overlay_model).collect(),
+        ..OverlayProvider::default()
+    }
+}
+
+fn overlay_model(model: &ModelConfig) -> OverlayModel {
+    OverlayModel {
+        id: model.id.clone(),
+        provider_model_id: model.provider_model_id.clone(),
+        name: model.name.clone(),
+        context_tokens: model.context_tokens,
+        max_output_tokens: model.max_output_tokens,
+        input_modalities: model.input_modalities.clone(),
+        output_modalities: model.output_modalities.clone(),
+        supported_parameters: model.supported_parameters.clone(),
+        price: model.price.clone(),
+    }
+}

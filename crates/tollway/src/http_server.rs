@@ -1,0 +1,210 @@
+//! Connections: one listener per worker thread on the same port, so that no thread waits for another; HTTP/1.1 and HTTP/2
+//! on each; TLS when configured.
+//!
+//! A header section larger than `server.header_bytes_max` is answered with 431 and malformed HTTP with 400 by the HTTP
+//! library, and the connection closed.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use gateway::ResponseBody;
+use gateway::app::Worker;
+use http::{Request, Response};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls_pki_types::pem::PemObject;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::config::Server;
+
+/// Connections waiting to be accepted, per worker.
+const BACKLOG: i32 = 4096;
+/// Most header fields of a request.
+const HEADERS_MAX: usize = 128;
+/// How long TLS may take to begin.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What every connection needs.
+pub(crate) struct Serving {
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) site: axum::Router,
+    pub(crate) builder: auto::Builder<TokioExecutor>,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) connections: Arc<AtomicUsize>,
+    pub(crate) connections_max: usize,
+    /// Turns true when no more is accepted and open connections are to end after their call.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// On the operator's own listener `/metrics` needs no key.
+    pub(crate) metrics_are_public: bool,
+}
+
+/// Opens a listener that shares its port with those of the other workers.
+pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The address with its port, chosen by the system where it is 0. Fails when another process listens there: sharing the
+/// port is for our own workers only.
+pub(crate) fn claim(address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let probe = std::net::TcpListener::bind(address).and_then(|listener| listener.local_addr());
+    probe.with_context(|| {
+        format!("can't listen on {address}; is another server running? set server.listen to another port")
+    })
+}
+
+/// How connections are served.
+pub(crate) fn builder(server: &Server) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(server.header_read_timeout_ms))
+        .max_buf_size(server.header_bytes_max.max(8192))
+        .max_headers(HEADERS_MAX)
+        .half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .max_header_list_size(u32::try_from(server.header_bytes_max).unwrap_or(u32::MAX))
+        .keep_alive_interval(Some(Duration::from_secs(30)));
+    builder
+}
+
+/// Reads certificate and key.
+pub(crate) fn tls(server: &Server) -> anyhow::Result<Option<TlsAcceptor>> {
+    let (Some(cert), Some(key)) = (&server.tls_cert_file, &server.tls_key_file) else { return Ok(None) };
+    let chain = rustls_pki_types::CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("server.tls_cert_file {} can't be read", cert.display()))?;
+    let key = rustls_pki_types::PrivateKeyDer::from_pem_file(key)
+        .with_context(|| format!("server.tls_key_file {} can't be read", key.display()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .context("server.tls_cert_file and server.tls_key_file don't belong together")?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+}
+
+/// Accepts until it is told to stop.
+pub(crate) async fn accept(listener: std::net::TcpListener, serving: Arc<Serving>) -> anyhow::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let mut stopping = serving.stopping.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, or a connection that was gone already: the listener lives on.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        if serving.connections.fetch_add(1, Ordering::Relaxed) >= serving.connections_max {
+            serving.connections.fetch_sub(1, Ordering::Relaxed);
+            continue;
+        }
+        // Small answers leave at once: without this, Linux may hold them back for 40 ms.
+        let _ = stream.set_nodelay(true);
+        let serving = Arc::clone(&serving);
+        tokio::spawn(async move {
+            connection(stream, &serving).await;
+            serving.connections.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, serving: &Arc<Serving>) {
+    let Some(tls) = &serving.tls else { return talk(stream, serving).await };
+    if let Ok(Ok(stream)) = tokio::time::timeout(TLS_TIMEOUT, tls.accept(stream)).await {
+        talk(stream, serving).await;
+    }
+}
+
+async fn talk<S>(stream: S, serving: &Arc<Serving>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(|request| answer(Arc::clone(serving), request));
+    let mut connection = pin!(serving.builder.serve_connection(TokioIo::new(stream), service));
+    let mut stopping = serving.stopping.clone();
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn answer(serving: Arc<Serving>, request: Request<Incoming>) -> Result<Response<Out>, Infallible> {
+    if serving.metrics_are_public && request.uri().path() == "/metrics" {
+        return Ok(gateway::health::metrics_text(&serving.worker).map(Out::Gateway));
+    }
+    if gateway::router::is_ours(request.uri().path()) {
+        return Ok(gateway::router::serve(&serving.worker, request).await.map(Out::Gateway));
+    }
+    let answered = serving.site.clone().oneshot(request.map(axum::body::Body::new)).await;
+    Ok(answered.unwrap_or_else(|never| match never {}).map(Out::Site))
+}
+
+/// An answer's body, of either half.
+pub(crate) enum Out {
+    Gateway(ResponseBody),
+    Site(axum::body::Body),
+}
+
+impl Body for Out {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.get_mut() {
+            Out::Gateway(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Out::Site(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Out::Gateway(body) => body.is_end_stream(),
+            Out::Site(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Out::Gateway(body) => body.size_hint(),
+            Out::Site(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Reloads configuration and catalog: on SIGHUP, and when a file of theirs changes. Whole or not at all: what is wrong is logged
+//! with file, line and rule, and the old view keeps serving.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use gateway::app::Gateway;
+use tokio::sync::{mpsc, watch};
+
+use crate::cli;
+use crate::config::{Config, Environment};
+
+/// How often files are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What a reload needs.
+pub(crate) struct Reloader {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) config: Config,
+    pub(crate) env: Environment,
+}
+
+impl Reloader {
+    /// Reads everything again and puts it in place.
+    fn reload(&mut self) -> anyhow::Result<()> {
+        let file = self.config.file.clone();
+        let loaded = cli::load(file.as_deref(), &self.env, crate::embedded::catalog)
+            .map_err(|failure| anyhow::anyhow!("{}", failure.text()))?;
+        let previous = self.gateway.world.load_full();
+        let settings = &self.gateway.settings;
+        let clock = Arc::clone(&self.gateway.clock);
+        let world = crate::wire_up::world(
+            &loaded.config,
+            loaded.catalog,
+            &self.env,
+            Some(&previous),
+            settings,
+            clock,
+        )?;
+        let diff = catalog::diff(&previous.snapshot, &world.snapshot);
+        tracing::info!(
+            models_added = diff.models_added.len(),
+            models_removed = diff.models_removed.len(),
+            prices_changed = diff.prices_changed.len(),
+            "configuration and catalog were reloaded; settings outside of providers and catalog apply at the next start"
+        );
+        self.gateway.world.store(Arc::new(world));
+        self.config.catalog = loaded.config.catalog;
+        Ok(())
+    }
+
+    /// The newest change and the number of files that a reload would read.
+    fn fingerprint(&self) -> (Option<SystemTime>, usize) {
+        let mut seen = (None, 0);
+        if let Some(file) = &self.config.file {
+            look(file, &mut seen);
+        }
+        if let Some(dir) = &self.config.catalog.dir {
+            look(dir, &mut seen);
+        }
+        seen
+    }
+}
+
+fn look(path: &Path, seen: &mut (Option<SystemTime>, usize)) {
+    let Ok(meta) = path.metadata() else { return };
+    seen.0 = seen.0.max(meta.modified().ok());
+    seen.1 += 1;
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            look(&entry.path(), seen);
+        }
+    }
+}
+
+/// The job. `hangups` brings SIGHUPs.
+pub(crate) async fn run(
+    mut reloader: Reloader,
+    mut hangups: mpsc::Receiver<()>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut seen = reloader.fingerprint();
+    loop {
+        let asked = tokio::select! {
+            asked = hangups.recv() => asked.is_some(),
+            () = tokio::time::sleep(EVERY) => false,
+            _ = stopping.wait_for(|stop| *stop) => return,
+        };
+        // Reading a catalog's folder takes a moment of pure work: not on the runtime's own threads.
+        let task = tokio::task::spawn_blocking(move || {
+            let now = reloader.fingerprint();
+            if (asked || now != seen)
+                && let Err(error) = reloader.reload()
+            {
+                tracing::error!(error = %format!("{error:#}"), "the reload was refused; what was in place keeps serving");
+            }
+            (reloader, now)
+        });
+        let Ok((back, now)) = task.await else { return };
+        (reloader, seen) = (back, now);
+    }
+}

@@ -1,0 +1,246 @@
+//! `tollway serve`: starts everything, serves, and stops it in order.
+//!
+//! Start: store, books left over from before, keys, catalog, listeners, then the greeting. Stop (SIGTERM, SIGINT): no new
+//! connections, calls in flight end or are cut after `server.drain_s`, the last records are folded, exit 0.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use gateway::app::{Gateway, Worker};
+use gateway::keys::KeyTable;
+use store::Store;
+use tokio::runtime::{Builder, Handle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use types::{Clock, SystemClock};
+
+use crate::cli::Loaded;
+use crate::config::{Config, Environment};
+use crate::first_run::{self, Greeting};
+use crate::http_server::{self, Serving};
+use crate::jobs::fold::Folder;
+use crate::jobs::poll::Poller;
+use crate::jobs::{fold, poll, reload};
+use crate::site::LiveSite;
+use crate::{telemetry, wire_up};
+
+/// How long the last records may take to fold at the end.
+const LAST_FOLD_MAX: Duration = Duration::from_secs(10);
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting, with what to do about it.
+pub fn serve(mut loaded: Loaded, env: Environment) -> anyhow::Result<()> {
+    telemetry::start(&loaded.config.log);
+    let control = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("tollway-control")
+        .enable_all()
+        .build()
+        .context("can't start the control runtime")?;
+    let _lock = lock(&loaded.config)?;
+    loaded.config.server.listen = http_server::claim(loaded.config.server.listen)?;
+    let handle = control.handle().clone();
+    let result = control.block_on(run(loaded, env, handle));
+    control.shutdown_timeout(Duration::from_secs(2));
+    result
+}
+
+/// Two servers on one data directory would write each other's journal.
+fn lock(config: &Config) -> anyhow::Result<File> {
+    let dir = &config.server.data_dir;
+    std::fs::create_dir_all(dir).with_context(|| format!("can't make server.data_dir {}", dir.display()))?;
+    let path = dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!("another server uses {}; stop it, or set server.data_dir to another folder", dir.display());
+    }
+    Ok(file)
+}
+
+async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Result<()> {
+    let Loaded { config, catalog } = loaded;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let workers = match config.server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        set => set,
+    };
+    let url = config.store_url();
+    let store = Store::open(url.expose())
+        .await
+        .with_context(|| format!("can't open the store {url}; check store.url"))?;
+    let first_key = first_run::prepare(&store, &config, clock.now()).await?;
+    let metrics = Arc::default();
+    let boot = boot_name(clock.now().micros())?;
+    let journal = wire_up::journal(&config, workers, Arc::clone(&metrics), &boot)?;
+    // What an earlier start left must be in the books before a balance is read from them.
+    let mut folder = Folder::new(journal.dir());
+    let left = folder
+        .pass(&store, &journal.open_segments())
+        .await
+        .context("can't fold the journal of the last start")?;
+    if left.records > 0 {
+        tracing::info!(records = left.records, "folded what the last start left in the journal");
+    }
+    let mut poller = Poller::new(config.billing.mode);
+    let keys = poller.once(&store, &KeyTable::default()).await?.unwrap_or_default();
+    let settings = wire_up::settings(&config)?;
+    let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
+    let gateway =
+        wire_up::gateway(wire_up::Shared { settings, world, keys, journal, metrics, store, control, clock });
+
+    let (stop, stopping) = watch::channel(false);
+    let threads = start_workers(&gateway, &config, workers, &stopping)?;
+    let (stop_jobs, jobs_stopping) = watch::channel(false);
+    let (hang_up, hangups) = mpsc::channel(1);
+    let folding = tokio::spawn(fold::run(
+        Arc::clone(&gateway),
+        folder,
+        Duration::from_millis(config.journal.fold_interval_ms),
+        config.journal.backlog_bytes_max,
+        jobs_stopping.clone(),
+    ));
+    tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
+    let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env };
+    tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
+
+    greet(&gateway, &config, first_key.as_ref());
+    wait_for_the_end(hang_up).await?;
+    gateway.draining.store(true, Ordering::Relaxed);
+    tracing::info!("stopping: no new connections; calls in flight have {} s", config.server.drain_s);
+    let _ = stop.send(true);
+    let drained = tokio::task::spawn_blocking(move || {
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(drop))
+    });
+    let _ = drained.await;
+    let _ = stop_jobs.send(true);
+    let _ = folding.await;
+    let mut last = Folder::new(gateway.journal.dir());
+    let folded = tokio::time::timeout(
+        LAST_FOLD_MAX,
+        fold::once(&gateway, &mut last, config.journal.backlog_bytes_max),
+    )
+    .await;
+    if !matches!(folded, Ok(Ok(()))) {
+        tracing::warn!("the last records are not folded yet; the next start folds them");
+    }
+    gateway.store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Sorts after the names of earlier starts, and differs between nodes.
+fn boot_name(now_us: i64) -> anyhow::Result<String> {
+    let mut random = [0u8; 4];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(format!("{now_us:017}-{:08x}", u32::from_le_bytes(random)))
+}
+
+type Threads = Vec<std::thread::JoinHandle<()>>;
+
+fn start_workers(
+    gateway: &Arc<Gateway>,
+    config: &Config,
+    workers: usize,
+    stopping: &watch::Receiver<bool>,
+) -> anyhow::Result<Threads> {
+    let server = &config.server;
+    let tls = http_server::tls(server)?;
+    let site = web::router(Arc::new(LiveSite {
+        gateway: Arc::clone(gateway),
+        started: Instant::now(),
+        scheme: if tls.is_some() { "https" } else { "http" },
+        address: server.listen.to_string(),
+    }));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let mut threads = Vec::with_capacity(workers + 1);
+    for number in 0..workers {
+        let mut seed = [0u8; 8];
+        getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+        let serving = Serving {
+            worker: Arc::new(Worker::new(Arc::clone(gateway), number, u64::from_le_bytes(seed))),
+            site: site.clone(),
+            builder: http_server::builder(server),
+            tls: tls.clone(),
+            connections: Arc::clone(&connections),
+            connections_max: server.connections_max,
+            stopping: stopping.clone(),
+            metrics_are_public: false,
+        };
+        threads.push(start_worker(server.listen, serving, server.drain_s)?);
+        if let Some(admin) = server.admin_listen.filter(|_| number == 0) {
+            let worker = Arc::new(Worker::new(Arc::clone(gateway), number, !u64::from_le_bytes(seed)));
+            let serving = Serving {
+                worker,
+                site: site.clone(),
+                builder: http_server::builder(server),
+                tls: None,
+                connections: Arc::clone(&connections),
+                connections_max: server.connections_max,
+                stopping: stopping.clone(),
+                metrics_are_public: true,
+            };
+            threads.push(start_worker(admin, serving, server.drain_s)?);
+        }
+    }
+    Ok(threads)
+}
+
+fn start_worker(
+    address: SocketAddr,
+    serving: Serving,
+    drain_s: u64,
+) -> anyhow::Result<std::thread::JoinHandle<()>> {
+    let listener = http_server::listen(address)
+        .with_context(|| format!("can't listen on {address}; set another address"))?;
+    let runtime =
+        Builder::new_current_thread().enable_all().build().context("can't start a worker's runtime")?;
+    let name = format!("tollway-{}", serving.worker.number);
+    let work = move || {
+        let serving = Arc::new(serving);
+        runtime.block_on(async {
+            if let Err(error) = http_server::accept(listener, Arc::clone(&serving)).await {
+                tracing::error!(error = %format!("{error:#}"), "a listener failed");
+            }
+            drain(&serving, Duration::from_secs(drain_s)).await;
+        });
+    };
+    std::thread::Builder::new().name(name).spawn(work).context("can't start a worker thread")
+}
+
+/// Waits for open connections to end their calls. What is left is cut when the thread ends.
+async fn drain(serving: &Serving, at_most: Duration) {
+    let deadline = Instant::now() + at_most;
+    while serving.connections.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn greet(gateway: &Gateway, config: &Config, key: Option<&types::ApiKeyText>) {
+    let world = gateway.world.load();
+    let real = world.switched_on().into_iter().filter(|(p, _)| p.protocol != catalog::Protocol::Sandbox);
+    let providers: Vec<String> = real.map(|(p, state)| format!("{} ({})", p.name, state.why)).collect();
+    let scheme = if config.server.tls_cert_file.is_some() { "https" } else { "http" };
+    let base_url = format!("{scheme}://{}", config.server.listen);
+    Greeting { config, base_url: &base_url, key, providers: &providers }.print();
+}
+
+/// Returns on SIGTERM or SIGINT; passes SIGHUP on.
+async fn wait_for_the_end(hang_up: mpsc::Sender<()>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => drop(hang_up.try_send(())),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! From configuration, catalog and store to the one [`Gateway`] that the workers share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use catalog::Snapshot;
+use gateway::app::Gateway;
+use gateway::journal::Journal;
+use gateway::keys::KeyTable;
+use gateway::metrics::Metrics;
+use gateway::settings::{Brand, Settings};
+use gateway::world::{ProviderSetup, World};
+use routing::name::Names;
+use store::Store;
+use types::{Clock, ExposeSecret};
+
+use crate::config::{Config, Environment, JournalSync, provider_states};
+
+/// The data plane's settings out of the configuration.
+pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let brand = &config.brand;
+    let upstream = &config.upstream;
+    let limits = &config.limits;
+    Ok(Settings {
+        brand: Brand::new(&brand.name, &brand.slug, &brand.header_prefix, &brand.key_prefix).with_context(
+            || format!("brand.header_prefix `{}` makes no header names", brand.header_prefix),
+        )?,
+        names: Names { brand: brand.slug.clone(), accept_peer_slugs: config.routing.accept_peer_slugs },
+        mode: config.billing.mode,
+        body_bytes_max: config.server.body_bytes_max,
+        attempts_max: config.routing.attempts_max,
+        response_bytes_max: upstream.response_bytes_max,
+        sse_frame_bytes_max: upstream.sse_frame_bytes_max,
+        connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
+        first_byte_timeout: Duration::from_millis(upstream.first_byte_timeout_ms),
+        stall_timeout: Duration::from_millis(upstream.stall_timeout_ms),
+        total_timeout: Duration::from_millis(upstream.total_timeout_ms),
+        idle_connections_per_host_max: upstream.idle_connections_per_host_max,
+        idle_timeout: Duration::from_millis(upstream.idle_timeout_ms),
+        hold_output_tokens: limits.hold_output_tokens,
+        hold_wait_max: Duration::from_millis(limits.hold_wait_ms_max),
+        hold_waiters_max: limits.hold_waiters_max,
+        requests_in_flight_max: limits.requests_in_flight_max,
+        key_concurrency_max: limits.key_concurrency_max,
+    })
+}
+
+/// What the configuration and the environment say about each provider of the catalog.
+pub(crate) fn provider_setups(
+    config: &Config,
+    snapshot: &Snapshot,
+    env: &Environment,
+) -> HashMap<String, ProviderSetup> {
+    let states = provider_states(config, snapshot, env);
+    let setups = states.into_iter().map(|state| {
+        let own = config.providers.get(state.slug.as_ref());
+        let timeout = |pick: fn(&crate::config::ProviderConfig) -> Option<u64>| {
+            own.and_then(pick).map(Duration::from_millis)
+        };
+        let setup = ProviderSetup {
+            on: state.on,
+            why: state.why,
+            api_key: state.api_key,
+            base_url: state.base_url,
+            connect_timeout: timeout(|p| p.timeout_connect_ms),
+            first_byte_timeout: timeout(|p| p.timeout_first_byte_ms),
+            stall_timeout: timeout(|p| p.timeout_stall_ms),
+            on_disconnect: own.and_then(|p| p.on_disconnect),
+            headers: own
+                .map(|p| {
+                    p.extra_headers.iter().map(|(n, v)| (n.clone(), v.expose_secret().to_owned())).collect()
+                })
+                .unwrap_or_default(),
+        };
+        (state.slug.to_string(), setup)
+    });
+    setups.collect()
+}
+
+/// The view of catalog and providers.
+pub(crate) fn world(
+    config: &Config,
+    snapshot: Snapshot,
+    env: &Environment,
+    previous: Option<&World>,
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<World> {
+    let setups = provider_setups(config, &snapshot, env);
+    World::build(Arc::new(snapshot), &setups, previous, settings, clock)
+        .map_err(|problems| anyhow::anyhow!(problems.join("\n")))
+}
+
+/// Everything that the workers share.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) world: World,
+    pub(crate) keys: KeyTable,
+    pub(crate) journal: Journal,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Store,
+    pub(crate) control: tokio::runtime::Handle,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Puts it together.
+pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
+    Arc::new(Gateway {
+        settings: shared.settings,
+        world: ArcSwap::from_pointee(shared.world),
+        keys: ArcSwap::from_pointee(shared.keys),
+        journal: Arc::new(shared.journal),
+        metrics: shared.metrics,
+        store: shared.store,
+        control: shared.control,
+        clock: shared.clock,
+        sandbox: Default::default(),
+        draining: AtomicBool::new(false),
+        store_answers: AtomicBool::new(true),
+        listings: Default::default(),
+    })
+}
+
+/// Opens the journal of this start.
+pub(crate) fn journal(
+    config: &Config,
+    workers: usize,
+    metrics: Arc<Metrics>,
+    boot: &str,
+) -> anyhow::Result<Journal> {
+    let dir = config.server.data_dir.join("journal");
+    let sync = config.journal.sync == JournalSync::Always;
+    Journal::open(&dir, boot, workers, config.journal.segment_bytes_max, sync, metrics)
+        .with_context(|| format!("can't write the journal in {}", dir.display()))
+}

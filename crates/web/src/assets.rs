@@ -1,0 +1,151 @@
+//! The files that pages load, held in the program. Their URL names a hash of their content, so that a browser may keep
+//! them for ever and still sees a new version at once.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+/// For a URL that names the content: it never changes.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// For any other URL, such as that of a page rendered by another version: ask again each time.
+const ASK_AGAIN: &str = "no-cache";
+
+/// A file in the program.
+pub(crate) struct Asset {
+    pub(crate) path: &'static str,
+    media_type: &'static str,
+    text: &'static str,
+}
+
+pub(crate) static CSS: Asset = Asset {
+    path: "/assets/app.css",
+    media_type: "text/css; charset=utf-8",
+    text: include_str!("../assets/app.css"),
+};
+pub(crate) static ICON: Asset =
+    Asset { path: "/favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") };
+
+/// Where pages load the style sheet from.
+pub(crate) static CSS_URL: LazyLock<String> = LazyLock::new(|| CSS.url());
+/// Where pages load the icon from.
+pub(crate) static ICON_URL: LazyLock<String> = LazyLock::new(|| ICON.url());
+
+impl Asset {
+    fn url(&self) -> String {
+        let mut url = format!("{}?v=", self.path);
+        for byte in Sha256::digest(self.text).iter().take(8) {
+            // Writing to a String can't fail.
+            let _ = write!(url, "{byte:02x}");
+        }
+        url
+    }
+
+    fn response(&self, url: &str, uri: &Uri) -> Response {
+        let is_current = uri.path_and_query().is_some_and(|asked| asked.as_str() == url);
+        let cache = HeaderValue::from_static(if is_current { FOREVER } else { ASK_AGAIN });
+        let media_type = HeaderValue::from_static(self.media_type);
+        ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, cache)], self.text).into_response()
+    }
+}
+
+pub(crate) async fn css(uri: Uri) -> Response {
+    CSS.response(&CSS_URL, &uri)
+}
+
+pub(crate) async fn icon(uri: Uri) -> Response {
+    ICON.response(&ICON_URL, &uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ASK_AGAIN, Asset, CSS, CSS_URL, FOREVER, ICON_URL};
+    use crate::testing::{get, several_on};
+
+    #[test]
+    fn the_hash_follows_the_content() {
+        let asset = |text| Asset { path: "/a", media_type: "text/css", text };
+        // The first 8 bytes of SHA-256("abc"), from FIPS 180-2, appendix B.1.
+        assert_eq!(asset("abc").url(), "/a?v=ba7816bf8f01cfea");
+        assert_ne!(asset("abd").url(), asset("abc").url());
+        assert_eq!(CSS.url(), *CSS_URL);
+    }
+
+    #[tokio::test]
+    async fn only_the_named_content_is_kept_for_ever() {
+        let rows = [
+            (CSS_URL.as_str(), FOREVER, "text/css; charset=utf-8"),
+            (ICON_URL.as_str(), FOREVER, "image/svg+xml"),
+            ("/assets/app.css", ASK_AGAIN, "text/css; charset=utf-8"),
+            ("/assets/app.css?v=0000000000000000", ASK_AGAIN, "text/css; charset=utf-8"),
+            ("/favicon.svg", ASK_AGAIN, "image/svg+xml"),
+        ];
+        for (url, cache, media_type) in rows {
+            let file = get(several_on(), url).await;
+            assert_eq!((file.status, file.header("cache-control")), (200, cache), "{url}");
+            assert_eq!(file.header("content-type"), media_type, "{url}");
+            assert!(!file.text.is_empty(), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_load_what_is_served() {
+        for path in ["/", "/nowhere"] {
+            let page = get(several_on(), path).await;
+            page.holds(&format!("<link rel=\"stylesheet\" href=\"{}\">", *CSS_URL));
+            page.holds(&format!("<link rel=\"icon\" href=\"{}\" type=\"image/svg+xml\">", *ICON_URL));
+        }
+    }
+
+    /// The `--name: #rrggbb` of one scheme.
+    fn color(css: &str, name: &str) -> [f64; 3] {
+        let (_, rest) = css.split_once(&format!("--{name}: #")).unwrap_or_else(|| panic!("no --{name}"));
+        [0, 2, 4].map(|at| {
+            let part = f64::from(u8::from_str_radix(&rest[at..at + 2], 16).unwrap()) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        })
+    }
+
+    /// Contrast as WCAG 2.2 defines it: relative luminance of both, the lighter above the darker.
+    fn contrast(css: &str, a: &str, b: &str) -> f64 {
+        let [a, b] = [a, b].map(|name| {
+            let [red, green, blue] = color(css, name);
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        });
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn contrast_is_wcag_aa_in_both_schemes() {
+        let (light, dark) = CSS.text.split_once("prefers-color-scheme: dark").unwrap();
+        let texts = [
+            ("ink", "page"),
+            ("ink", "surface"),
+            ("ink", "chip"),
+            ("soft", "page"),
+            ("soft", "surface"),
+            ("soft", "chip"),
+            ("accent", "page"),
+            ("accent", "surface"),
+            ("good", "good-back"),
+            ("warn", "warn-back"),
+            ("warn", "surface"),
+            ("ink", "warn-back"),
+            ("bad", "bad-back"),
+            ("ink", "bad-back"),
+            ("code-ink", "code-back"),
+            ("code-soft", "code-back"),
+        ];
+        for (scheme, css) in [("light", light), ("dark", dark)] {
+            for (ink, back) in texts {
+                let ratio = contrast(css, ink, back);
+                assert!(ratio >= 4.5, "{scheme}: {ink} on {back} is {ratio:.2}");
+            }
+            let ratio = contrast(css, "focus", "page");
+            assert!(ratio >= 3.0, "{scheme}: the focus ring is {ratio:.2}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The real binary, over sockets. One test binary; each module is one subject.
+#![expect(clippy::indexing_slicing, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod aimock;
+mod bad_input;
+mod cancel;
+mod catalog;
+mod chat;
+mod fallback;
+mod first_run;
+mod kill;
+mod llama;
+mod money;
+mod programs;
+mod sdk;
+mod smuggling;
+mod stream;

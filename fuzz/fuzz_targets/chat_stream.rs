@@ -1,0 +1,50 @@
+//! Each line is the data of one event. What is relayed is whole events of JSON; nothing is told after an error.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Map, Value};
+use types::{Money, UsageSource};
+use wire::openai_chat::{Ident, Relay, Settlement};
+
+fuzz_target!(|stream: &[u8]| {
+    let ident = Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into() };
+    let mut relay = Relay::new(ident);
+    for data in stream.split(|byte| *byte == b'\n') {
+        let mut out = Vec::new();
+        let relayed = relay.chunk(data, &mut out);
+        if relayed.is_err() {
+            assert!(out.is_empty());
+        } else if is_plain_object(data) && !out.is_empty() {
+            check(&out);
+        }
+    }
+    let settlement = Settlement {
+        usage: relay.usage.unwrap_or_default(),
+        source: UsageSource::Provider,
+        cost: Money::from_nanos(1),
+        input_cost: Money::from_nanos(1),
+        output_cost: Money::ZERO,
+        warnings: Vec::new(),
+        metadata: None,
+    };
+    relay.last(&settlement, 1, &mut Vec::new());
+    let mut out = Vec::new();
+    relay.fail("{\"code\":502}", &settlement, 1, &mut out);
+    check(&out);
+});
+
+/// A name that comes twice is the provider's fault, and whichever its reader takes is its own affair.
+fn is_plain_object(data: &[u8]) -> bool {
+    let members = wire::json::object(data.trim_ascii()).map_or(0, |members| members.len());
+    serde_json::from_slice::<Map<String, Value>>(data).is_ok_and(|parsed| parsed.len() == members)
+}
+
+/// One event whose data is a chunk of ours.
+fn check(event: &[u8]) {
+    let data = event.strip_prefix(b"data: ").and_then(|rest| rest.strip_suffix(b"\n\n")).expect("one event");
+    let chunk: Value = serde_json::from_slice(data).expect("JSON in, JSON out");
+    assert_eq!(
+        (&chunk["id"], &chunk["model"], &chunk["provider"]),
+        (&"gen-1".into(), &"a/b".into(), &"P".into())
+    );
+}
