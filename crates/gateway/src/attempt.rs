@@ -341,7 +341,12 @@ async fn send(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result
         if let Some(sent) = flight.sent() {
             *sent = true;
         }
-        return match gateway.sandbox.answer(name, trip.request.body, trip.request.stream) {
+        return match gateway.sandbox.answer(
+            name,
+            trip.request.body,
+            trip.request.stream,
+            flight.created().seconds(),
+        ) {
             Some(reply) => Ok(reply),
             None => std::future::pending().await,
         };

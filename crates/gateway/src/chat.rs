@@ -104,12 +104,13 @@ fn targets(
     request: &ChatRequest<'_>,
 ) -> Result<(String, Vec<Target>, Vec<Warning>), GatewayError> {
     let names = &gateway.settings.names;
-    let auto = || format!("{}/auto", names.brand);
-    let asked = match (&request.model, request.models.first()) {
-        (Some(model), _) => model.to_string(),
-        (None, Some(first)) => first.clone(),
-        (None, None) => auto(),
-    };
+    let first = request.model.as_deref().or(request.models.first().map(String::as_str));
+    let asked = first.map(str::to_owned).ok_or_else(|| {
+        GatewayError::InvalidRequest(format!(
+            "`model` is missing; name one of `GET /v1/models`, or `{}/auto`",
+            names.brand
+        ))
+    })?;
     let fallbacks = request.models.iter().filter(|model| **model != asked);
     let mut warnings = Vec::new();
     let mut targets = Vec::with_capacity(1 + request.models.len());

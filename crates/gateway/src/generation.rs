@@ -100,7 +100,8 @@ fn line(line: &CostLine) -> Value {
     })
 }
 
-fn attempt(attempt: &Attempt) -> Value {
+/// An attempt as in records and metadata.
+pub(crate) fn attempt(attempt: &Attempt) -> Value {
     json!({
         "endpoint": attempt.endpoint,
         "status": attempt.status,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use catalog::export;
+use catalog::export::{self, View};
 use catalog::query::{ModelQuery, Selection, select};
 use http::Response;
 use http::request::Parts;
+use routing::name::Virtual;
 use serde_json::json;
 
 use crate::app::Worker;
@@ -27,7 +28,11 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
     let wanted = parse(&pairs)?;
     let selection = select(&world.snapshot, &wanted, worker.gateway.clock.now().day());
     let next = selection.next_offset().map(|offset| next_link(parts, &pairs, offset));
-    let body = view(&worker.gateway, &world, |v| export::models(v, &selection, next));
+    // A filter asks about models, and a virtual one has no properties of its own.
+    let body = view(&worker.gateway, &world, |v| {
+        let virtual_models = if wanted.is_filtered() { &[] } else { v.virtual_models };
+        export::models(&View { virtual_models, ..*v }, &selection, next)
+    });
     Ok(Rendered::new(body).answer(parts))
 }
 
@@ -47,8 +52,11 @@ fn next_link(parts: &Parts, pairs: &[(String, String)], offset: usize) -> String
 /// `GET /v1/models/count`.
 pub fn count(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     let world = worker.gateway.world.load();
-    let selection = select(&world.snapshot, &parse(&query(parts))?, worker.gateway.clock.now().day());
-    Ok(json(json!({ "data": { "count": selection.total } }).to_string()))
+    let wanted = parse(&query(parts))?;
+    let selection = select(&world.snapshot, &wanted, worker.gateway.clock.now().day());
+    // As many as the list of the same query has.
+    let count = selection.total + if wanted.is_filtered() { 0 } else { Virtual::ALL.len() };
+    Ok(json(json!({ "data": { "count": count } }).to_string()))
 }
 
 /// The model that the path names, by id or alias.

@@ -91,8 +91,8 @@ fn failure(status: u16, kind: &str, message: &str, retry_after: Option<Duration>
 }
 
 impl Sandbox {
-    /// Answers a chat request as the sandbox model `name`. `None`: it never will.
-    pub fn answer(&self, name: &str, request: &[u8], streamed: bool) -> Option<Reply> {
+    /// Answers a chat request as the sandbox model `name`. `created` is in unix seconds. `None`: it never will.
+    pub fn answer(&self, name: &str, request: &[u8], streamed: bool, created: i64) -> Option<Reply> {
         let Ok(body) = serde_json::from_slice::<Value>(request) else {
             return Some(refusal("the request is not JSON"));
         };
@@ -127,9 +127,9 @@ impl Sandbox {
         let answer = Answer::of(name, &body, &tuning);
         let pace = Pace::of(name, &tuning);
         let playback = if streamed {
-            answer.stream(&pace, fault, tuning.fault_after_tokens.unwrap_or(3))
+            answer.stream(created, &pace, fault, tuning.fault_after_tokens.unwrap_or(3))
         } else {
-            answer.plain(&pace, fault)
+            answer.plain(created, &pace, fault)
         };
         Some(Reply {
             status: 200,
@@ -239,7 +239,7 @@ impl Answer {
         })
     }
 
-    fn plain(&self, pace: &Pace, fault: Option<Fault>) -> Playback {
+    fn plain(&self, created: i64, pace: &Pace, fault: Option<Fault>) -> Playback {
         let mut message = Map::new();
         message.insert("role".into(), "assistant".into());
         let content = if self.tool_call.is_some() { Value::Null } else { self.content.concat().into() };
@@ -254,7 +254,7 @@ impl Answer {
         }
         let usage = if fault == Some(Fault::NoUsage) { Value::Null } else { self.usage() };
         let body = json!({
-            "id": "sandbox", "object": "chat.completion", "created": 0, "model": "sandbox", "simulated": true,
+            "id": "sandbox", "object": "chat.completion", "created": created, "model": "sandbox", "simulated": true,
             "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
             "usage": usage,
         });
@@ -271,9 +271,9 @@ impl Answer {
         }
     }
 
-    fn stream(&self, pace: &Pace, fault: Option<Fault>, after: usize) -> Playback {
+    fn stream(&self, created: i64, pace: &Pace, fault: Option<Fault>, after: usize) -> Playback {
         let mut play = Playback::after(pace.before);
-        play.event(&chunk(json!({"role": "assistant", "content": ""}), None));
+        play.event(&chunk(created, json!({"role": "assistant", "content": ""}), None));
         let reasoning = self.reasoning.iter().map(|piece| json!({"reasoning": piece}));
         let content = self.content.iter().map(|piece| json!({"content": piece}));
         for (at, delta) in reasoning.chain(content).enumerate() {
@@ -289,18 +289,18 @@ impl Answer {
                 }
             }
             play.wait(pace.between);
-            play.event(&chunk(delta, None));
+            play.event(&chunk(created, delta, None));
         }
         if let Some((name, arguments)) = &self.tool_call {
             let open = json!({"index": 0, "id": "call_sandbox", "type": "function", "function": {"name": name, "arguments": ""}});
-            play.event(&chunk(json!({ "tool_calls": [open] }), None));
+            play.event(&chunk(created, json!({ "tool_calls": [open] }), None));
             let more = json!({"index": 0, "function": {"arguments": arguments}});
-            play.event(&chunk(json!({ "tool_calls": [more] }), None));
+            play.event(&chunk(created, json!({ "tool_calls": [more] }), None));
         }
-        play.event(&chunk(json!({}), Some(self.finish_reason)));
+        play.event(&chunk(created, json!({}), Some(self.finish_reason)));
         if fault != Some(Fault::NoUsage) {
             play.event(&json!({
-                "id": "sandbox", "object": "chat.completion.chunk", "created": 0, "model": "sandbox", "simulated": true,
+                "id": "sandbox", "object": "chat.completion.chunk", "created": created, "model": "sandbox", "simulated": true,
                 "choices": [], "usage": self.usage(),
             }));
         }
@@ -311,9 +311,9 @@ impl Answer {
     }
 }
 
-fn chunk(delta: Value, finish_reason: Option<&str>) -> Value {
+fn chunk(created: i64, delta: Value, finish_reason: Option<&str>) -> Value {
     json!({
-        "id": "sandbox", "object": "chat.completion.chunk", "created": 0, "model": "sandbox", "simulated": true,
+        "id": "sandbox", "object": "chat.completion.chunk", "created": created, "model": "sandbox", "simulated": true,
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
     })
 }

@@ -360,7 +360,7 @@ fn metadata_json(record: &GenerationRecord, plan: &serde_json::Value) -> String 
         "generation_id": record.id.as_str(),
         "endpoint": record.endpoint,
         "plan": plan,
-        "attempts": record.attempts,
+        "attempts": record.attempts.iter().map(crate::generation::attempt).collect::<Vec<_>>(),
         "ttft_us": record.ttft_us,
         "duration_us": record.duration_us,
         "usage_source": record.usage_source,

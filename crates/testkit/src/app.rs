@@ -90,7 +90,8 @@ impl TestApp {
         self.with_key(OWNER_KEY)
     }
 
-    /// Makes a key on the command line, with these further arguments, and gives whoever has it and the key's id.
+    /// Makes a key on the command line, with these further arguments, waits until the gateway knows it, and gives
+    /// whoever has it and the key's id.
     pub async fn new_key(&self, arguments: &[&str]) -> (Actor, String) {
         let mut words = vec!["keys", "create", "--name", "made by a test"];
         words.extend_from_slice(arguments);
@@ -99,7 +100,12 @@ impl TestApp {
             Some(text) => text.to_owned(),
             None => panic!("`keys create --json` gave no `{name}`"),
         };
-        (self.with_key(&field("key")), field("id"))
+        let actor = self.with_key(&field("key"));
+        crate::eventually("a new key to be known", || async {
+            (actor.get("/v1/key").await.status == 200).then_some(())
+        })
+        .await;
+        (actor, field("id"))
     }
 
     /// Runs a command against the same folder, with `--json`, and gives what it printed.

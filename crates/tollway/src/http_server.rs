@@ -1,5 +1,5 @@
-//! Connections: one listener per worker thread on the same port, so that no thread waits for another; HTTP/1.1 and HTTP/2
-//! on each; TLS when configured.
+//! Connections: one listener per worker thread on the same port, so that no thread waits for another; HTTP/1.1, and over
+//! TLS, when configured, HTTP/2 too.
 //!
 //! A header section larger than `server.header_bytes_max` is answered with 431 and malformed HTTP with 400 by the HTTP
 //! library, and the connection closed.
@@ -18,9 +18,9 @@ use gateway::ResponseBody;
 use gateway::app::Worker;
 use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use rustls_pki_types::pem::PemObject;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -42,7 +42,8 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Serving {
     pub(crate) worker: Arc<Worker>,
     pub(crate) site: axum::Router,
-    pub(crate) builder: auto::Builder<TokioExecutor>,
+    pub(crate) http1: http1::Builder,
+    pub(crate) http2: http2::Builder<TokioExecutor>,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) connections_max: usize,
@@ -73,18 +74,22 @@ pub(crate) fn claim(address: SocketAddr) -> anyhow::Result<SocketAddr> {
     })
 }
 
-/// How connections are served.
-pub(crate) fn builder(server: &Server) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// How HTTP/1.1 is spoken: the header section is bounded in size and time, from the first byte that is waited for.
+pub(crate) fn http1(server: &Server) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(server.header_read_timeout_ms))
         .max_buf_size(server.header_bytes_max.max(8192))
         .max_headers(HEADERS_MAX)
         .half_close(false);
     builder
-        .http2()
+}
+
+/// How HTTP/2 is spoken, to clients that chose it in the TLS handshake.
+pub(crate) fn http2(server: &Server) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(256)
         .max_header_list_size(u32::try_from(server.header_bytes_max).unwrap_or(u32::MAX))
@@ -143,18 +148,35 @@ pub(crate) async fn accept(listener: std::net::TcpListener, serving: Arc<Serving
 }
 
 async fn connection(stream: TcpStream, serving: &Arc<Serving>) {
-    let Some(tls) = &serving.tls else { return talk(stream, serving).await };
-    if let Ok(Ok(stream)) = tokio::time::timeout(TLS_TIMEOUT, tls.accept(stream)).await {
-        talk(stream, serving).await;
+    let Some(tls) = &serving.tls else { return talk_http1(stream, serving).await };
+    let Ok(Ok(stream)) = tokio::time::timeout(TLS_TIMEOUT, tls.accept(stream)).await else { return };
+    match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => talk_http2(stream, serving).await,
+        _ => talk_http1(stream, serving).await,
     }
 }
 
-async fn talk<S>(stream: S, serving: &Arc<Serving>)
+async fn talk_http1<S>(stream: S, serving: &Arc<Serving>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(|request| answer(Arc::clone(serving), request));
-    let mut connection = pin!(serving.builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(serving.http1.serve_connection(TokioIo::new(stream), service));
+    let mut stopping = serving.stopping.clone();
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn talk_http2<S>(stream: S, serving: &Arc<Serving>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let shared = Arc::clone(serving);
+    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    let mut connection = pin!(serving.http2.serve_connection(TokioIo::new(stream), service));
     let mut stopping = serving.stopping.clone();
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -166,7 +166,8 @@ fn start_workers(
         let serving = Serving {
             worker: Arc::new(Worker::new(Arc::clone(gateway), number, u64::from_le_bytes(seed))),
             site: site.clone(),
-            builder: http_server::builder(server),
+            http1: http_server::http1(server),
+            http2: http_server::http2(server),
             tls: tls.clone(),
             connections: Arc::clone(&connections),
             connections_max: server.connections_max,
@@ -179,7 +180,8 @@ fn start_workers(
             let serving = Serving {
                 worker,
                 site: site.clone(),
-                builder: http_server::builder(server),
+                http1: http_server::http1(server),
+                http2: http_server::http2(server),
                 tls: None,
                 connections: Arc::clone(&connections),
                 connections_max: server.connections_max,

@@ -150,6 +150,10 @@ async fn the_callers_own_books_can_be_read() {
     let key = app.owner().get("/v1/key").await.expect(200).json();
     assert!(key["data"]["label"].is_string() && key.to_string().len() < 4096, "{key}");
     assert!(!key.to_string().contains(testkit::app::OWNER_KEY), "a key's text is never shown");
+    // 12 tokens at $1 and 3 at $2 per million.
+    assert_eq!(amount::text_field(&key["data"], "usage_usd"), Some(Money::from_nanos(18_000)), "{key}");
+    let shown = app.owner().get("/v1/key").await.text();
+    assert!(shown.contains("\"usage\":0.000018,"), "numbers are plain decimals too: {shown}");
     let credits = app.owner().get("/v1/credits").await.expect(200).json();
     assert!(credits["data"].get("total_usage").is_some(), "{credits}");
     let activity = app.owner().get("/v1/activity").await.expect(200).json();

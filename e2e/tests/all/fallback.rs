@@ -185,6 +185,29 @@ async fn a_breaker_opens_and_closes_again() {
         (near.request_count() == before).then_some(())
     })
     .await;
+    near.always(Script::chat("well again", Tokens::new(3, 2)));
+    testkit::eventually("a probe that closes it", || async {
+        let reply = owner.chat(&names[0]).await.expect(200);
+        reply.header("x-tollway-endpoint").is_some_and(|e| e.starts_with("near/")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_busy_endpoint_is_asked_again_when_it_is_the_only_one() {
+    let upstream = FakeUpstream::start();
+    let app = TestApp::with(&upstream).await;
+    upstream.push(Script::error(429, "slow down", Some(1)));
+    let reply = app.owner().chat("lab/tiny").await.expect(200);
+    assert_eq!(upstream.request_count(), 2);
+    let record = app.owner().generation(&reply.generation_id()).await;
+    let starts: Vec<f64> = record["attempts"]
+        .as_array()
+        .expect("attempts")
+        .iter()
+        .filter_map(|a| a["started_ms"].as_f64())
+        .collect();
+    assert!(starts.len() == 2 && starts[1] >= 1000.0, "not before the time that it asked for: {record}");
 }
 
 #[tokio::test]

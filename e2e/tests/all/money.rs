@@ -79,7 +79,6 @@ async fn exactly_the_affordable_calls_pass_under_a_spend_limit() {
     let upstream = FakeUpstream::start();
     let app = cent_app(&upstream, false).await;
     let (caller, id) = app.new_key(&["--spend-limit", "0.05"]).await;
-    usable(&caller).await;
     let (counts, replies) = at_once(&caller, 100).await;
     assert_eq!(counts, BTreeMap::from([(200, 5), (402, 95)]), "key {id}");
     assert_refusals_explain(&replies);
@@ -103,14 +102,6 @@ async fn credits(caller: &Actor) -> (Money, Money) {
     let (granted, used) = (exact("granted_usd"), exact("used_usd"));
     assert_eq!((number("total_credits"), number("total_usage")), (granted, used), "{text}");
     (granted, used)
-}
-
-/// Waits until the gateway knows the key.
-async fn usable(caller: &Actor) {
-    testkit::eventually("the key to be known", || async {
-        (caller.get("/v1/key").await.status == 200).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -140,7 +131,6 @@ async fn a_revoked_key_stops_and_an_expired_one_too() {
     for (name, expires) in rows {
         let arguments: Vec<&str> = expires.iter().flat_map(|at| ["--expires", at.as_str()]).collect();
         let (caller, id) = app.new_key(&arguments).await;
-        usable(&caller).await;
         if expires.is_none() {
             app.cli(&["keys", "revoke", &id]).await;
         }
@@ -171,11 +161,31 @@ async fn an_unknown_price_is_refused_and_never_free() {
 }
 
 #[tokio::test]
+async fn what_could_cost_more_than_the_caller_allows_is_refused() {
+    let upstream = FakeUpstream::start();
+    let app = cent_app(&upstream, false).await;
+    let open_ended = ask("lab/cent");
+    // A cent with ten tokens of output; $2.048 when the model says all that it may.
+    let rows = [
+        (cent(false), "0.01", true),
+        (cent(false), "0.009999", false),
+        (cent(true), "0.005", false),
+        (open_ended.clone(), "2.048", true),
+        (open_ended, "1.50", false),
+    ];
+    for (body, allowed, passes) in rows {
+        let before = upstream.request_count();
+        let reply = app.owner().chat_request(&body).header("x-tollway-max-cost-usd", allowed).send().await;
+        assert_eq!(reply.status == 200, passes, "{allowed}: {} {}", reply.status, reply.text());
+        assert_eq!(upstream.request_count() - before, usize::from(passes), "{allowed}");
+    }
+}
+
+#[tokio::test]
 async fn management_keys_and_api_keys_keep_apart() {
     let upstream = FakeUpstream::start();
     let app = cent_app(&upstream, false).await;
     let (manager, _) = app.new_key(&["--management"]).await;
-    usable(&manager).await;
     let reply = manager.chat_request(&cent(false)).send().await;
     assert!(reply.status == 401 || reply.status == 403, "{}", reply.text());
     assert_eq!(upstream.request_count(), 0);

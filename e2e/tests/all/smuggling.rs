@@ -22,7 +22,9 @@ async fn exchange(app: &TestApp, bytes: &[u8]) -> String {
     // The server may close while we write: what it said counts.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let _ = within("the server to close", stream.read_to_end(&mut answer)).await;
+    let what =
+        format!("the server to close after {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
+    let _ = within(&what, stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -92,8 +94,7 @@ async fn bare_line_feeds_hide_nothing() {
 #[tokio::test]
 async fn what_is_not_http_is_refused() {
     let app = impatient(None).await;
-    let rows: [(&str, Vec<u8>); 7] = [
-        ("nothing", Vec::new()),
+    let rows: [(&str, Vec<u8>); 6] = [
         ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec()),
         ("zeros", vec![0; 4096]),
         ("no version", b"GET /\r\n\r\n".to_vec()),
@@ -106,6 +107,21 @@ async fn what_is_not_http_is_refused() {
         assert!(!text.contains(" 200 "), "{name}: {text}");
     }
     app.anonymous().get("/healthz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed() {
+    let app = impatient(None).await;
+    let rows = [
+        "",
+        "GET /heal",
+        "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+        "POST /v1/chat/completions HTTP/1.1\r\n",
+    ];
+    for said in rows {
+        let text = exchange(&app, said.as_bytes()).await;
+        assert_eq!(answers(&text), usize::from(said.contains("\r\n\r\n")), "after {said:?}: {text}");
+    }
 }
 
 #[tokio::test]

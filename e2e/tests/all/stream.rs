@@ -112,7 +112,7 @@ async fn frames_are_the_providers_own_bytes() {
     let text = reply.text();
     assert!(text.contains(part), "{text}");
     assert!(text.contains("\"obfuscation\":\"zz\""), "{text}");
-    assert_eq!(chunks(&reply).len(), 2);
+    assert!(chunks(&reply).len() >= 2, "{text}");
 }
 
 #[tokio::test]

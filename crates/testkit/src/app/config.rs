@@ -61,7 +61,7 @@ impl Lab {
         let _ = writeln!(
             self.models,
             "[[providers.{}.models]]\nid = \"{id}\"\nprovider_model_id = \"tiny\"\ncontext_tokens = \
-             1000000\nmax_output_tokens = 2048",
+             10000000\nmax_output_tokens = 2048",
             self.slug
         );
         self
@@ -165,7 +165,7 @@ mod tests {
         let text = lab.price("cache_read_usd_per_mtok", "0.015").toml();
         let expect = "[providers.lab]\nprotocol = \"openai\"\nbase_url = \"http://x/v1\"\napi_key = \"none\"\n\
                       [[providers.lab.models]]\nid = \"lab/tiny\"\nprovider_model_id = \"tiny\"\n\
-                      context_tokens = 1000000\nmax_output_tokens = 2048\n[providers.lab.models.price]\n\
+                      context_tokens = 10000000\nmax_output_tokens = 2048\n[providers.lab.models.price]\n\
                       input_usd_per_mtok = \"0.15\"\noutput_usd_per_mtok = \"0.60\"\n\
                       cache_read_usd_per_mtok = \"0.015\"\n";
         assert_eq!(text, expect);

@@ -146,7 +146,7 @@ impl Script {
     pub fn tool_call_stream(name: &str, arguments: (&str, &str), tokens: Tokens) -> Script {
         let call = |value: Value| chunk_body(json!({ "tool_calls": [value] }), None);
         let function = json!({ "name": name, "arguments": "" });
-        Script::stream()
+        Script::words(&[])
             .event(&call(json!({ "index": 0, "id": "call_1", "type": "function", "function": function })))
             .event(&call(json!({ "index": 0, "function": { "arguments": arguments.0 } })))
             .event(&call(json!({ "index": 0, "function": { "arguments": arguments.1 } })))
