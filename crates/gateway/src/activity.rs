@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::ActivityRow;
 
 use crate::app::Worker;
 use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::{amount, caller};
+use crate::key::{caller, with_amounts};
 use crate::router;
 
 /// Days that are answered when none is asked for, today included.
@@ -41,7 +41,8 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         .on_control(async move { gateway.store.activity(&account, own.as_ref(), from, to).await })
         .await;
     let rows = rows.and_then(Result::ok).ok_or(GatewayError::StoreUnavailable)?;
-    Ok(router::json(json!({ "data": rows.iter().map(row).collect::<Vec<_>>() }).to_string()))
+    let rows: Vec<String> = rows.iter().map(row).collect();
+    Ok(router::json(format!("{{\"data\":[{}]}}", rows.join(","))))
 }
 
 const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
@@ -50,9 +51,9 @@ fn day_of(date: jiff::civil::Date) -> i64 {
     date.since(EPOCH).map_or(0, |span| i64::from(span.get_days()))
 }
 
-fn row(row: &ActivityRow) -> Value {
+fn row(row: &ActivityRow) -> String {
     let day = jiff::ToSpan::days(row.day);
-    json!({
+    let object = json!({
         "date": EPOCH.checked_add(day).map_or_else(|_| String::new(), |d| d.to_string()),
         "model": row.model,
         "model_permaslug": row.model,
@@ -64,11 +65,11 @@ fn row(row: &ActivityRow) -> Value {
         "completion_tokens": row.usage.output_total(),
         "reasoning_tokens": row.usage.reasoning,
         "cached_tokens": row.usage.cache_read,
-        "usage": amount(row.charged),
         "charged_usd": row.charged.to_string(),
         "cost_usd": row.cost.to_string(),
         "byok_usage_inference": 0,
-    })
+    });
+    with_amounts(&object, &[("usage", Some(row.charged))])
 }
 
 #[cfg(test)]

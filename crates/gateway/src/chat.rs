@@ -175,21 +175,25 @@ async fn hold(
     at: Timestamp,
 ) -> Result<Hold, GatewayError> {
     let settings = &gateway.settings;
-    let most = |usage: &Usage| {
-        let endpoints =
-            plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
-        endpoints
-            .filter_map(|e| e.price.cost(usage, at).ok())
-            .map(|cost| cost.total)
-            .max()
-            .unwrap_or(Money::ZERO)
-    };
-    let cap = request.max_tokens.map_or(settings.hold_output_tokens, |max| max.tokens);
-    let output = cap.saturating_mul(u64::from(request.choices));
+    let endpoints =
+        || plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
     let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
+    let most = |usage: &Usage| {
+        let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
+        costs.max().unwrap_or(Money::ZERO)
+    };
+    let choices = u64::from(request.choices);
+    let cap = request.max_tokens.map_or(settings.hold_output_tokens, |max| max.tokens);
+    let output = cap.saturating_mul(choices);
     let want = most(&usage(request.input_tokens_max(), output));
-    if let Some(allowed) = hints.max_cost.filter(|allowed| *allowed < want) {
-        return Err(GatewayError::OverMaxCost { worst: want.to_string(), allowed: allowed.to_string() });
+    if let Some(allowed) = hints.max_cost {
+        // Without a cap of the caller's, an answer may be as long as the endpoint lets it.
+        let longest = endpoints().filter_map(|e| e.max_output_tokens(&world.snapshot)).max().unwrap_or(cap);
+        let output = request.max_tokens.map_or(longest, |max| max.tokens).saturating_mul(choices);
+        let worst = most(&usage(request.input_tokens_max(), output));
+        if allowed < worst {
+            return Err(GatewayError::OverMaxCost { worst: worst.to_string(), allowed: allowed.to_string() });
+        }
     }
     let least = most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))).min(want);
     match key.holds.try_hold_up_to(least, want) {

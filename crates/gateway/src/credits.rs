@@ -11,7 +11,7 @@ use crate::app::Worker;
 use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::{amount, caller};
+use crate::key::{caller, with_amounts};
 use crate::router;
 
 /// The books plus what is not folded into them yet, so that a call that has ended is counted at once.
@@ -27,15 +27,15 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         Some(limit) => (purse.spent, limit.saturating_sub(purse.spent)),
         None => (credits.used, credits.balance),
     };
-    let body = json!({ "data": {
-        "total_credits": amount(credits.granted),
-        "total_usage": amount(if prepaid { used } else { credits.metered }),
+    let object = json!({
         "mode": if prepaid { "prepaid" } else { "metered" },
         "granted_usd": credits.granted.to_string(),
         "used_usd": used.to_string(),
         "metered_usd": credits.metered.to_string(),
         "balance_usd": balance.to_string(),
         "held_usd": purse.held.to_string(),
-    }});
-    Ok(router::json(body.to_string()))
+    });
+    let total = if prepaid { used } else { credits.metered };
+    let amounts = [("total_credits", Some(credits.granted)), ("total_usage", Some(total))];
+    Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object, &amounts))))
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use types::{Money, Timestamp};
 
@@ -22,12 +21,16 @@ pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<A
     authenticate(&gateway.keys.load(), &parts.headers, access, prefix, gateway.clock.now())
 }
 
-/// An amount as a JSON number with its exact digits.
-pub(crate) fn amount(money: Money) -> Value {
-    RawValue::from_string(money.to_string())
-        .ok()
-        .and_then(|raw| serde_json::to_value(raw).ok())
-        .unwrap_or(Value::Null)
+/// An object as text with amounts added as JSON numbers of their exact digits, which a tree of `f64` could not hold.
+pub(crate) fn with_amounts(object: &Value, amounts: &[(&str, Option<Money>)]) -> String {
+    let mut text = object.to_string();
+    text.pop();
+    for (key, money) in amounts {
+        let number = money.map_or_else(|| String::from("null"), |money| money.to_string());
+        text.push_str(&format!(",\"{key}\":{number}"));
+    }
+    text.push('}');
+    text
 }
 
 /// An instant as RFC 3339 in UTC.
@@ -41,17 +44,14 @@ pub fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody
     let purse = key.purse.snapshot();
     let rules = &key.rules;
     let text = |money: Money| Value::String(money.to_string());
-    let body = json!({ "data": {
+    let object = json!({
         "hash": rules.hash.to_hex(),
         "id": rules.id,
         "name": rules.name,
         "label": rules.label,
         "account": rules.account,
         "disabled": rules.disabled,
-        "limit": purse.limit.map(amount),
-        "limit_remaining": purse.available.map(amount),
         "limit_reset": null,
-        "usage": amount(purse.spent),
         "limit_usd": purse.limit.map(text),
         "limit_remaining_usd": purse.available.map(text),
         "usage_usd": text(purse.spent),
@@ -64,6 +64,8 @@ pub fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody
         "created_at": rfc3339(rules.created),
         "expires_at": rules.expires.map(rfc3339),
         "rate_limit": { "requests": -1, "interval": "10s", "note": "deprecated; see requests_per_minute" },
-    }});
-    Ok(router::json(body.to_string()))
+    });
+    let amounts =
+        [("limit", purse.limit), ("limit_remaining", purse.available), ("usage", Some(purse.spent))];
+    Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object, &amounts))))
 }

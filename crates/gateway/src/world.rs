@@ -9,7 +9,7 @@ use catalog::{MaxTokensName, OnDisconnect, Protocol, Provider, Snapshot, StreamU
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
-use routing::breaker::Breaker;
+use routing::breaker::{Breaker, Verdict};
 use routing::plan::Conditions;
 use types::{Clock, ExposeSecret, SecretString};
 use wire::openai_chat::Adapt;
@@ -159,8 +159,12 @@ impl Conditions for World {
         provider.is_some_and(|p| p.off.is_none())
     }
 
+    /// An endpoint that is ready for its probe counts as healthy: it would never recover if it always came last.
     fn healthy(&self, endpoint: usize) -> bool {
-        self.endpoints.get(endpoint).is_some_and(|state| state.breaker.lock().is_closed(self.clock.now()))
+        let now = self.clock.now();
+        self.endpoints
+            .get(endpoint)
+            .is_some_and(|state| !matches!(state.breaker.lock().peek(now), Verdict::Wait(_)))
     }
 }
 

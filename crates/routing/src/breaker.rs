@@ -122,11 +122,6 @@ impl Breaker {
             }
         }
     }
-
-    /// True when calls pass freely.
-    pub fn is_closed(&self, now: Timestamp) -> bool {
-        self.peek(now) == Verdict::Pass
-    }
 }
 
 fn open(now: Timestamp, for_us: i64) -> State {

@@ -211,7 +211,8 @@ impl Tx {
         let mut returned = Vec::new();
         for chunk in rows.chunks(ROWS_PER_INSERT) {
             let columns = chunk.first().map_or(0, Vec::len);
-            let sql = AssertSqlSafe(insert_sql(head, columns, chunk.len(), tail)).into_sql_str();
+            let numbered = matches!(self, Tx::Postgres(_));
+            let sql = AssertSqlSafe(insert_sql(head, columns, chunk.len(), tail, numbered)).into_sql_str();
             // Only full chunks recur, so only they are worth keeping prepared.
             let keep = chunk.len() == ROWS_PER_INSERT;
             let rows: Vec<T> = in_time(async {
@@ -227,15 +228,21 @@ impl Tx {
     }
 }
 
-/// The text depends on constants and counts only.
-fn insert_sql(head: &str, columns: usize, rows: usize, tail: &str) -> String {
+/// The text depends on constants and counts only. SQLite looks a numbered parameter up by its name, which among thousands of
+/// them takes longer than the insert: there they go by position, and `tail` has none.
+fn insert_sql(head: &str, columns: usize, rows: usize, tail: &str, numbered: bool) -> String {
     use std::fmt::Write;
     let mut sql = String::with_capacity(head.len() + tail.len() + rows * columns * 6 + 16);
     let _ = write!(sql, "{head} VALUES ");
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
         for column in 0..columns {
-            let _ = write!(sql, "{}${}", if column == 0 { "" } else { ", " }, row * columns + column + 1);
+            sql.push_str(if column == 0 { "" } else { ", " });
+            if numbered {
+                let _ = write!(sql, "${}", row * columns + column + 1);
+            } else {
+                sql.push('?');
+            }
         }
         sql.push(')');
     }
