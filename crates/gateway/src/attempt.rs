@@ -297,7 +297,7 @@ async fn one(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<
         .max_latency
         .map_or(own, |max| own.min(max))
         .min(trip.deadline.saturating_duration_since(Instant::now()));
-    match tokio::time::timeout(budget, first_byte(trip, flight, place)).await {
+    match tokio::time::timeout(budget, Box::pin(first_byte(trip, flight, place))).await {
         Ok(result) => result,
         Err(_) => {
             let message = format!("no answer began within {} ms", budget.as_millis());

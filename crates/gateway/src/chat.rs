@@ -88,7 +88,7 @@ where
         max_latency: hints.max_latency,
         deadline: started + settings.total_timeout,
     };
-    match attempt::run(&trip, &mut flight).await {
+    match Box::pin(attempt::run(&trip, &mut flight)).await {
         Ok(arrival) => answer(&trip, flight, arrival),
         Err(error) => {
             flight.fail(&error);

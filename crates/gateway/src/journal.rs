@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn records_can_be_read_back_and_segments_rotate() {
         let dir = std::env::temp_dir().join(format!("tollway-journal-{}", std::process::id()));
-        let journal = Journal::open(&dir, "b", 2, 500, false, Arc::default()).unwrap();
+        let journal = Journal::open(&dir, "b", 2, 200, false, Arc::default()).unwrap();
         for n in 0..10 {
             journal.append(n as usize, &record(n)).unwrap();
         }

@@ -219,7 +219,8 @@ where
         )));
     }
     match handler {
-        Handler::Chat => chat::chat_completions(worker, id, parts.headers, body).await,
+        // On the heap: every level of futures above would otherwise copy the largest one below it.
+        Handler::Chat => Box::pin(chat::chat_completions(worker, id, parts.headers, body)).await,
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
         Handler::Model => models::one(worker, &parts),

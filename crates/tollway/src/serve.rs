@@ -29,6 +29,8 @@ use crate::jobs::{fold, poll, reload};
 use crate::site::LiveSite;
 use crate::{telemetry, wire_up};
 
+/// How far the control runtime's threads step back, in the system's nice levels: about a tenth of a contended core.
+const BOOKS_NICE: i32 = 10;
 /// How long the last records may take to fold at the end.
 const LAST_FOLD_MAX: Duration = Duration::from_secs(10);
 
@@ -41,6 +43,7 @@ pub fn serve(mut loaded: Loaded, env: Environment) -> anyhow::Result<()> {
     let control = Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("tollway-control")
+        .on_thread_start(give_way)
         .enable_all()
         .build()
         .context("can't start the control runtime")?;
@@ -50,6 +53,13 @@ pub fn serve(mut loaded: Loaded, env: Environment) -> anyhow::Result<()> {
     let result = control.block_on(run(loaded, env, handle));
     control.shutdown_timeout(Duration::from_secs(2));
     result
+}
+
+/// Calls come before books: where both want the same core, folding takes a small share and catches up later. Threads that
+/// this one starts, such as those of the database, inherit it.
+fn give_way() {
+    // Not being allowed to be nice is no reason not to serve.
+    let _ = rustix::process::nice(BOOKS_NICE);
 }
 
 /// Two servers on one data directory would write each other's journal.
@@ -72,9 +82,12 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
         set => set,
     };
     let url = config.store_url();
-    let store = Store::open(url.expose())
-        .await
-        .with_context(|| format!("can't open the store {url}; check store.url"))?;
+    // On a thread of the control runtime, whose priority the database's own threads inherit.
+    let opening = tokio::spawn({
+        let url = url.clone();
+        async move { Store::open(url.expose()).await }
+    });
+    let store = opening.await?.with_context(|| format!("can't open the store {url}; check store.url"))?;
     let first_key = first_run::prepare(&store, &config, clock.now()).await?;
     let metrics = Arc::default();
     let boot = boot_name(clock.now().micros())?;

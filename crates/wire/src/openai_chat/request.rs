@@ -232,7 +232,14 @@ impl<'b> ChatRequest<'b> {
 
     fn messages(&mut self, span: &Range<usize>) -> Result<(), RequestError> {
         let text = json::slice(self.body, span);
-        let count = json::element_count(self.body, span);
+        let body = self.body;
+        let (mut count, mut odd) = (0, None);
+        json::each_element(body, span, &mut |element| {
+            if odd.is_none() && Kind::of(json::slice(body, &element)) != Kind::Object {
+                odd = Some(count);
+            }
+            count += 1;
+        });
         if count == 0 {
             return Err(field("messages", "is empty; send at least one message"));
         }
@@ -242,10 +249,8 @@ impl<'b> ChatRequest<'b> {
                 &format!("has {count} entries; at most {MESSAGES_MAX} are allowed"),
             ));
         }
-        for (at, element) in json::elements(self.body, span, MESSAGES_MAX).iter().enumerate() {
-            if Kind::of(json::slice(self.body, element)) != Kind::Object {
-                return Err(field(&format!("messages[{at}]"), "must be an object with `role` and `content`"));
-            }
+        if let Some(at) = odd {
+            return Err(field(&format!("messages[{at}]"), "must be an object with `role` and `content`"));
         }
         let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
         self.needs.image = has(b"\"image_url\"");

@@ -52,7 +52,7 @@ pub struct Answer {
     pub finish_reason: Option<String>,
     /// The provider's own id.
     pub upstream_id: Option<String>,
-    /// Bytes of what the model wrote: for an estimate where the provider reports nothing.
+    /// Bytes of what the model wrote, where the provider reports no usage; else 0.
     pub content_bytes: u64,
 }
 
@@ -77,7 +77,7 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
         return Err(AnswerError::Provider(provider_error::read(200, body)));
     }
     let choices = json::find(body, &members, "choices").map(|m| m.value.clone()).ok_or(AnswerError::Empty)?;
-    let first = json::elements(body, &choices, 1).into_iter().next().ok_or(AnswerError::Empty)?;
+    let first = json::first_element(body, &choices).ok_or(AnswerError::Empty)?;
     let choice = json::members(body, &first);
     let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
     let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);
@@ -86,12 +86,17 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
             .and_then(|m| json::string(body, &m.value))
             .map(|text| text.into_owned())
     };
+    let usage = json::find(body, &members, "usage").and_then(|m| usage::read(json::slice(body, &m.value)));
     Ok(Answer {
         span: start..end,
-        usage: json::find(body, &members, "usage").and_then(|m| usage::read(json::slice(body, &m.value))),
         finish_reason: text(&choice, "finish_reason"),
         upstream_id: text(&members, "id"),
-        content_bytes: json::find(body, &choice, "message").map_or(0, |m| content_bytes(body, &m.value)),
+        // Only an estimate needs it, and it costs a pass over the answer.
+        content_bytes: match usage {
+            Some(_) => 0,
+            None => json::find(body, &choice, "message").map_or(0, |m| content_bytes(body, &m.value)),
+        },
+        usage,
         members,
     })
 }
@@ -233,7 +238,7 @@ mod tests {
         let body = br#"{"id":"chatcmpl-9","object":"chat.completion","model":"b-2024","choices":[{"index":0,"message":{"role":"assistant","content":"h\u00e9llo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":10,"total_tokens":19,"cost":5},"odd":1.50}"#;
         let answer = scan(body).unwrap();
         assert_eq!(answer.finish_reason.as_deref(), Some("stop"));
-        assert_eq!((answer.upstream_id.as_deref(), answer.content_bytes), (Some("chatcmpl-9"), 10));
+        assert_eq!((answer.upstream_id.as_deref(), answer.content_bytes), (Some("chatcmpl-9"), 0));
         let out = String::from_utf8(render(body, &answer, &ident(), &settlement())).unwrap();
         assert_eq!(
             out,

@@ -119,8 +119,8 @@ pub(super) static KEYS: &[Key<Config>] = &[
     },
     Key {
         path: "journal.fold_interval_ms",
-        preset: Value("50"),
-        example: "200",
+        preset: Value("200"),
+        example: "50",
         doc: "How often new records are folded into the store.",
         kind: Kind::Number { min: 1, max: 60_000, set: |c, v| c.journal.fold_interval_ms = v },
     },
