@@ -114,7 +114,7 @@ const CHECKS: &[(&str, &str, &str)] = &[
     (
         "entry_without_generation",
         "at, 0",
-        "SELECT e.id, e.at, CAST(0 AS BIGINT) FROM entries e LEFT JOIN generations g ON e.id = 'gen:' || g.id
+        "SELECT e.id, e.at, CAST(0 AS BIGINT) FROM entries e LEFT JOIN generations g ON g.id = SUBSTR(e.id, 5)
         WHERE e.kind = 'generation' AND g.id IS NULL",
     ),
     ("refused_generation", "1, 0", "SELECT id || ': ' || reason, CAST(1 AS BIGINT), CAST(0 AS BIGINT) FROM refused_generations"),

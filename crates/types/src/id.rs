@@ -65,11 +65,13 @@ impl GenerationId {
             *slot = b'0' + (seconds % 10) as u8;
             seconds /= 10;
         }
-        let mut rest = random;
-        for slot in text.iter_mut().skip(15) {
-            let digit = (rest % 62) as usize;
-            rest /= 62;
-            *slot = ALPHANUMERIC.get(digit).copied().unwrap_or(b'A');
+        // Ten digits of each half: dividing 128 bits by 62 twenty times would cost more than the rest of the id.
+        let halves = [random as u64, (random >> 64) as u64];
+        for (half, mut rest) in halves.into_iter().enumerate() {
+            for slot in text.iter_mut().skip(15 + half * 10).take(10) {
+                *slot = ALPHANUMERIC.get((rest % 62) as usize).copied().unwrap_or(b'A');
+                rest /= 62;
+            }
         }
         GenerationId(text)
     }

@@ -253,11 +253,12 @@ impl<'b> ChatRequest<'b> {
             return Err(field(&format!("messages[{at}]"), "must be an object with `role` and `content`"));
         }
         let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
-        self.needs.image = has(b"\"image_url\"");
-        self.needs.audio = has(b"\"input_audio\"");
-        self.needs.file = has(b"\"file\"") && (has(b"\"file_data\"") || has(b"\"file_id\""));
         self.prompt_bytes += text.len();
-        if has(b";base64,") {
+        // Every part has a type: most requests have no parts, and one search says so.
+        if has(b"\"type\"") {
+            self.needs.image = has(b"\"image_url\"");
+            self.needs.audio = has(b"\"input_audio\"");
+            self.needs.file = has(b"\"file_data\"") || has(b"\"file_id\"");
             self.data_url_bytes = data_url_bytes(text);
         }
         Ok(())
