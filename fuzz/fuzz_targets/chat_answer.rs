@@ -4,13 +4,14 @@
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 use types::{Money, UsageSource};
-use wire::openai_chat::{Ident, Settlement, render, scan};
+use wire::hub::{Ident, Settlement};
+use wire::openai_chat::{render, scan};
 
 fuzz_target!(|body: &[u8]| {
     let Ok(answer) = scan(body) else { return };
-    let ident = Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into() };
+    let ident = Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into(), ..Ident::default() };
     let settlement = Settlement {
-        usage: answer.usage.unwrap_or_default(),
+        usage: answer.seen.usage.unwrap_or_default(),
         source: UsageSource::Provider,
         cost: Money::from_nanos(1),
         input_cost: Money::from_nanos(1),

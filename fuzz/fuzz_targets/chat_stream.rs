@@ -4,14 +4,15 @@
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 use types::{Money, UsageSource};
-use wire::openai_chat::{Ident, Relay, Settlement};
+use wire::hub::{CallError, Carry, Ident, Settlement};
+use wire::openai_chat::Relay;
 
 fuzz_target!(|stream: &[u8]| {
-    let ident = Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into() };
+    let ident = Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into(), ..Ident::default() };
     let mut relay = Relay::new(ident);
     for data in stream.split(|byte| *byte == b'\n') {
         let mut out = Vec::new();
-        let relayed = relay.chunk(data, &mut out);
+        let relayed = relay.frame("", data, &mut out);
         if relayed.is_err() {
             assert!(out.is_empty());
         } else if is_plain_object(data) && !out.is_empty() {
@@ -19,7 +20,7 @@ fuzz_target!(|stream: &[u8]| {
         }
     }
     let settlement = Settlement {
-        usage: relay.usage.unwrap_or_default(),
+        usage: relay.seen().usage.unwrap_or_default(),
         source: UsageSource::Provider,
         cost: Money::from_nanos(1),
         input_cost: Money::from_nanos(1),
@@ -27,9 +28,10 @@ fuzz_target!(|stream: &[u8]| {
         warnings: Vec::new(),
         metadata: None,
     };
-    relay.last(&settlement, 1, &mut Vec::new());
+    relay.last(&settlement, &mut Vec::new());
     let mut out = Vec::new();
-    relay.fail("{\"code\":502}", &settlement, 1, &mut out);
+    let (message, object) = ("x".into(), "{\"code\":502}".into());
+    relay.fail(&CallError { status: 502, kind: "stream_broken", message, object }, &settlement, &mut out);
     check(&out);
 });
 

@@ -15,7 +15,8 @@ use ledger::Attempt;
 use routing::breaker::{Report, Verdict};
 use routing::plan::Plan;
 use tokio::time::Instant;
-use wire::openai_chat::{Answer, AnswerError, ChatRequest, scan};
+use wire::hub::{AnswerError, Plain};
+use wire::openai_chat::{ChatRequest, Relay, scan};
 use wire::provider_error::{self, Class, ProviderError};
 
 use crate::app::Worker;
@@ -41,7 +42,7 @@ pub enum Committed {
         /// The provider's bytes.
         body: Bytes,
         /// Where things stand in them.
-        answer: Box<Answer>,
+        answer: Box<dyn Plain>,
     },
     /// A stream with its first event.
     Stream(Box<Leg>),
@@ -315,8 +316,9 @@ async fn first_byte(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> 
     }
     if trip.request.stream && reply.is_event_stream {
         let ident = flight.ident(&place.provider.name_json);
-        return first_event(Leg::new(reply.body, ident, trip.worker.gateway.settings.sse_frame_bytes_max))
-            .await;
+        let carry = Box::new(Relay::new(ident));
+        let bytes_max = trip.worker.gateway.settings.sse_frame_bytes_max;
+        return first_event(Leg::new(reply.body, carry, bytes_max)).await;
     }
     let retry_after = reply.retry_after;
     let body = collect(reply.body, trip.worker.gateway.settings.response_bytes_max).await.map_err(|_| {

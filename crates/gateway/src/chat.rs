@@ -12,7 +12,7 @@ use routing::plan::{self, Facts, Plan, Wishes};
 use tokio::time::Instant;
 use types::{GenerationId, Money, Timestamp, Usage};
 use wire::Warning;
-use wire::openai_chat::{ChatRequest, render};
+use wire::openai_chat::ChatRequest;
 
 use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
@@ -121,13 +121,13 @@ fn targets(
         })?;
         if let Some(Variant::NotServedYet(variant)) = target.variant {
             let message = format!("the variant `:{variant}` is not served yet and had no effect");
-            warnings.push(Warning { code: "not_served_yet", message });
+            warnings.push(Warning::about("not_served_yet", "model", message));
         }
         targets.push(target);
     }
     for key in &request.provider.not_served {
         let message = format!("`provider.{key}` is not served yet and had no effect");
-        warnings.push(Warning { code: "not_served_yet", message });
+        warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
     }
     Ok((asked.chars().take(200).collect(), targets, warnings))
 }
@@ -312,13 +312,14 @@ fn answer(
         Committed::Plain { body, answer } => {
             state.breaker.lock().report(routing::breaker::Report::Success, gateway.clock.now());
             let ident = flight.ident(&provider.name_json);
+            let seen = answer.seen();
             let outcome = Outcome {
                 status: Status::Ok,
                 http_status: 200,
-                usage: answer.usage,
-                content_bytes: answer.content_bytes,
-                finish_reason: answer.finish_reason.clone(),
-                upstream_id: answer.upstream_id.clone(),
+                usage: seen.usage,
+                content_bytes: seen.content_bytes,
+                finish_reason: seen.finish_reason.clone(),
+                upstream_id: seen.upstream_id.clone(),
                 error: None,
             };
             let settlement = flight
@@ -337,7 +338,7 @@ fn answer(
             if !settlement.warnings.is_empty() {
                 insert(headers, &names.translation, &settlement.warnings.len().to_string());
             }
-            *response.body_mut() = ResponseBody::full(render(&body, &answer, &ident, &settlement));
+            *response.body_mut() = ResponseBody::full(answer.render(&body, &ident, &settlement));
         }
     }
     Ok(response)

@@ -321,6 +321,12 @@ impl GatewayError {
         )
     }
 
+    /// What a caller is told, for a dialect to put into its envelope.
+    pub fn told(&self) -> wire::hub::CallError {
+        let (status, kind) = self.kind();
+        wire::hub::CallError { status, kind, message: self.to_string(), object: self.object() }
+    }
+
     /// The whole answer in the OpenAI dialects.
     pub fn response(&self) -> http::Response<ResponseBody> {
         let body = format!("{{\"error\":{}}}", self.object());

@@ -55,7 +55,7 @@ pub fn read(headers: &HeaderMap, brand: &Brand) -> Result<Hints, GatewayError> {
 impl Hints {
     fn not_served(&mut self, name: &HeaderName) {
         let message = format!("header `{name}` is not served yet and had no effect");
-        self.warnings.push(Warning { code: "not_served_yet", message });
+        self.warnings.push(Warning { code: "not_served_yet", pointer: String::new(), message });
     }
 
     fn extension(
@@ -116,7 +116,7 @@ impl Hints {
     fn dimension(&mut self, name: &str, value: &HeaderValue) {
         if self.dimensions.len() >= DIMENSIONS_MAX {
             let message = format!("more than {DIMENSIONS_MAX} dimensions; `{name}` was left out");
-            self.warnings.push(Warning { code: "dimension_dropped", message });
+            self.warnings.push(Warning { code: "dimension_dropped", pointer: String::new(), message });
             return;
         }
         if let Some(value) = text(value) {

@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use wire::openai_chat::{ChunkError, Ident, Relay};
+use wire::hub::{Carry, ChunkError, Ident};
+use wire::openai_chat::Relay;
 use wire::sse::{Decoder, Item};
 
 use crate::upstream::UpstreamBody;
@@ -25,8 +26,8 @@ pub enum LegFailure {
 pub struct Leg {
     upstream: Option<UpstreamBody>,
     decoder: Decoder,
-    /// The translation; holds what was seen so far.
-    pub relay: Relay,
+    /// The translation; knows what was seen so far.
+    pub carry: Box<dyn Carry>,
     /// What the client gets next.
     pub out: Vec<u8>,
     /// Set when it is over before it was complete.
@@ -37,11 +38,11 @@ pub struct Leg {
 
 impl Leg {
     /// Begins with a provider's body.
-    pub fn new(upstream: UpstreamBody, ident: Ident, sse_frame_bytes_max: usize) -> Leg {
+    pub fn new(upstream: UpstreamBody, carry: Box<dyn Carry>, sse_frame_bytes_max: usize) -> Leg {
         Leg {
             upstream: Some(upstream),
             decoder: Decoder::new(sse_frame_bytes_max),
-            relay: Relay::new(ident),
+            carry,
             out: Vec::with_capacity(1024),
             failure: None,
             over: false,
@@ -66,10 +67,10 @@ impl Leg {
 
     /// Takes in the provider's next bytes; true when an event was among them.
     fn feed(&mut self, bytes: &Bytes) -> bool {
-        let (relay, out) = (&mut self.relay, &mut self.out);
+        let (carry, out) = (&mut *self.carry, &mut self.out);
         let mut failure = None;
         let mut progress = false;
-        let mut on = |item: Item<'_>| take(item, relay, out, &mut progress, &mut failure);
+        let mut on = |item: Item<'_>| take(item, carry, out, &mut progress, &mut failure);
         let fed = self.decoder.feed(bytes, &mut on);
         if let Err(error) = fed {
             failure = Some(LegFailure::Malformed(error.to_string()));
@@ -80,10 +81,13 @@ impl Leg {
 
     /// The provider's body has ended.
     fn end(&mut self) {
-        let (relay, out) = (&mut self.relay, &mut self.out);
+        let (carry, out) = (&mut *self.carry, &mut self.out);
         let mut failure = None;
         let mut progress = false;
-        self.decoder.finish(&mut |item| take(item, relay, out, &mut progress, &mut failure));
+        self.decoder.finish(&mut |item| take(item, carry, out, &mut progress, &mut failure));
+        if failure.is_none() {
+            carry.end(out);
+        }
         self.after(failure);
         self.upstream = None;
         if !self.over {
@@ -95,7 +99,7 @@ impl Leg {
         if let Some(failure) = failure {
             self.failure = Some(failure);
             self.over = true;
-        } else if self.relay.done {
+        } else if self.carry.seen().done {
             self.over = true;
         }
     }
@@ -103,18 +107,17 @@ impl Leg {
     /// A provider that said its finish reason and then breaks off has said all there is to say.
     fn fail_unless_complete(&mut self, failure: LegFailure) {
         self.over = true;
-        if !self.relay.is_complete() {
+        if !self.carry.is_complete() {
             self.failure = Some(failure);
         }
     }
 
     /// The whole leg, leaving a spent one behind.
     pub fn take(&mut self) -> Leg {
-        let nobody = Ident { id: String::new(), model: String::new(), provider: String::new() };
         let spent = Leg {
             upstream: None,
             decoder: Decoder::new(0),
-            relay: Relay::new(nobody),
+            carry: Box::new(Relay::new(Ident::default())),
             out: Vec::new(),
             failure: None,
             over: true,
@@ -130,7 +133,7 @@ impl Leg {
 
 fn take(
     item: Item<'_>,
-    relay: &mut Relay,
+    carry: &mut dyn Carry,
     out: &mut Vec<u8>,
     progress: &mut bool,
     failure: &mut Option<LegFailure>,
@@ -138,17 +141,17 @@ fn take(
     match item {
         Item::Comment(text) => {
             // A keep-alive is passed on once the stream has begun; before, it would commit us to nothing.
-            if relay.chunks > 0 {
+            if carry.seen().chunks > 0 {
                 out.extend_from_slice(b":");
                 out.extend_from_slice(text);
                 out.extend_from_slice(b"\n\n");
             }
             ControlFlow::Continue(())
         }
-        Item::Event { data, .. } => {
+        Item::Event { name, data } => {
             *progress = true;
-            match relay.chunk(data, out) {
-                Ok(()) if relay.done => ControlFlow::Break(()),
+            match carry.frame(std::str::from_utf8(name).unwrap_or_default(), data, out) {
+                Ok(()) if carry.seen().done => ControlFlow::Break(()),
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     *failure = Some(match error {

@@ -119,7 +119,7 @@ impl Pump {
             self.last_progress = Instant::now();
         }
         let Some(flight) = &mut self.flight else { return };
-        if let Err(refusal) = flight.cover(self.leg.relay.content_bytes) {
+        if let Err(refusal) = flight.cover(self.leg.carry.seen().content_bytes) {
             self.finish(Some(GatewayError::MoneyRanOut(refusal)));
         }
     }
@@ -145,7 +145,6 @@ impl Pump {
 
     fn finish(&mut self, error: Option<GatewayError>) {
         let Some(flight) = self.flight.take() else { return };
-        let created = flight.created().seconds();
         let own = matches!(error, Some(GatewayError::MoneyRanOut(_)));
         let error = error.or_else(|| self.leg.failure.take().map(broken));
         if !own {
@@ -157,8 +156,8 @@ impl Pump {
         let settled = flight.settle(self.outcome(status, kind));
         let out = &mut self.leg.out;
         match (settled, error) {
-            (Ok(settlement), None) => self.leg.relay.last(&settlement, created, out),
-            (Ok(settlement), Some(error)) => self.leg.relay.fail(&error.object(), &settlement, created, out),
+            (Ok(settlement), None) => self.leg.carry.last(&settlement, out),
+            (Ok(settlement), Some(error)) => self.leg.carry.fail(&error.told(), &settlement, out),
             (Err(_), _) => {
                 let error = GatewayError::BooksUnavailable("the journal can't be written");
                 out.extend_from_slice(
@@ -170,21 +169,21 @@ impl Pump {
     }
 
     fn outcome(&self, status: Status, error: Option<&'static str>) -> Outcome {
-        let relay = &self.leg.relay;
+        let seen = self.leg.carry.seen();
         Outcome {
             status,
             http_status: 200,
-            usage: relay.usage,
-            content_bytes: relay.content_bytes,
-            finish_reason: relay.finish_reason.clone(),
-            upstream_id: relay.upstream_id.clone(),
+            usage: seen.usage,
+            content_bytes: seen.content_bytes,
+            finish_reason: seen.finish_reason.clone(),
+            upstream_id: seen.upstream_id.clone(),
             error,
         }
     }
 
     /// Reads the provider's body to its end, which is usually there already.
     fn keep_connection(&mut self) {
-        if !self.leg.relay.done {
+        if !self.leg.carry.seen().done {
             self.leg.rest();
             return;
         }
@@ -226,5 +225,6 @@ async fn drain(mut leg: Leg, flight: Flight, known: Outcome) {
     };
     let _ = tokio::time::timeout(DRAIN_MAX, reading).await;
     // Without a report only what was delivered is billed, not what was read after it.
-    drop(flight.settle(Outcome { usage: leg.relay.usage, finish_reason: leg.relay.finish_reason, ..known }));
+    let seen = leg.carry.seen();
+    drop(flight.settle(Outcome { usage: seen.usage, finish_reason: seen.finish_reason.clone(), ..known }));
 }

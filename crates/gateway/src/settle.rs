@@ -18,7 +18,7 @@ use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
 use tokio::time::Instant;
 use types::{Cost, Money, PriceKind, Timestamp, Usage, UsageSource};
 use wire::Warning;
-use wire::openai_chat::{Ident, Settlement};
+use wire::hub::{Ident, Settlement};
 
 use crate::app::Worker;
 use crate::error::GatewayError;
@@ -182,8 +182,11 @@ impl Flight {
     pub fn warn(&mut self, warnings: &[Warning]) {
         let Some(inner) = &mut self.0 else { return };
         for warning in warnings {
-            let message = warning.message.clone();
-            inner.record.warnings.push(ledger::Warning { code: warning.code.to_owned(), message });
+            let (code, pointer) = (warning.code.to_owned(), warning.pointer.clone());
+            let warning = ledger::Warning { code, pointer, message: warning.message.clone() };
+            if !inner.record.warnings.contains(&warning) {
+                inner.record.warnings.push(warning);
+            }
         }
     }
 
@@ -199,7 +202,8 @@ impl Flight {
         let (id, model) = self.0.as_ref().map_or_else(Default::default, |inner| {
             (inner.record.id.to_string(), wire::json::quote(&inner.record.model))
         });
-        Ident { id, model, provider: provider_json.to_owned() }
+        let created = self.created().seconds();
+        Ident { id, model, provider: provider_json.to_owned(), created }
     }
 
     /// Keeps the hold ahead of what has been delivered; an error when it can't grow.
@@ -342,7 +346,7 @@ impl Inner {
             warnings: record
                 .warnings
                 .into_iter()
-                .map(|w| Warning { code: static_code(&w.code), message: w.message })
+                .map(|w| Warning { code: static_code(&w.code), pointer: w.pointer, message: w.message })
                 .collect(),
         })
     }
@@ -350,8 +354,8 @@ impl Inner {
 
 /// The record keeps codes as text; the answer's are the same few names.
 fn static_code(code: &str) -> &'static str {
-    const CODES: [&str; 4] =
-        ["parameter_dropped", "parameter_renamed", "not_served_yet", "dimension_dropped"];
+    const CODES: [&str; 5] =
+        ["parameter_dropped", "parameter_renamed", "approximated", "not_served_yet", "dimension_dropped"];
     CODES.into_iter().find(|known| *known == code).unwrap_or("changed")
 }
 

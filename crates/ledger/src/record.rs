@@ -89,6 +89,9 @@ pub struct App {
 pub struct Warning {
     /// A stable name.
     pub code: String,
+    /// JSON pointer to it in the caller's body; empty where it is not in the body.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pointer: String,
     /// For a person; never part of a prompt or an answer.
     pub message: String,
 }
@@ -245,6 +248,7 @@ impl GenerationRecord {
             dimensions: BTreeMap::new(),
             warnings: vec![Warning {
                 code: "record_shortened".to_owned(),
+                pointer: String::new(),
                 message: "the record was too large; app, session, user, dimensions, warnings and attempts were left out"
                     .to_owned(),
             }],

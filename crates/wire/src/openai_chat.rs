@@ -9,5 +9,5 @@ pub use adapt::{Adapt, Adapted, StreamUsage};
 pub use request::{
     ChatRequest, MESSAGES_MAX, MODELS_MAX, MaxTokens, Needs, ProviderPreferences, RequestError,
 };
-pub use response::{Answer, AnswerError, Ident, Settlement, render, scan};
-pub use stream::{ChunkError, Relay};
+pub use response::{Answer, render, scan};
+pub use stream::Relay;

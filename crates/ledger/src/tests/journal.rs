@@ -41,7 +41,7 @@ fn every_field_comes_back() {
     record.usage = Usage { cache_read: 1, reasoning: 2, searches: 3, ..Usage::default() };
     record.cost.total = Money::from_nanos(77);
     record.dimensions.insert("team".into(), "a".into());
-    record.warnings.push(Warning { code: "dropped".into(), message: "m".into() });
+    record.warnings.push(Warning { code: "dropped".into(), pointer: "/x".into(), message: "m".into() });
     record.attempts.push(Attempt { outcome: "timeout".into(), ..Attempt::default() });
     let mut bytes = HEADER.to_vec();
     frame(&record, &mut bytes).unwrap();

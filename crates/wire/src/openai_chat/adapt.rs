@@ -86,10 +86,8 @@ impl Adapt {
                 key if OURS.contains(&key) => splice.remove(member),
                 key if NOT_SERVED_YET.contains(&key) => {
                     splice.remove(member);
-                    warnings.push(Warning {
-                        code: "not_served_yet",
-                        message: format!("`{key}` is not served yet and was left out"),
-                    });
+                    let message = format!("`{key}` is not served yet and was left out");
+                    warnings.push(Warning::about("not_served_yet", key, message));
                 }
                 key => self.parameter(request, key, member, &mut splice, &mut warnings),
             }
@@ -146,7 +144,7 @@ impl Adapt {
             splice.remove(member);
             if json::slice(request.body, &member.value) != b"null" {
                 let message = format!("`{key}` is not supported by the provider and was left out");
-                warnings.push(Warning { code: "parameter_dropped", message });
+                warnings.push(Warning::about("parameter_dropped", key, message));
             }
         } else if let Some(name) = self.rename.get(key) {
             splice.replace(member.key.clone(), name.as_bytes());
@@ -208,12 +206,13 @@ fn reasoning(
     if inner.len() > usize::from(effort.is_some()) {
         let message =
             "`reasoning` was reduced to its `effort`; its other settings are not served yet".to_owned();
-        warnings.push(Warning { code: "not_served_yet", message });
+        warnings.push(Warning::about("not_served_yet", "reasoning", message));
     }
 }
 
 fn renamed(from: &str, to: &str) -> Warning {
-    Warning { code: "parameter_renamed", message: format!("`{from}` was sent to the provider as `{to}`") }
+    let message = format!("`{from}` was sent to the provider as `{to}`");
+    Warning::about("parameter_renamed", from, message)
 }
 
 /// Mistral takes tool-call ids of nine alphanumerics only. The same id always becomes the same nine, so that a call and its

@@ -3,42 +3,13 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use types::{Money, Usage, UsageSource};
+use types::UsageSource;
 
+use crate::hub::{AnswerError, Ident, Plain, Seen, Settlement};
 use crate::json::{self, Kind, Member};
-use crate::provider_error::{self, ProviderError};
+use crate::provider_error;
 use crate::splice::Splice;
-use crate::{Warning, usage, warnings_json};
-
-/// What our answers carry in place of the provider's own names.
-#[derive(Clone, Debug)]
-pub struct Ident {
-    /// The generation id, plain.
-    pub id: String,
-    /// The concrete model as a JSON string.
-    pub model: String,
-    /// The provider's name as a JSON string.
-    pub provider: String,
-}
-
-/// The outcome that the last bytes tell.
-#[derive(Clone, Debug)]
-pub struct Settlement {
-    /// What was used.
-    pub usage: Usage,
-    /// Who counted.
-    pub source: UsageSource,
-    /// What the caller pays.
-    pub cost: Money,
-    /// Of it, what input caused.
-    pub input_cost: Money,
-    /// Of it, what output caused.
-    pub output_cost: Money,
-    /// What was dropped or changed.
-    pub warnings: Vec<Warning>,
-    /// The brand's metadata object, when asked for: its key and its JSON.
-    pub metadata: Option<(String, String)>,
-}
+use crate::{usage, warnings_json};
 
 /// A scanned plain answer.
 #[derive(Debug)]
@@ -46,28 +17,18 @@ pub struct Answer {
     /// Where the object stands in the body.
     pub span: Range<usize>,
     members: Vec<Member>,
-    /// What the provider says was used.
-    pub usage: Option<Usage>,
-    /// Of the first choice.
-    pub finish_reason: Option<String>,
-    /// The provider's own id.
-    pub upstream_id: Option<String>,
-    /// Bytes of what the model wrote, where the provider reports no usage; else 0.
-    pub content_bytes: u64,
+    /// What it says; `content_bytes` only where the provider reports no usage, else 0.
+    pub seen: Seen,
 }
 
-/// Why a 200 body is no answer. All of these may still fall back: nothing has reached the caller.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// Not a JSON object, usually cut short.
-    #[error("the provider's answer is broken: {0}")]
-    Json(#[from] json::ScanError),
-    /// An error inside a 200.
-    #[error("{}", .0.message)]
-    Provider(ProviderError),
-    /// No choice at all; clients crash on that.
-    #[error("the provider's answer has no choices")]
-    Empty,
+impl Plain for Answer {
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn render(&self, body: &[u8], ident: &Ident, settlement: &Settlement) -> Vec<u8> {
+        render(body, self, ident, settlement)
+    }
 }
 
 /// Scans a provider's 200 body.
@@ -87,8 +48,7 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
             .map(|text| text.into_owned())
     };
     let usage = json::find(body, &members, "usage").and_then(|m| usage::read(json::slice(body, &m.value)));
-    Ok(Answer {
-        span: start..end,
+    let seen = Seen {
         finish_reason: text(&choice, "finish_reason"),
         upstream_id: text(&members, "id"),
         // Only an estimate needs it, and it costs a pass over the answer.
@@ -97,8 +57,10 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
             None => json::find(body, &choice, "message").map_or(0, |m| content_bytes(body, &m.value)),
         },
         usage,
-        members,
-    })
+        chunks: 1,
+        done: true,
+    };
+    Ok(Answer { span: start..end, members, seen })
 }
 
 /// Bytes of text, reasoning and tool calls of a message or delta.
@@ -208,6 +170,8 @@ fn own_usage(settlement: &Settlement) -> String {
 
 #[cfg(test)]
 pub(super) mod tests_support {
+    use types::Usage;
+
     use super::*;
 
     pub(in super::super) fn settlement() -> Settlement {
@@ -223,7 +187,12 @@ pub(super) mod tests_support {
     }
 
     pub(in super::super) fn ident() -> Ident {
-        Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"Lab\"".into() }
+        Ident {
+            id: "gen-1".into(),
+            model: "\"a/b\"".into(),
+            provider: "\"Lab\"".into(),
+            created: 1_700_000_000,
+        }
     }
 }
 
@@ -237,8 +206,8 @@ mod tests {
     fn only_ours_changes_and_the_rest_is_the_providers() {
         let body = br#"{"id":"chatcmpl-9","object":"chat.completion","model":"b-2024","choices":[{"index":0,"message":{"role":"assistant","content":"h\u00e9llo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":10,"total_tokens":19,"cost":5},"odd":1.50}"#;
         let answer = scan(body).unwrap();
-        assert_eq!(answer.finish_reason.as_deref(), Some("stop"));
-        assert_eq!((answer.upstream_id.as_deref(), answer.content_bytes), (Some("chatcmpl-9"), 0));
+        assert_eq!(answer.seen.finish_reason.as_deref(), Some("stop"));
+        assert_eq!((answer.seen.upstream_id.as_deref(), answer.seen.content_bytes), (Some("chatcmpl-9"), 0));
         let out = String::from_utf8(render(body, &answer, &ident(), &settlement())).unwrap();
         assert_eq!(
             out,
@@ -250,7 +219,7 @@ mod tests {
     fn a_missing_usage_is_estimated_and_says_so() {
         let body = br#"{"choices":[{"message":{"content":"x","tool_calls":[{"id":"1"}]}}],"usage":null}"#;
         let answer = scan(body).unwrap();
-        assert_eq!((answer.usage, answer.content_bytes), (None, 13));
+        assert_eq!((answer.seen.usage, answer.seen.content_bytes), (None, 13));
         let settlement = Settlement { source: UsageSource::Estimated, ..settlement() };
         let out: serde_json::Value =
             serde_json::from_slice(&render(body, &answer, &ident(), &settlement)).unwrap();

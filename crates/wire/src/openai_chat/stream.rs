@@ -7,24 +7,12 @@
 
 use std::ops::Range;
 
-use types::Usage;
-
-use super::response::{Ident, Settlement, member_bytes, name, tell};
+use super::response::{member_bytes, name, tell};
+use crate::hub::{CallError, Carry, ChunkError, Ident, Seen, Settlement};
 use crate::json::{self, Kind, Member};
-use crate::provider_error::{self, ProviderError};
+use crate::provider_error;
 use crate::splice::Splice;
 use crate::usage;
-
-/// Why a chunk can't be relayed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChunkError {
-    /// Not a JSON object.
-    #[error("the provider sent a broken chunk: {0}")]
-    Json(#[from] json::ScanError),
-    /// The provider reports an error in the stream.
-    #[error("{}", .0.message)]
-    Provider(ProviderError),
-}
 
 /// The state of a stream on its way through.
 #[derive(Debug)]
@@ -36,18 +24,7 @@ pub struct Relay {
     members: Vec<Member>,
     inner: Vec<Member>,
     usage_chunk: Option<Vec<u8>>,
-    /// What the provider says was used.
-    pub usage: Option<Usage>,
-    /// The last finish reason seen.
-    pub finish_reason: Option<String>,
-    /// The provider's own id.
-    pub upstream_id: Option<String>,
-    /// Bytes of what the model wrote so far.
-    pub content_bytes: u64,
-    /// Chunks relayed or kept.
-    pub chunks: u64,
-    /// `[DONE]` was seen.
-    pub done: bool,
+    seen: Seen,
 }
 
 impl Relay {
@@ -60,44 +37,19 @@ impl Relay {
             members: Vec::with_capacity(12),
             inner: Vec::with_capacity(8),
             usage_chunk: None,
-            usage: None,
-            finish_reason: None,
-            upstream_id: None,
-            content_bytes: 0,
-            chunks: 0,
-            done: false,
+            seen: Seen::default(),
         }
-    }
-
-    /// True when the provider said all it had to say.
-    pub fn is_complete(&self) -> bool {
-        self.done || self.finish_reason.is_some()
-    }
-
-    /// Takes the data of one event and writes what the caller gets, as a whole event; nothing for what is kept back.
-    pub fn chunk(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChunkError> {
-        let trimmed = data.trim_ascii();
-        if trimmed == b"[DONE]" {
-            self.done = true;
-            return Ok(());
-        }
-        let mut members = std::mem::take(&mut self.members);
-        let result = json::object_into(trimmed, &mut members)
-            .map_err(ChunkError::Json)
-            .and_then(|()| self.scanned(trimmed, &members, out));
-        self.members = members;
-        result
     }
 
     fn scanned(&mut self, data: &[u8], members: &[Member], out: &mut Vec<u8>) -> Result<(), ChunkError> {
         if provider_error::carries_error(data, members) {
             return Err(ChunkError::Provider(provider_error::read(200, data)));
         }
-        self.chunks += 1;
+        self.seen.chunks += 1;
         let usage = json::find(data, members, "usage")
             .filter(|m| Kind::of(json::slice(data, &m.value)) == Kind::Object);
         if let Some(found) = usage.and_then(|m| usage::read(json::slice(data, &m.value))) {
-            self.usage = Some(found);
+            self.seen.usage = Some(found);
         }
         let mut choices = 0;
         if let Some(member) = json::find(data, members, "choices") {
@@ -106,9 +58,9 @@ impl Relay {
                 self.choice(data, &choice);
             });
         }
-        if self.upstream_id.is_none() {
+        if self.seen.upstream_id.is_none() {
             let id = json::find(data, members, "id").and_then(|m| json::string(data, &m.value));
-            self.upstream_id = id.map(|id| id.chars().take(128).collect());
+            self.seen.upstream_id = id.map(|id| id.chars().take(128).collect());
         }
         if usage.is_some() && choices == 0 {
             self.usage_chunk = Some(data.to_vec());
@@ -135,11 +87,11 @@ impl Relay {
         if let Some(reason) =
             json::find(data, &inner, "finish_reason").and_then(|m| json::string(data, &m.value))
         {
-            self.finish_reason = Some(reason.chars().take(64).collect());
+            self.seen.finish_reason = Some(reason.chars().take(64).collect());
         }
         if let Some(delta) = json::find(data, &inner, "delta").map(|m| m.value.clone()) {
             json::members_into(data, &delta, &mut inner);
-            self.content_bytes += inner.iter().map(|m| member_bytes(data, m)).sum::<u64>();
+            self.seen.content_bytes += inner.iter().map(|m| member_bytes(data, m)).sum::<u64>();
         }
         self.inner = inner;
     }
@@ -168,9 +120,42 @@ impl Relay {
         out.extend_from_slice(json::slice(data, &(second.0.end..data.len())));
     }
 
-    /// Writes the last chunk, with usage and cost, and `[DONE]`.
-    pub fn last(&mut self, settlement: &Settlement, created: i64, out: &mut Vec<u8>) {
-        let base = self.usage_chunk.take().unwrap_or_else(|| self.template(created));
+    fn template(&self) -> Vec<u8> {
+        format!(
+            "{{\"id\":\"\",\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":\"\",\"choices\":[]}}",
+            self.ident.created
+        )
+        .into_bytes()
+    }
+}
+
+impl Carry for Relay {
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn is_complete(&self) -> bool {
+        self.seen.done || self.seen.finish_reason.is_some()
+    }
+
+    /// What the caller gets is a whole event; nothing for what is kept back.
+    fn frame(&mut self, _name: &str, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChunkError> {
+        let trimmed = data.trim_ascii();
+        if trimmed == b"[DONE]" {
+            self.seen.done = true;
+            return Ok(());
+        }
+        let mut members = std::mem::take(&mut self.members);
+        let result = json::object_into(trimmed, &mut members)
+            .map_err(ChunkError::Json)
+            .and_then(|()| self.scanned(trimmed, &members, out));
+        self.members = members;
+        result
+    }
+
+    /// The last chunk, with usage and cost, and `[DONE]`.
+    fn last(&mut self, settlement: &Settlement, out: &mut Vec<u8>) {
+        let base = self.usage_chunk.take().unwrap_or_else(|| self.template());
         let members = json::object(&base).unwrap_or_default();
         let mut splice = Splice::new();
         name(&mut splice, &base, &members, &self.ident);
@@ -184,9 +169,9 @@ impl Relay {
         out.extend_from_slice(b"\n\ndata: [DONE]\n\n");
     }
 
-    /// Writes the one event that ends a stream that failed; no `[DONE]` follows. `error` is the error object.
-    pub fn fail(&mut self, error: &str, settlement: &Settlement, created: i64, out: &mut Vec<u8>) {
-        let base = self.template(created);
+    /// One chunk with the error; no `[DONE]` follows.
+    fn fail(&mut self, error: &CallError, settlement: &Settlement, out: &mut Vec<u8>) {
+        let base = self.template();
         let members = json::object(&base).unwrap_or_default();
         let mut splice = Splice::new();
         name(&mut splice, &base, &members, &self.ident);
@@ -195,17 +180,10 @@ impl Relay {
             let choice = br#"[{"index":0,"delta":{"content":""},"finish_reason":"error"}]"#;
             splice.replace(choices.value.clone(), choice.as_slice());
         }
-        splice.append("error", error.as_bytes());
+        splice.append("error", error.object.as_bytes());
         out.extend_from_slice(b"data: ");
         splice.apply(&base, 0..base.len(), &members, out);
         out.extend_from_slice(b"\n\n");
-    }
-
-    fn template(&self, created: i64) -> Vec<u8> {
-        format!(
-            "{{\"id\":\"\",\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":\"\",\"choices\":[]}}"
-        )
-        .into_bytes()
     }
 }
 
@@ -218,7 +196,7 @@ mod tests {
         let mut relay = Relay::new(ident());
         let mut out = Vec::new();
         for chunk in chunks {
-            relay.chunk(chunk.as_bytes(), &mut out).unwrap();
+            relay.frame("", chunk.as_bytes(), &mut out).unwrap();
         }
         (relay, String::from_utf8(out).unwrap())
     }
@@ -234,7 +212,7 @@ mod tests {
             out,
             "data: {\"id\":\"gen-1\",\"object\":\"chat.completion.chunk\",\"created\":5,\"model\":\"a/b\",\"provider\":\"Lab\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\\u00e9\"},\"finish_reason\":null}],\"p\":\"zzz\"}\n\n"
         );
-        assert_eq!((relay.content_bytes, relay.upstream_id.as_deref()), (7, Some("c-1")));
+        assert_eq!((relay.seen.content_bytes, relay.seen.upstream_id.as_deref()), (7, Some("c-1")));
         assert!(!relay.is_complete());
     }
 
@@ -249,9 +227,9 @@ mod tests {
             let (mut relay, out) = run(&chunks);
             assert!(!out.contains("prompt_tokens"), "{out}");
             assert!(relay.is_complete());
-            assert_eq!(relay.usage.unwrap().output, 10);
+            assert_eq!(relay.seen.usage.unwrap().output, 10);
             let mut last = Vec::new();
-            relay.last(&settlement(), 5, &mut last);
+            relay.last(&settlement(), &mut last);
             let last = String::from_utf8(last).unwrap();
             let (chunk, done) = last.split_once("\n\n").unwrap();
             assert_eq!(done, "data: [DONE]\n\n");
@@ -266,11 +244,18 @@ mod tests {
     #[test]
     fn a_failed_stream_ends_with_one_event_and_no_done() {
         let (mut relay, _) = run(&[r#"{"id":"c","model":"m","choices":[{"delta":{"content":"x"}}]}"#]);
-        let error = relay.chunk(br#"{"error":{"message":"boom","code":503}}"#, &mut Vec::new()).unwrap_err();
+        let error =
+            relay.frame("", br#"{"error":{"message":"boom","code":503}}"#, &mut Vec::new()).unwrap_err();
         assert!(matches!(error, ChunkError::Provider(e) if e.status == 503));
-        assert!(matches!(relay.chunk(b"{\"a\":", &mut Vec::new()), Err(ChunkError::Json(_))));
+        assert!(matches!(relay.frame("", b"{\"a\":", &mut Vec::new()), Err(ChunkError::Json(_))));
         let mut out = Vec::new();
-        relay.fail(r#"{"code":502,"message":"x"}"#, &settlement(), 5, &mut out);
+        let error = CallError {
+            status: 502,
+            kind: "stream_broken",
+            message: "x".into(),
+            object: r#"{"code":502,"message":"x"}"#.into(),
+        };
+        relay.fail(&error, &settlement(), &mut out);
         let out = String::from_utf8(out).unwrap();
         let event: serde_json::Value =
             serde_json::from_str(out.trim().strip_prefix("data: ").unwrap()).unwrap();

@@ -1,0 +1,1 @@
+//! The binary event stream of AWS, taken apart as it arrives.

@@ -1,0 +1,1 @@
+//! Google Gemini: AI Studio and Vertex AI.

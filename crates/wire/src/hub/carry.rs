@@ -1,0 +1,255 @@
+//! Carries an answer from a provider's dialect to the caller's, frame by frame or whole.
+
+use types::Usage;
+
+use super::{AnswerError, CallError, ChunkError, Event, Finish, Ident, Settlement, ToolStart};
+
+/// What was seen of an answer on its way through.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// What the provider says was used.
+    pub usage: Option<Usage>,
+    /// Why it stopped, in OpenAI's word.
+    pub finish_reason: Option<String>,
+    /// The provider's own id.
+    pub upstream_id: Option<String>,
+    /// Bytes of what the model wrote so far: text, reasoning, arguments of calls.
+    pub content_bytes: u64,
+    /// Frames that said something.
+    pub chunks: u64,
+    /// The provider said that it is done; nothing after it counts.
+    pub done: bool,
+}
+
+/// A stream on its way from a provider to a caller.
+pub trait Carry: std::fmt::Debug + Send {
+    /// What was seen so far.
+    fn seen(&self) -> &Seen;
+
+    /// True when the provider said all it had to say; a body that ends before that was cut off.
+    fn is_complete(&self) -> bool;
+
+    /// Takes one frame and writes what the caller gets for it: whole events, or nothing.
+    fn frame(&mut self, name: &str, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChunkError>;
+
+    /// The provider's body has ended.
+    fn end(&mut self, _out: &mut Vec<u8>) {}
+
+    /// Writes the end of a complete answer: usage, cost, the success marker of the caller's dialect.
+    fn last(&mut self, settlement: &Settlement, out: &mut Vec<u8>);
+
+    /// Writes the one event that ends an answer that failed; no success marker follows.
+    fn fail(&mut self, error: &CallError, settlement: &Settlement, out: &mut Vec<u8>);
+}
+
+/// Reads a provider's stream.
+pub trait StreamReader: std::fmt::Debug + Send {
+    /// Takes one frame. `name` is the event's name (SSE `event:`, `:event-type` on Bedrock), empty where there is none.
+    fn frame(&mut self, name: &str, data: &[u8], events: &mut Vec<Event>) -> Result<(), ChunkError>;
+
+    /// The body has ended: what was held back.
+    fn end(&mut self, _events: &mut Vec<Event>) {}
+
+    /// True when the provider said all it had to say.
+    fn is_complete(&self) -> bool;
+
+    /// True when nothing more is to be read.
+    fn is_done(&self) -> bool;
+}
+
+/// Writes a stream in the caller's dialect.
+pub trait StreamWriter: std::fmt::Debug + Send {
+    /// Writes what an event becomes; the stream's own beginning before the first.
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// See [`Carry::last`].
+    fn last(&mut self, settlement: &Settlement, out: &mut Vec<u8>);
+
+    /// See [`Carry::fail`].
+    fn fail(&mut self, error: &CallError, settlement: &Settlement, out: &mut Vec<u8>);
+}
+
+/// What must be undone in an answer because of what was done to its request.
+#[derive(Clone, Debug, Default)]
+pub struct Undo {
+    /// The generation's id: what ids of calls are made from where the provider gives none.
+    pub seed: String,
+    /// Calls of this tool are the answer's text.
+    pub json_tool: Option<&'static str>,
+    /// Names of tools as they were sent, and as the caller knows them.
+    pub renamed_tools: Vec<(String, String)>,
+    /// The caller doesn't want to see reasoning.
+    pub hide_reasoning: bool,
+    json_calls: Vec<u32>,
+    other_calls: bool,
+}
+
+impl Undo {
+    /// Rewrites one event; `None`: the caller doesn't get it.
+    pub fn event(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Reasoning { .. } if self.hide_reasoning => None,
+            Event::ToolCall(start) => self.call(start),
+            Event::ToolArguments { index, json } if self.json_calls.contains(&index) => {
+                Some(Event::Text(json))
+            }
+            Event::Finish { reason: Finish::ToolCalls, native, stop }
+                if !self.json_calls.is_empty() && !self.other_calls =>
+            {
+                Some(Event::Finish { reason: Finish::Stop, native, stop })
+            }
+            // Several providers say "stop" though they wait for results.
+            Event::Finish { reason: Finish::Stop, native, stop } if self.other_calls => {
+                Some(Event::Finish { reason: Finish::ToolCalls, native, stop })
+            }
+            event => Some(event),
+        }
+    }
+
+    fn call(&mut self, mut start: ToolStart) -> Option<Event> {
+        if self.json_tool == Some(start.name.as_str()) {
+            self.json_calls.push(start.index);
+            return None;
+        }
+        self.other_calls = true;
+        if let Some((_, name)) = self.renamed_tools.iter().find(|(sent, _)| *sent == start.name) {
+            start.name.clone_from(name);
+        }
+        if start.id.is_empty() {
+            let tail: String = self.seed.chars().filter(char::is_ascii_alphanumeric).collect();
+            let tail = tail.get(tail.len().saturating_sub(20)..).unwrap_or_default();
+            start.id = format!("call_{tail}{:04}", start.index);
+        }
+        Some(Event::ToolCall(start))
+    }
+}
+
+/// Notes in `seen` what an event says.
+fn note(seen: &mut Seen, event: &Event) {
+    match event {
+        Event::Id(id) => seen.upstream_id = Some(id.chars().take(200).collect()),
+        Event::Text(text) | Event::Refusal(text) | Event::Reasoning { text, .. } => {
+            seen.content_bytes += text.len() as u64;
+        }
+        Event::ToolCall(start) => seen.content_bytes += start.name.len() as u64,
+        Event::ToolArguments { json, .. } => seen.content_bytes += json.len() as u64,
+        Event::Finish { reason, .. } => seen.finish_reason = Some(reason.name().to_owned()),
+        Event::Usage(usage) => seen.usage = Some(*usage),
+        Event::Image(_) | Event::Audio(_) => seen.content_bytes += 1_000,
+        Event::Sealed(_) | Event::Citation(_) | Event::Logprobs(_) => (),
+    }
+}
+
+/// A stream between two dialects.
+#[derive(Debug)]
+pub struct Bridge {
+    reader: Box<dyn StreamReader>,
+    writer: Box<dyn StreamWriter>,
+    undo: Undo,
+    seen: Seen,
+    events: Vec<Event>,
+}
+
+impl Bridge {
+    /// A bridge from what `reader` reads to what `writer` writes.
+    pub fn new(reader: Box<dyn StreamReader>, writer: Box<dyn StreamWriter>, undo: Undo) -> Bridge {
+        Bridge { reader, writer, undo, seen: Seen::default(), events: Vec::new() }
+    }
+
+    fn pass(&mut self, out: &mut Vec<u8>) {
+        for event in std::mem::take(&mut self.events) {
+            note(&mut self.seen, &event);
+            if let Some(event) = self.undo.event(event) {
+                if let Event::Finish { reason, .. } = &event {
+                    self.seen.finish_reason = Some(reason.name().to_owned());
+                }
+                self.writer.event(&event, out);
+            }
+        }
+        self.seen.done = self.reader.is_done();
+    }
+}
+
+impl Carry for Bridge {
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn is_complete(&self) -> bool {
+        self.reader.is_complete()
+    }
+
+    fn frame(&mut self, name: &str, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChunkError> {
+        let result = self.reader.frame(name, data, &mut self.events);
+        self.seen.chunks += 1;
+        self.pass(out);
+        result
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.reader.end(&mut self.events);
+        self.pass(out);
+    }
+
+    fn last(&mut self, settlement: &Settlement, out: &mut Vec<u8>) {
+        self.writer.last(settlement, out);
+    }
+
+    fn fail(&mut self, error: &CallError, settlement: &Settlement, out: &mut Vec<u8>) {
+        self.writer.fail(error, settlement, out);
+    }
+}
+
+/// A whole answer between a provider and a caller.
+pub trait Plain: std::fmt::Debug + Send {
+    /// What it says.
+    fn seen(&self) -> &Seen;
+
+    /// Writes the caller's answer. `body` is the provider's, as it was read.
+    fn render(&self, body: &[u8], ident: &Ident, settlement: &Settlement) -> Vec<u8>;
+}
+
+/// Writes a whole answer in the caller's dialect.
+pub type WriteAnswer = fn(&[Event], &Ident, &Settlement) -> Vec<u8>;
+
+/// A whole answer between two dialects.
+#[derive(Debug)]
+pub struct Translated {
+    events: Vec<Event>,
+    seen: Seen,
+    write: WriteAnswer,
+}
+
+impl Translated {
+    /// Takes a provider's answer as events. An answer that says nothing at all is none.
+    pub fn new(events: Vec<Event>, mut undo: Undo, write: WriteAnswer) -> Result<Translated, AnswerError> {
+        let says = |event: &Event| !matches!(event, Event::Id(_) | Event::Usage(_));
+        if !events.iter().any(says) {
+            return Err(AnswerError::Empty);
+        }
+        let mut seen = Seen { done: true, ..Seen::default() };
+        events.iter().for_each(|event| note(&mut seen, event));
+        let events: Vec<Event> = events.into_iter().filter_map(|event| undo.event(event)).collect();
+        for event in &events {
+            if let Event::Finish { reason, .. } = event {
+                seen.finish_reason = Some(reason.name().to_owned());
+            }
+        }
+        Ok(Translated { events, seen, write })
+    }
+
+    /// The answer, as the caller gets it.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+}
+
+impl Plain for Translated {
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn render(&self, _body: &[u8], ident: &Ident, settlement: &Settlement) -> Vec<u8> {
+        (self.write)(&self.events, ident, settlement)
+    }
+}
