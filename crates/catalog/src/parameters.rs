@@ -48,7 +48,11 @@ const BEDROCK: &[&str] = &["temperature", "top_p", "max_tokens", "stop"];
 
 const fn base(protocol: Protocol) -> &'static [&'static str] {
     match protocol {
-        Protocol::Openai | Protocol::Azure | Protocol::Ollama | Protocol::Sandbox => OPENAI,
+        Protocol::Openai
+        | Protocol::OpenaiResponses
+        | Protocol::Azure
+        | Protocol::Ollama
+        | Protocol::Sandbox => OPENAI,
         Protocol::Mistral => MISTRAL,
         Protocol::Anthropic | Protocol::VertexAnthropic => ANTHROPIC,
         Protocol::Gemini | Protocol::Vertex | Protocol::Cohere => GEMINI,

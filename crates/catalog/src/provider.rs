@@ -15,6 +15,8 @@ named! {
     Protocol {
         /// OpenAI Chat Completions.
         Openai = "openai",
+        /// OpenAI Responses, where a provider has nothing else.
+        OpenaiResponses = "openai-responses",
         /// Mistral's variety of it.
         Mistral = "mistral",
         /// Anthropic Messages.
@@ -144,6 +146,8 @@ pub struct Quirks {
     pub auth_header: Option<String>,
     /// It works without a key.
     pub auth_optional: bool,
+    /// It serves OpenAI Responses beside its protocol; callers of that dialect are sent there.
+    pub responses: bool,
 }
 
 facts! {

@@ -200,6 +200,7 @@ fn quirks(table: &mut Table<'_>, page: &mut Page<'_>) -> Quirks {
         on_disconnect: named!("on_disconnect", OnDisconnect).unwrap_or_default(),
         auth_header: table.value(page, "auth_header", header_name),
         auth_optional: table.value(page, "auth_optional", kind::BOOL.read).unwrap_or(plain.auth_optional),
+        responses: table.value(page, "responses", kind::BOOL.read).unwrap_or(plain.responses),
     }
 }
 

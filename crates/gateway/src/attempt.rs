@@ -10,20 +10,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catalog::{Endpoint, OnDisconnect, Protocol};
+use catalog::{Endpoint, OnDisconnect, Protocol, Snapshot};
+use http::{HeaderName, HeaderValue};
 use ledger::Attempt;
 use routing::breaker::{Report, Verdict};
 use routing::plan::Plan;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use wire::hub::{AnswerError, Plain};
-use wire::openai_chat::{ChatRequest, Relay, scan};
+use wire::call::Call;
+use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing, Plain, Target};
 use wire::provider_error::{self, Class, ProviderError};
 
 use crate::app::Worker;
 use crate::error::{FailedAttempt, GatewayError};
+use crate::frames::Frames;
 use crate::leg::{Leg, LegFailure};
 use crate::settle::Flight;
-use crate::upstream::{self, Reply, UpstreamBody, UpstreamError};
+use crate::upstream::address::Operation;
+use crate::upstream::{self, Outbound, Reply, UpstreamBody, UpstreamError};
 use crate::world::{ProviderState, World};
 
 /// Longest wait for a busy provider before the second round.
@@ -32,6 +36,8 @@ pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 pub const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// Largest error body that is read.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// Most images and files of one request that are fetched.
+const FETCHES_MAX: usize = 100;
 /// A plain answer arrives when the model has finished: it may take this many times the time to a stream's first byte.
 const PLAIN_FACTOR: u32 = 5;
 
@@ -65,7 +71,15 @@ pub struct Trip<'a> {
     /// Catalog and providers.
     pub world: &'a World,
     /// The caller's request.
-    pub request: &'a ChatRequest<'a>,
+    pub call: &'a Call<'a>,
+    /// The caller's `anthropic-beta` header.
+    pub betas: &'a str,
+    /// What Responses repeats of the request.
+    pub echo: Option<Arc<str>>,
+    /// The caller reads a stream as one JSON array (Gemini).
+    pub array: bool,
+    /// The bytes behind the request's addresses, once an endpoint needs them.
+    pub fetched: OnceCell<Result<Fetched, Failure>>,
     /// What to try.
     pub plan: &'a Plan,
     /// What the caller asked for, for messages.
@@ -77,7 +91,8 @@ pub struct Trip<'a> {
 }
 
 /// Why an attempt brought nothing.
-struct Failure {
+#[derive(Clone, Debug)]
+pub struct Failure {
     error: ProviderError,
     code: String,
     timeout: bool,
@@ -104,6 +119,24 @@ impl Failure {
         Failure { error, code, timeout: false, retry_after, again }
     }
 
+    /// The request can't be put into this endpoint's dialect; another may take it.
+    fn untranslatable(impossible: &Impossible) -> Failure {
+        let error = ProviderError {
+            status: 400,
+            class: Class::Untranslatable,
+            message: impossible.to_string(),
+            code: None,
+        };
+        Failure { error, code: "untranslatable".into(), timeout: false, retry_after: None, again: false }
+    }
+
+    /// `provider.require_parameters` leaves this endpoint out.
+    fn unsuitable(lost: &str) -> Failure {
+        let message = format!("provider.require_parameters is set, and {lost}");
+        let error = ProviderError { status: 404, class: Class::Untranslatable, message, code: None };
+        Failure { error, code: "parameter_lost".into(), timeout: false, retry_after: None, again: false }
+    }
+
     fn report(&self) -> Option<Report> {
         match self.error.class {
             Class::RateLimit => {
@@ -111,7 +144,9 @@ impl Failure {
             }
             Class::Unavailable | Class::ProviderAuth | Class::NotFound => Some(Report::Failure),
             // The request's own fault says nothing about the endpoint.
-            Class::InvalidRequest | Class::ContextLength | Class::ContentPolicy => None,
+            Class::InvalidRequest | Class::ContextLength | Class::ContentPolicy | Class::Untranslatable => {
+                None
+            }
         }
     }
 }
@@ -242,6 +277,8 @@ fn refused(provider: String, failure: Failure, attempts: Vec<FailedAttempt>) -> 
     let (status, kind) = match failure.error.class {
         Class::ContentPolicy => (403, "content_policy"),
         Class::ContextLength => (400, "context_length_exceeded"),
+        Class::Untranslatable if failure.error.status == 404 => (404, "no_endpoints"),
+        Class::Untranslatable => (400, "not_translatable"),
         _ => (failure.error.status.clamp(400, 499), "provider_refused"),
     };
     GatewayError::ProviderRefused { provider, message: failure.error.message, status, kind, attempts }
@@ -252,7 +289,7 @@ fn give_up(trip: &Trip<'_>, log: Log) -> GatewayError {
         let retry_after = log.wait.unwrap_or(RETRY_WAIT_MAX);
         return GatewayError::Resting { model: trip.asked.to_owned(), retry_after };
     };
-    if failure.error.class == Class::ContextLength {
+    if matches!(failure.error.class, Class::ContextLength | Class::Untranslatable) {
         return refused(provider, failure, log.failed);
     }
     let message = failure.error.message;
@@ -263,16 +300,39 @@ fn give_up(trip: &Trip<'_>, log: Log) -> GatewayError {
 }
 
 /// An endpoint with everything beside it.
-struct Place<'w> {
-    endpoint: &'w Endpoint,
-    provider: &'w ProviderState,
+pub(crate) struct Place<'w> {
+    pub(crate) endpoint: &'w Endpoint,
+    pub(crate) provider: &'w ProviderState,
     provider_name: &'w str,
     protocol: Protocol,
     state: &'w crate::world::EndpointState,
 }
 
+impl Place<'_> {
+    /// What this provider is spoken to in when the caller speaks `caller`.
+    pub(crate) fn dialect_for(&self, caller: Dialect) -> Dialect {
+        match caller {
+            Dialect::Responses if self.provider.responses => Dialect::Responses,
+            _ => self.provider.dialect,
+        }
+    }
+}
+
 impl<'w> Place<'w> {
-    fn find(world: &'w World, index: u32) -> Option<Place<'w>> {
+    /// What a translation needs to know.
+    pub(crate) fn wire_target<'t>(&'t self, snapshot: &'t Snapshot, fetched: &'t Fetched) -> Target<'t> {
+        Target {
+            model: &self.endpoint.provider_model_id,
+            max_output_tokens: self.endpoint.max_output_tokens(snapshot),
+            flavor: self.provider.flavor,
+            adapt: &self.provider.adapt,
+            structured_output: self.endpoint.structured_output(snapshot),
+            reasoning: self.endpoint.model_in(snapshot).and_then(|model| model.reasoning()),
+            fetched,
+        }
+    }
+
+    pub(crate) fn find(world: &'w World, index: u32) -> Option<Place<'w>> {
         let endpoint = world.snapshot.endpoints.get(index as usize)?;
         let known = world.snapshot.providers.get(endpoint.provider)?;
         Some(Place {
@@ -292,7 +352,7 @@ async fn one(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<
         OnDisconnect::Cancel => "cancel",
         OnDisconnect::Drain => "drain",
     });
-    let factor = if trip.request.stream { 1 } else { PLAIN_FACTOR };
+    let factor = if trip.call.asked().stream { 1 } else { PLAIN_FACTOR };
     let own = place.provider.first_byte_timeout.saturating_mul(factor);
     let budget = trip
         .max_latency
@@ -307,48 +367,107 @@ async fn one(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<
     }
 }
 
+/// A request as it goes to one endpoint, and how its answer is to be read.
+struct Leaving {
+    outgoing: Outgoing,
+    dialect: Dialect,
+    /// The answer's bytes are the caller's dialect already.
+    bytes: bool,
+}
+
 async fn first_byte(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<Committed, Failure> {
-    let reply = send(trip, flight, place).await?;
+    let mut leaving = prepare(trip, flight, place).await?;
+    let body = std::mem::take(&mut leaving.outgoing.body);
+    let reply = send(trip, flight, place, &leaving, body).await?;
     if !(200..300).contains(&reply.status) {
         let (status, retry_after) = (reply.status, reply.retry_after);
         let body = collect(reply.body, ERROR_BYTES_MAX).await.unwrap_or_else(|part| part);
         return Err(Failure::theirs(provider_error::read(status, &body), retry_after));
     }
-    if trip.request.stream && reply.is_event_stream {
-        let ident = flight.ident(&place.provider.name_json);
-        let carry = Box::new(Relay::new(ident));
-        let bytes_max = trip.worker.gateway.settings.sse_frame_bytes_max;
-        return first_event(Leg::new(reply.body, carry, bytes_max)).await;
+    let mut ident = flight.ident(&place.provider.name_json);
+    let undo = trip.call.undo(&leaving.outgoing, &ident.id);
+    let settings = &trip.worker.gateway.settings;
+    let stream = trip.call.asked().stream;
+    if let Some(framing) = reply.framing.filter(|_| stream) {
+        (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
+        let carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
+        let frames = Frames::new(framing, settings.sse_frame_bytes_max);
+        return first_event(Leg::new(reply.body, frames, carry)).await;
     }
     let retry_after = reply.retry_after;
-    let body = collect(reply.body, trip.worker.gateway.settings.response_bytes_max).await.map_err(|_| {
+    let body = collect(reply.body, settings.response_bytes_max).await.map_err(|_| {
         Failure::ours("answer_cut", String::from("the provider's answer broke off or is too large"), true)
     })?;
-    match scan(&body) {
-        Ok(_) if trip.request.stream => Err(Failure::ours(
+    match trip.call.plain(leaving.dialect, leaving.bytes, &body, undo) {
+        Ok(_) if stream => Err(Failure::ours(
             "not_a_stream",
             String::from("the provider answered whole instead of in a stream"),
             false,
         )),
-        Ok(answer) => Ok(Committed::Plain { body, answer: Box::new(answer) }),
+        Ok(answer) => Ok(Committed::Plain { body, answer }),
         Err(AnswerError::Provider(error)) => Err(Failure::theirs(error, retry_after)),
         Err(error) => Err(Failure::ours("answer_broken", error.to_string(), true)),
     }
 }
 
-async fn send(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<Reply, Failure> {
+/// The bytes behind the request's addresses, fetched once per call.
+async fn fetched<'t>(trip: &'t Trip<'_>) -> &'t Result<Fetched, Failure> {
+    let settings = &trip.worker.gateway.settings;
+    let fetching = async || {
+        let mut fetched = Fetched::new();
+        for url in trip.call.urls().into_iter().take(FETCHES_MAX) {
+            match upstream::fetch::fetch(&url, settings.body_bytes_max, settings.fetch_private).await {
+                Ok(bytes) => drop(fetched.insert(url, bytes)),
+                Err(problem) => {
+                    let shown: String = url.chars().take(200).collect();
+                    let message = format!("`{shown}` could not be fetched: {problem}");
+                    return Err(Failure::untranslatable(&Impossible::new("", message)));
+                }
+            }
+        }
+        Ok(fetched)
+    };
+    trip.fetched.get_or_init(fetching).await
+}
+
+/// Puts the request into the endpoint's dialect.
+async fn prepare(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<Leaving, Failure> {
+    let nothing = Fetched::new();
+    let snapshot = &trip.world.snapshot;
+    let dialect = place.dialect_for(trip.call.dialect);
+    let mut target = place.wire_target(snapshot, &nothing);
+    let mut made = trip.call.outgoing(dialect, &target);
+    if made.is_err() && !trip.call.urls().is_empty() {
+        // Perhaps only the bytes behind its addresses are missing.
+        target.fetched = fetched(trip).await.as_ref().map_err(Clone::clone)?;
+        made = trip.call.outgoing(dialect, &target);
+    }
+    let outgoing = made.map_err(|error| Failure::untranslatable(&error))?;
+    let strict = trip.call.asked().provider.require_parameters == Some(true);
+    if let Some(lost) = outgoing.warnings.iter().find(|w| strict && w.code == "parameter_dropped") {
+        return Err(Failure::unsuitable(&lost.message));
+    }
+    flight.warn(&outgoing.warnings);
+    Ok(Leaving { bytes: trip.call.is_byte_path(dialect, &target), outgoing, dialect })
+}
+
+async fn send(
+    trip: &Trip<'_>,
+    flight: &mut Flight,
+    place: &Place<'_>,
+    leaving: &Leaving,
+    body: Vec<u8>,
+) -> Result<Reply, Failure> {
     let gateway = &trip.worker.gateway;
+    let stream = trip.call.asked().stream;
     if place.protocol == Protocol::Sandbox {
         let name = place.endpoint.provider_model_id.as_ref();
         if let Some(sent) = flight.sent() {
             *sent = true;
         }
-        return match gateway.sandbox.answer(
-            name,
-            trip.request.body,
-            trip.request.stream,
-            flight.created().seconds(),
-        ) {
+        // It reads our own extensions, which no provider is sent.
+        let body = if trip.call.dialect == Dialect::Chat { trip.call.body } else { &body };
+        return match gateway.sandbox.answer(name, body, stream, flight.created().seconds()) {
             Some(reply) => Ok(reply),
             None => std::future::pending().await,
         };
@@ -356,24 +475,45 @@ async fn send(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result
     let Some(target) = &place.provider.target else {
         return Err(Failure::ours("no_address", String::from("the provider has no address"), false));
     };
-    let adapted = place.provider.adapt.apply(trip.request, &place.endpoint.provider_model_id);
-    flight.warn(&adapted.warnings);
+    let generate = Operation::Generate { stream };
+    let model = &place.endpoint.provider_model_id;
+    let Some(path) = target.path(leaving.dialect, model, generate) else {
+        return Err(Failure::ours("no_address", String::from("the model's name fits no path"), false));
+    };
+    let outbound = Outbound { path, headers: extra_headers(trip, place, leaving), body: body.into() };
     let mut never = false;
     let sent = flight.sent().unwrap_or(&mut never);
-    upstream::send(
-        &trip.worker.pool,
-        target,
-        adapted.body,
-        place.provider.connect_timeout,
-        &*gateway.clock,
-        sent,
-    )
-    .await
-    .map_err(|error| match &error {
-        UpstreamError::Connect(_) => Failure::ours("connect_failed", error.to_string(), true),
-        UpstreamError::ConnectTimeout(_) => Failure::ours("timeout_connect", error.to_string(), false),
-        UpstreamError::Broken(_) => Failure::ours("connection_broken", error.to_string(), true),
-    })
+    let pool = &trip.worker.pool;
+    upstream::send(pool, target, outbound, place.provider.connect_timeout, &*gateway.clock, sent)
+        .await
+        .map_err(|error| match &error {
+            UpstreamError::Connect(_) => Failure::ours("connect_failed", error.to_string(), true),
+            UpstreamError::ConnectTimeout(_) => Failure::ours("timeout_connect", error.to_string(), false),
+            UpstreamError::Credentials(_) => Failure::ours("no_credentials", error.to_string(), false),
+            UpstreamError::Broken(_) => Failure::ours("connection_broken", error.to_string(), true),
+        })
+}
+
+/// Headers that this request calls for.
+fn extra_headers(trip: &Trip<'_>, place: &Place<'_>, leaving: &Leaving) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    let mut betas = Vec::new();
+    for (name, value) in &leaving.outgoing.headers {
+        if *name == "anthropic-beta" {
+            betas.push(value.as_str());
+        } else if let Ok(value) = HeaderValue::from_str(value) {
+            headers.push((HeaderName::from_static(name), value));
+        }
+    }
+    if leaving.dialect == Dialect::Messages && place.provider.flavor != Flavor::Bedrock {
+        betas.push(trip.betas);
+        let all = betas.join(",");
+        let told = wire::call::anthropic_betas(&all, place.provider.flavor);
+        if let Some(value) = HeaderValue::from_str(&told).ok().filter(|value| !value.is_empty()) {
+            headers.push((HeaderName::from_static("anthropic-beta"), value));
+        }
+    }
+    headers
 }
 
 /// Waits for the first event: an error in its place can still go to another endpoint.
@@ -395,7 +535,7 @@ async fn first_event(mut leg: Leg) -> Result<Committed, Failure> {
 }
 
 /// Reads a body whole; `Err` with what came when it broke off or grew past the bound.
-async fn collect(mut body: UpstreamBody, bytes_max: usize) -> Result<Bytes, Bytes> {
+pub(crate) async fn collect(mut body: UpstreamBody, bytes_max: usize) -> Result<Bytes, Bytes> {
     let Some(first) = body.next().await else { return Ok(Bytes::new()) };
     let Ok(first) = first else { return Err(Bytes::new()) };
     let mut whole: Option<Vec<u8>> = None;

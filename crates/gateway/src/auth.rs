@@ -24,12 +24,12 @@ pub enum Access {
 /// Finds the key, and checks that it is valid now and of the right kind.
 pub fn authenticate(
     table: &KeyTable,
-    headers: &HeaderMap,
+    key_text: Option<&str>,
     access: Access,
     key_prefix: &str,
     now: Timestamp,
 ) -> Result<Arc<KeyState>, GatewayError> {
-    let text = bearer(headers).ok_or(GatewayError::KeyMissing)?;
+    let text = key_text.ok_or(GatewayError::KeyMissing)?;
     let Some(key) = table.get(&KeyHash::of(text)) else {
         // A key that someone chose has no checksum, so the table is asked first.
         return Err(match checksum_ok(key_prefix, text) {
@@ -58,7 +58,16 @@ pub fn authenticate(
     }
 }
 
-/// The key's text in `Authorization: Bearer`.
+/// The key's text: `Authorization: Bearer`, or where other systems' clients put it (`x-api-key`, `x-goog-api-key`,
+/// `api-key`).
+pub fn key_text(headers: &HeaderMap) -> Option<&str> {
+    let bare = |name: &str| headers.get(name)?.to_str().ok().map(str::trim).filter(|text| !text.is_empty());
+    bearer(headers)
+        .or_else(|| bare("x-api-key"))
+        .or_else(|| bare("x-goog-api-key"))
+        .or_else(|| bare("api-key"))
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, text) = value.split_once(' ')?;

@@ -204,6 +204,7 @@ docs! {
     "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
     "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
     "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
+    "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";
     "key_missing" 401 "No API key was sent." "Send `Authorization: Bearer <key>`.";
     "key_malformed" 401 "The key's checksum is wrong: it was cut or mistyped." "Copy the key again.";
     "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
@@ -329,7 +330,12 @@ impl GatewayError {
 
     /// The whole answer in the OpenAI dialects.
     pub fn response(&self) -> http::Response<ResponseBody> {
-        let body = format!("{{\"error\":{}}}", self.object());
+        self.response_in(wire::hub::Dialect::Chat, "")
+    }
+
+    /// The whole answer in a caller's dialect.
+    pub fn response_in(&self, dialect: wire::hub::Dialect, request_id: &str) -> http::Response<ResponseBody> {
+        let body = wire::call::error_body(dialect, &self.told(), request_id);
         let mut response = http::Response::new(ResponseBody::full(body));
         *response.status_mut() =
             StatusCode::from_u16(self.kind().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

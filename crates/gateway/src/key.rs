@@ -18,7 +18,13 @@ use crate::router;
 pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<Arc<KeyState>, GatewayError> {
     let gateway = &worker.gateway;
     let prefix = &gateway.settings.brand.key_prefix;
-    authenticate(&gateway.keys.load(), &parts.headers, access, prefix, gateway.clock.now())
+    authenticate(
+        &gateway.keys.load(),
+        crate::auth::key_text(&parts.headers),
+        access,
+        prefix,
+        gateway.clock.now(),
+    )
 }
 
 /// An object as text with amounts added as JSON numbers of their exact digits, which a tree of `f64` could not hold.

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use wire::hub::{Carry, ChunkError, Ident};
 use wire::openai_chat::Relay;
-use wire::sse::{Decoder, Item};
 
-use crate::upstream::UpstreamBody;
+use crate::frames::{FrameOf, Frames};
+use crate::upstream::{Framing, UpstreamBody};
 
 /// Why a stream is over before it was complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum LegFailure {
 #[derive(Debug)]
 pub struct Leg {
     upstream: Option<UpstreamBody>,
-    decoder: Decoder,
+    frames: Frames,
     /// The translation; knows what was seen so far.
     pub carry: Box<dyn Carry>,
     /// What the client gets next.
@@ -38,10 +38,10 @@ pub struct Leg {
 
 impl Leg {
     /// Begins with a provider's body.
-    pub fn new(upstream: UpstreamBody, carry: Box<dyn Carry>, sse_frame_bytes_max: usize) -> Leg {
+    pub fn new(upstream: UpstreamBody, frames: Frames, carry: Box<dyn Carry>) -> Leg {
         Leg {
             upstream: Some(upstream),
-            decoder: Decoder::new(sse_frame_bytes_max),
+            frames,
             carry,
             out: Vec::with_capacity(1024),
             failure: None,
@@ -70,10 +70,10 @@ impl Leg {
         let (carry, out) = (&mut *self.carry, &mut self.out);
         let mut failure = None;
         let mut progress = false;
-        let mut on = |item: Item<'_>| take(item, carry, out, &mut progress, &mut failure);
-        let fed = self.decoder.feed(bytes, &mut on);
+        let mut on = |frame: FrameOf<'_>| take(frame, carry, out, &mut progress, &mut failure);
+        let fed = self.frames.feed(bytes, &mut on);
         if let Err(error) = fed {
-            failure = Some(LegFailure::Malformed(error.to_string()));
+            failure = Some(LegFailure::Malformed(error));
         }
         self.after(failure);
         progress
@@ -84,7 +84,7 @@ impl Leg {
         let (carry, out) = (&mut *self.carry, &mut self.out);
         let mut failure = None;
         let mut progress = false;
-        self.decoder.finish(&mut |item| take(item, carry, out, &mut progress, &mut failure));
+        self.frames.finish(&mut |frame| take(frame, carry, out, &mut progress, &mut failure));
         if failure.is_none() {
             carry.end(out);
         }
@@ -116,7 +116,7 @@ impl Leg {
     pub fn take(&mut self) -> Leg {
         let spent = Leg {
             upstream: None,
-            decoder: Decoder::new(0),
+            frames: Frames::new(Framing::Sse, 0),
             carry: Box::new(Relay::new(Ident::default())),
             out: Vec::new(),
             failure: None,
@@ -132,14 +132,14 @@ impl Leg {
 }
 
 fn take(
-    item: Item<'_>,
+    frame: FrameOf<'_>,
     carry: &mut dyn Carry,
     out: &mut Vec<u8>,
     progress: &mut bool,
     failure: &mut Option<LegFailure>,
 ) -> ControlFlow<()> {
-    match item {
-        Item::Comment(text) => {
+    match frame {
+        FrameOf::Comment(text) => {
             // A keep-alive is passed on once the stream has begun; before, it would commit us to nothing.
             if carry.seen().chunks > 0 {
                 out.extend_from_slice(b":");
@@ -148,9 +148,9 @@ fn take(
             }
             ControlFlow::Continue(())
         }
-        Item::Event { name, data } => {
+        FrameOf::Data { name, data } => {
             *progress = true;
-            match carry.frame(std::str::from_utf8(name).unwrap_or_default(), data, out) {
+            match carry.frame(name, data, out) {
                 Ok(()) if carry.seen().done => ControlFlow::Break(()),
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {

@@ -1,7 +1,7 @@
 //! The data plane: `/v1` and `/api/v1`.
 //!
 //! [`router`] lists every route with who may call it; the file of a route is named after its path. A call's way is
-//! [`chat`] (take in, plan, hold), [`attempt`] (until a first byte), [`pump`] (the stream), [`settle`] (cost and record).
+//! `call` (take in, plan, hold), [`attempt`] (until a first byte), [`pump`] (the stream), [`settle`] (cost and record).
 //! Outbound sockets are opened in [`upstream`] only.
 
 pub mod activity;
@@ -9,10 +9,15 @@ pub mod app;
 pub mod attempt;
 pub mod auth;
 mod body;
+mod call;
 pub mod catalog_feeds;
 pub mod chat;
+pub mod completions;
+mod count;
 pub mod credits;
 pub mod error;
+mod frames;
+pub mod gemini;
 pub mod generation;
 pub mod health;
 pub mod intake;
@@ -21,6 +26,7 @@ pub mod key;
 pub mod keys;
 mod leg;
 pub mod listings;
+pub mod messages;
 pub mod metrics;
 pub mod models;
 mod pump;

@@ -8,13 +8,16 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
+use wire::hub::Dialect;
 
 use crate::app::Worker;
 use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::settings::GENERATION_ID;
-use crate::{activity, catalog_feeds, chat, credits, generation, health, key, models};
+use crate::{
+    activity, catalog_feeds, chat, completions, credits, gemini, generation, health, key, messages, models,
+};
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,11 @@ pub struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handler {
     Chat,
+    Completions,
+    Messages,
+    CountTokens,
+    Gemini,
+    GeminiModels,
     Models,
     ModelsCount,
     Model,
@@ -48,6 +56,20 @@ enum Handler {
     Healthz,
     Readyz,
     Metrics,
+}
+
+impl Handler {
+    /// The dialect of its errors, and whether it makes a generation.
+    const fn speaks(self) -> (Dialect, bool) {
+        match self {
+            Handler::Chat | Handler::Completions => (Dialect::Chat, true),
+            Handler::Messages => (Dialect::Messages, true),
+            Handler::CountTokens => (Dialect::Messages, false),
+            Handler::Gemini => (Dialect::Gemini, true),
+            Handler::GeminiModels => (Dialect::Gemini, false),
+            _ => (Dialect::Chat, false),
+        }
+    }
 }
 
 const fn route(
@@ -69,6 +91,44 @@ pub const ROUTES: &[Route] = &[
         Handler::Chat,
         "OpenAI Chat Completions, streamed and not",
     ),
+    route("POST", "/v1/completions", Access::ApiKey, Handler::Completions, "OpenAI's older text completions"),
+    route("POST", "/v1/messages", Access::ApiKey, Handler::Messages, "Anthropic Messages, for any model"),
+    route(
+        "POST",
+        "/v1/messages/count_tokens",
+        Access::ApiKey,
+        Handler::CountTokens,
+        "how many input tokens a Messages request has",
+    ),
+    route(
+        "POST",
+        "/v1beta/models/{model}",
+        Access::ApiKey,
+        Handler::Gemini,
+        "Gemini: `{model}:generateContent`, `:streamGenerateContent`, `:countTokens`, for any model",
+    ),
+    route(
+        "POST",
+        "/v1beta/models/{author}/{model}",
+        Access::ApiKey,
+        Handler::Gemini,
+        "the same for ids with their author",
+    ),
+    route(
+        "POST",
+        "/v1/models/{model}",
+        Access::ApiKey,
+        Handler::Gemini,
+        "Gemini, as its newer clients call it",
+    ),
+    route(
+        "POST",
+        "/v1/models/{author}/{model}",
+        Access::ApiKey,
+        Handler::Gemini,
+        "the same for ids with their author",
+    ),
+    route("GET", "/v1beta/models", Access::Public, Handler::GeminiModels, "the catalog in Gemini's shape"),
     route(
         "GET",
         "/v1/models",
@@ -114,13 +174,17 @@ pub const ROUTES: &[Route] = &[
 
 /// A path without the `/api` before `/v1/`.
 fn plain(path: &str) -> &str {
-    path.strip_prefix("/api").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path)
+    path.strip_prefix("/api").filter(|rest| is_versioned(rest)).unwrap_or(path)
+}
+
+fn is_versioned(path: &str) -> bool {
+    path.starts_with("/v1/") || path.starts_with("/v1beta/")
 }
 
 /// True for the paths that are answered here; the site has the others.
 pub fn is_ours(path: &str) -> bool {
     let path = plain(path);
-    path.starts_with("/v1/") || ROUTES.iter().any(|route| matches(route.path, path))
+    is_versioned(path) || ROUTES.iter().any(|route| matches(route.path, path))
 }
 
 /// Answers a request whose path is ours.
@@ -130,7 +194,7 @@ where
 {
     let path = plain(request.uri().path());
     let found = find(path);
-    let is_api = path.starts_with("/v1/")
+    let is_api = is_versioned(path)
         || !matches!(
             found.first().map(|r| r.handler),
             Some(Handler::Healthz | Handler::Readyz | Handler::Metrics)
@@ -142,7 +206,10 @@ where
         Some(route) => {
             let call = AssertUnwindSafe(dispatch(worker, route.handler, id, request)).catch_unwind();
             match call.await {
-                Ok(result) => result.unwrap_or_else(|error| refuse(worker, id, &error)),
+                Ok(result) => {
+                    let dialect = route.handler.speaks().0;
+                    result.unwrap_or_else(|error| refuse(worker, id, dialect, &error))
+                }
                 Err(_) => {
                     worker.gateway.metrics.panics.fetch_add(1, Ordering::Relaxed);
                     tracing::error!(generation = %id, "a handler panicked");
@@ -161,7 +228,7 @@ where
     if is_api {
         response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
-    if handler.is_some_and(|route| route.handler == Handler::Chat) {
+    if handler.is_some_and(|route| route.handler.speaks().1) {
         worker.gateway.metrics.answered(response.status().as_u16());
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(GENERATION_ID, value);
@@ -170,13 +237,18 @@ where
     response
 }
 
-fn refuse(worker: &Arc<Worker>, id: types::GenerationId, error: &GatewayError) -> Response<ResponseBody> {
+fn refuse(
+    worker: &Arc<Worker>,
+    id: types::GenerationId,
+    dialect: Dialect,
+    error: &GatewayError,
+) -> Response<ResponseBody> {
     let (status, kind) = error.kind();
     if status >= 500 {
         // Never the error's text: a provider's words may repeat the prompt.
         tracing::warn!(generation = %id, status, kind, worker = worker.number, "answered with an error");
     }
-    error.response()
+    error.response_in(dialect, id.as_str())
 }
 
 /// The routes of a path: one per method.
@@ -220,7 +292,12 @@ where
     }
     match handler {
         // On the heap: every level of futures above would otherwise copy the largest one below it.
-        Handler::Chat => Box::pin(chat::chat_completions(worker, id, parts.headers, body)).await,
+        Handler::Chat => Box::pin(chat::completions(worker, id, parts.headers, body)).await,
+        Handler::Completions => Box::pin(completions::create(worker, id, parts.headers, body)).await,
+        Handler::Messages => Box::pin(messages::create(worker, id, parts.headers, body)).await,
+        Handler::CountTokens => Box::pin(messages::count_tokens(worker, parts.headers, body)).await,
+        Handler::Gemini => Box::pin(gemini::call(worker, id, parts, body)).await,
+        Handler::GeminiModels => Ok(gemini::models(worker)),
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
         Handler::Model => models::one(worker, &parts),
@@ -276,9 +353,7 @@ mod tests {
             let found = find(&path);
             assert!(found.iter().any(|r| r.path == route.path), "{path}");
         }
-        for nothing in
-            ["/", "/v1", "/v1/models/", "/v1/models/a", "/v1/models/a/b/c", "/v1/chat/completions/x"]
-        {
+        for nothing in ["/", "/v1", "/v1/models/", "/v1/models/a/b/c", "/v1/chat/completions/x"] {
             assert!(find(nothing).is_empty(), "{nothing}");
         }
     }

@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use playback::Playback;
 
-use crate::upstream::{Reply, UpstreamBody};
+use crate::upstream::{Framing, Reply, UpstreamBody};
 
 /// Longest wait and longest pace of a simulated answer.
 const WAIT_MAX: Duration = Duration::from_secs(600);
@@ -85,7 +85,8 @@ fn failure(status: u16, kind: &str, message: &str, retry_after: Option<Duration>
     Reply {
         status,
         retry_after,
-        is_event_stream: false,
+        framing: None,
+        content_type: None,
         body: UpstreamBody::sandbox(Playback::whole(body.to_string(), Duration::ZERO)),
     }
 }
@@ -134,7 +135,8 @@ impl Sandbox {
         Some(Reply {
             status: 200,
             retry_after: None,
-            is_event_stream: streamed,
+            framing: streamed.then_some(Framing::Sse),
+            content_type: None,
             body: UpstreamBody::sandbox(playback),
         })
     }

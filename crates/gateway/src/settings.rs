@@ -31,6 +31,8 @@ pub struct Settings {
     pub stall_timeout: Duration,
     /// For the whole generation.
     pub total_timeout: Duration,
+    /// Images and files may be fetched from private addresses too.
+    pub fetch_private: bool,
     /// Idle connections kept per provider and worker.
     pub idle_connections_per_host_max: usize,
     /// How long an idle connection is kept.

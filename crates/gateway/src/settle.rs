@@ -203,7 +203,7 @@ impl Flight {
             (inner.record.id.to_string(), wire::json::quote(&inner.record.model))
         });
         let created = self.created().seconds();
-        Ident { id, model, provider: provider_json.to_owned(), created }
+        Ident { id, model, provider: provider_json.to_owned(), created, ..Ident::default() }
     }
 
     /// Keeps the hold ahead of what has been delivered; an error when it can't grow.

@@ -4,15 +4,20 @@
 //! that it carried has been read to its end, and is closed when the body is dropped earlier: that is how a call is
 //! cancelled at the provider.
 
+pub mod address;
 mod body;
 mod connect;
+pub mod credentials;
+pub mod fetch;
+pub mod guard;
 mod pool;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
-use http::{Method, Request, Version};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Request, Version};
 use http_body_util::Full;
 use types::{Clock, Timestamp};
 
@@ -30,6 +35,9 @@ pub enum UpstreamError {
     /// It could not be reached in time.
     #[error("it could not be reached within {} ms", .0.as_millis())]
     ConnectTimeout(Duration),
+    /// Nothing proves who calls.
+    #[error("no credentials for it: {0}")]
+    Credentials(#[from] credentials::CredentialsError),
     /// The connection broke or its HTTP is not HTTP.
     #[error("the connection broke")]
     Broken(#[source] hyper::Error),
@@ -42,27 +50,63 @@ pub struct Reply {
     pub status: u16,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
-    /// The body is a stream of events.
-    pub is_event_stream: bool,
+    /// How the body is cut into frames, where it is a stream.
+    pub framing: Option<Framing>,
+    /// The body's media type, as the provider says.
+    pub content_type: Option<HeaderValue>,
     /// The body.
     pub body: UpstreamBody,
 }
 
-/// Sends a chat request. The caller bounds the time to the first byte. `sent` is set when the request begins to leave.
+/// How a stream is cut into frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// AWS's binary event stream.
+    EventStream,
+    /// One JSON value per line.
+    JsonLines,
+}
+
+/// A request on its way out.
+#[derive(Debug)]
+pub struct Outbound {
+    /// Path and query.
+    pub path: PathAndQuery,
+    /// Headers beside those of the target.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Sends a request. The caller bounds the time to the first byte. `sent` is set when the request begins to leave.
 pub async fn send(
     pool: &Pool,
     target: &Target,
-    body: Vec<u8>,
+    outbound: Outbound,
     connect_timeout: Duration,
     clock: &dyn Clock,
     sent: &mut bool,
 ) -> Result<Reply, UpstreamError> {
-    let body = Bytes::from(body);
+    let proof = match &target.credentials {
+        None => Vec::new(),
+        Some(credentials) => {
+            let unsigned = credentials::Unsigned {
+                scheme: target.scheme.as_str(),
+                authority: target.authority.as_str(),
+                path: &outbound.path,
+                headers: &outbound.headers,
+                body: &outbound.body,
+            };
+            credentials.prove(unsigned).await?
+        }
+    };
     // A pooled connection may have been closed by the other side just now: then the request never left, and a fresh
     // connection gets it.
     loop {
         let (mut connection, reused) = pool.checkout(target, connect_timeout).await?;
-        let request = request(target, body.clone(), connection.version());
+        let request = request(target, &outbound, &proof, connection.version());
         *sent = true;
         match connection.send(request).await {
             Ok(response) => {
@@ -70,7 +114,8 @@ pub async fn send(
                 return Ok(Reply {
                     status: head.status.as_u16(),
                     retry_after: retry_after(&head.headers, clock.now()),
-                    is_event_stream: is_event_stream(&head.headers),
+                    framing: framing(&head.headers),
+                    content_type: head.headers.get(header::CONTENT_TYPE).cloned(),
                     body: UpstreamBody::http(incoming, pool.lease(target, connection)),
                 });
             }
@@ -80,12 +125,17 @@ pub async fn send(
     }
 }
 
-fn request(target: &Target, body: Bytes, version: Version) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
+fn request(
+    target: &Target,
+    outbound: &Outbound,
+    proof: &[(HeaderName, HeaderValue)],
+    version: Version,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(outbound.body.clone()));
     *request.method_mut() = Method::POST;
     let http2 = version == Version::HTTP_2;
     let mut parts = http::uri::Parts::default();
-    parts.path_and_query = Some(target.chat_path.clone());
+    parts.path_and_query = Some(outbound.path.clone());
     if http2 {
         parts.scheme = Some(target.scheme.clone());
         parts.authority = Some(target.authority.clone());
@@ -94,8 +144,8 @@ fn request(target: &Target, body: Bytes, version: Version) -> Request<Full<Bytes
         *request.uri_mut() = uri;
     }
     let headers = request.headers_mut();
-    headers.reserve(target.headers.len());
-    for (name, value) in &target.headers {
+    headers.reserve(target.headers.len() + outbound.headers.len() + proof.len());
+    for (name, value) in target.headers.iter().chain(&outbound.headers).chain(proof) {
         if !(http2 && name == header::HOST) {
             headers.insert(name.clone(), value.clone());
         }
@@ -103,10 +153,19 @@ fn request(target: &Target, body: Bytes, version: Version) -> Request<Full<Bytes
     request
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|text| {
-        text.trim_start().get(..17).is_some_and(|t| t.eq_ignore_ascii_case("text/event-stream"))
-    })
+fn framing(headers: &HeaderMap) -> Option<Framing> {
+    let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = text.split(';').next().unwrap_or_default().trim();
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    if is("text/event-stream") {
+        Some(Framing::Sse)
+    } else if is("application/vnd.amazon.eventstream") {
+        Some(Framing::EventStream)
+    } else if is("application/x-ndjson") || is("application/jsonl") {
+        Some(Framing::JsonLines)
+    } else {
+        None
+    }
 }
 
 /// `retry-after-ms`, or `retry-after` as seconds (also fractional) or as an HTTP date.

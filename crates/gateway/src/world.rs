@@ -12,9 +12,12 @@ use parking_lot::Mutex;
 use routing::breaker::{Breaker, Verdict};
 use routing::plan::Conditions;
 use types::{Clock, ExposeSecret, SecretString};
+use wire::hub::{Dialect, Flavor};
 use wire::openai_chat::Adapt;
 
 use crate::settings::Settings;
+use crate::upstream::address::{self, Operation};
+use crate::upstream::credentials::Credentials;
 
 /// What the configuration and the environment say about a provider.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,8 @@ pub struct ProviderSetup {
     pub on_disconnect: Option<OnDisconnect>,
     /// Headers sent along.
     pub headers: Vec<(String, String)>,
+    /// What proves who calls, where a fixed header can't: signatures, tokens that expire.
+    pub credentials: Option<Arc<dyn Credentials>>,
 }
 
 /// A provider on this node.
@@ -48,6 +53,12 @@ pub struct ProviderState {
     pub why: String,
     /// How it is reached; `None` for the sandbox and for what is off.
     pub target: Option<Arc<Target>>,
+    /// What it is spoken to in.
+    pub dialect: Dialect,
+    /// How that dialect is hosted.
+    pub flavor: Flavor,
+    /// It serves OpenAI Responses too.
+    pub responses: bool,
     /// Its quirks.
     pub adapt: Adapt,
     /// Its name as a JSON string.
@@ -75,10 +86,70 @@ pub struct Target {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Path of chat completions.
-    pub chat_path: PathAndQuery,
+    /// Which paths it has.
+    pub protocol: Protocol,
+    /// The base URL's path.
+    pub base_path: String,
+    /// The base URL's query.
+    pub base_query: Option<String>,
+    /// Path of chat completions, ready, where the protocol has one that names no model.
+    pub chat_path: Option<PathAndQuery>,
     /// Headers of every request, the key among them.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What proves who calls, where a fixed header can't.
+    pub credentials: Option<Arc<dyn Credentials>>,
+}
+
+impl Target {
+    /// Understands an address. The error ends a sentence that begins with what the address is for.
+    pub fn of_url(base: &str) -> Result<Target, String> {
+        let url = url::Url::parse(base).map_err(|error| format!("`{base}` is no address: {error}"))?;
+        let scheme = match url.scheme() {
+            "https" => Scheme::HTTPS,
+            "http" => Scheme::HTTP,
+            other => return Err(format!("has the scheme `{other}`; use http or https")),
+        };
+        if !url.username().is_empty() || url.password().is_some() || base.contains("${") {
+            return Err(String::from("must not hold credentials or unfilled ${NAMES}"));
+        }
+        let host = url.host_str().ok_or("has no host")?.to_owned();
+        let port = url.port_or_known_default().ok_or("has no port")?;
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.clone(),
+        };
+        let unusable = || String::from("has a host that can't be used");
+        let authority: Authority = authority.parse().map_err(|_| unusable())?;
+        let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| unusable())?;
+        let agent = HeaderValue::from_static(concat!("tollway/", env!("CARGO_PKG_VERSION")));
+        Ok(Target {
+            origin: format!("{}://{host}:{port}", url.scheme()).into(),
+            scheme,
+            authority,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            protocol: Protocol::Openai,
+            base_path: url.path().trim_end_matches('/').to_owned(),
+            base_query: url.query().map(str::to_owned),
+            chat_path: None,
+            headers: vec![
+                (header::HOST, host_header),
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (header::USER_AGENT, agent),
+            ],
+            credentials: None,
+        })
+    }
+
+    /// The path of an operation. `None`: the model's name can't stand in a path.
+    pub fn path(&self, dialect: Dialect, model: &str, operation: Operation) -> Option<PathAndQuery> {
+        let generate = matches!(operation, Operation::Generate { .. });
+        if let Some(path) = self.chat_path.as_ref().filter(|_| generate && dialect == Dialect::Chat) {
+            return Some(path.clone());
+        }
+        let query = self.base_query.as_deref();
+        address::path(self.protocol, dialect, &self.base_path, query, model, operation).parse().ok()
+    }
 }
 
 /// The live state of an endpoint; survives reloads.
@@ -174,7 +245,7 @@ fn provider_state(
     settings: &Settings,
     problems: &mut Vec<String>,
 ) -> ProviderState {
-    let mut off = why_off(provider, setup);
+    let mut off = (!setup.on).then(|| setup.why.clone());
     let mut target = None;
     if off.is_none() && provider.protocol != Protocol::Sandbox {
         match make_target(provider, setup) {
@@ -189,6 +260,9 @@ fn provider_state(
         off,
         why: setup.why.clone(),
         target,
+        dialect: dialect(provider.protocol),
+        flavor: flavor(provider.protocol),
+        responses: provider.quirks.responses,
         adapt: adapt(provider),
         name_json: wire::json::quote(&provider.name),
         on_disconnect: setup.on_disconnect.unwrap_or(provider.quirks.on_disconnect),
@@ -198,11 +272,26 @@ fn provider_state(
     }
 }
 
-fn why_off(provider: &Provider, setup: &ProviderSetup) -> Option<String> {
-    match provider.protocol {
-        _ if !setup.on => Some(setup.why.clone()),
-        Protocol::Openai | Protocol::Mistral | Protocol::Sandbox => None,
-        other => Some(format!("its protocol, {other}, is not served yet")),
+/// What a protocol speaks.
+const fn dialect(protocol: Protocol) -> Dialect {
+    match protocol {
+        Protocol::Openai | Protocol::Mistral | Protocol::Azure | Protocol::Sandbox => Dialect::Chat,
+        Protocol::OpenaiResponses => Dialect::Responses,
+        Protocol::Anthropic | Protocol::VertexAnthropic => Dialect::Messages,
+        Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
+        Protocol::Bedrock => Dialect::Converse,
+        Protocol::Cohere => Dialect::Cohere,
+        Protocol::Ollama => Dialect::Ollama,
+    }
+}
+
+const fn flavor(protocol: Protocol) -> Flavor {
+    match protocol {
+        Protocol::Mistral => Flavor::Mistral,
+        Protocol::Azure => Flavor::Azure,
+        Protocol::Vertex | Protocol::VertexAnthropic => Flavor::Vertex,
+        Protocol::Bedrock => Flavor::Bedrock,
+        _ => Flavor::Direct,
     }
 }
 
@@ -227,56 +316,39 @@ fn adapt(provider: &Provider) -> Adapt {
 
 fn make_target(provider: &Provider, setup: &ProviderSetup) -> Result<Target, String> {
     let base = setup.base_url.as_deref().or(provider.base_url.as_deref()).ok_or("base_url is missing")?;
-    let url = url::Url::parse(base).map_err(|error| format!("base_url `{base}` is no address: {error}"))?;
-    let scheme = match url.scheme() {
-        "https" => Scheme::HTTPS,
-        "http" => Scheme::HTTP,
-        other => return Err(format!("base_url has the scheme `{other}`; use http or https")),
-    };
-    if !url.username().is_empty() || url.password().is_some() || base.contains("${") {
-        return Err(String::from("base_url must not hold credentials or unfilled ${NAMES}"));
+    let mut target = Target::of_url(base).map_err(|problem| format!("base_url {problem}"))?;
+    target.protocol = provider.protocol;
+    if matches!(provider.protocol, Protocol::Openai | Protocol::Mistral) {
+        let generate = Operation::Generate { stream: false };
+        let query = target.base_query.as_deref();
+        let path = address::path(provider.protocol, Dialect::Chat, &target.base_path, query, "", generate);
+        let path = path.parse().map_err(|_| String::from("base_url has a path that can't be used"))?;
+        target.chat_path = Some(path);
     }
-    let host = url.host_str().ok_or("base_url has no host")?.to_owned();
-    let port = url.port_or_known_default().ok_or("base_url has no port")?;
-    let authority = match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.clone(),
-    };
-    let authority: Authority =
-        authority.parse().map_err(|_| String::from("base_url has a host that can't be used"))?;
-    let path = format!(
-        "{}/chat/completions{}",
-        url.path().trim_end_matches('/'),
-        url.query().map_or(String::new(), |q| format!("?{q}"))
-    );
-    let chat_path = path.parse().map_err(|_| String::from("base_url has a path that can't be used"))?;
-    let host_header = HeaderValue::from_str(authority.as_str())
-        .map_err(|_| String::from("base_url has a host that can't be used"))?;
-    let mut headers = vec![
-        (header::HOST, host_header),
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::USER_AGENT, HeaderValue::from_static(concat!("tollway/", env!("CARGO_PKG_VERSION")))),
-    ];
-    if let Some(key) = &setup.api_key {
-        headers.push(auth_header(provider, key)?);
+    if provider.protocol == Protocol::Anthropic {
+        let version = HeaderValue::from_static("2023-06-01");
+        target.headers.push((HeaderName::from_static("anthropic-version"), version));
+    }
+    if let Some(key) = setup.api_key.as_ref().filter(|_| setup.credentials.is_none()) {
+        target.headers.push(auth_header(provider, key)?);
     }
     for (name, value) in &setup.headers {
         let bad = || format!("extra_headers.{name} is no header that can be sent");
-        headers.push((name.parse().map_err(|_| bad())?, HeaderValue::from_str(value).map_err(|_| bad())?));
+        let header = (name.parse().map_err(|_| bad())?, HeaderValue::from_str(value).map_err(|_| bad())?);
+        target.headers.push(header);
     }
-    Ok(Target {
-        origin: format!("{}://{host}:{port}", url.scheme()).into(),
-        scheme,
-        authority,
-        host: host.trim_matches(['[', ']']).to_owned(),
-        port,
-        chat_path,
-        headers,
-    })
+    target.credentials.clone_from(&setup.credentials);
+    Ok(target)
 }
 
 fn auth_header(provider: &Provider, key: &SecretString) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, text) = match provider.quirks.auth_header.as_deref() {
+    let usual = match provider.protocol {
+        Protocol::Anthropic => Some("x-api-key"),
+        Protocol::Gemini => Some("x-goog-api-key"),
+        Protocol::Azure => Some("api-key"),
+        _ => None,
+    };
+    let (name, text) = match provider.quirks.auth_header.as_deref().or(usual) {
         Some(name) if !name.eq_ignore_ascii_case("authorization") => (
             name.parse().map_err(|_| format!("auth_header `{name}` is no header name"))?,
             key.expose_secret().to_owned(),

@@ -17,6 +17,7 @@ mod fold;
 mod generations;
 mod keys;
 mod migrate;
+mod responses;
 mod segments;
 mod verify;
 
@@ -25,6 +26,7 @@ pub use activity::ActivityRow;
 pub use error::StoreError;
 pub use fold::Folded;
 pub use keys::{KeyRow, NewKey};
+pub use responses::{CHAIN_MAX, StoredResponse};
 pub use verify::{Problem, VerifyReport};
 
 use db::Db;

@@ -7,8 +7,10 @@ use crate::StoreError;
 use crate::db::Db;
 
 /// Number, what it does, text. One text serves both databases.
-const STEPS: &[(i64, &str, &str)] =
-    &[(1, "accounts, keys, generations, books", include_str!("migrations/0001_first.sql"))];
+const STEPS: &[(i64, &str, &str)] = &[
+    (1, "accounts, keys, generations, books", include_str!("migrations/0001_first.sql")),
+    (2, "responses that callers keep", include_str!("migrations/0002_responses.sql")),
+];
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
     let steps = STEPS.iter().map(|(version, what, sql)| {

@@ -29,8 +29,8 @@ use crate::jobs::{fold, poll, reload};
 use crate::site::LiveSite;
 use crate::{telemetry, wire_up};
 
-/// How far the control runtime's threads step back, in the system's nice levels: about a tenth of a contended core.
-const BOOKS_NICE: i32 = 10;
+/// How far the control runtime's threads step back, in the system's nice levels: about a sixtieth of a contended core.
+const BOOKS_NICE: i32 = 19;
 /// How long the last records may take to fold at the end.
 const LAST_FOLD_MAX: Duration = Duration::from_secs(10);
 

@@ -34,6 +34,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
         response_bytes_max: upstream.response_bytes_max,
+        fetch_private: upstream.fetch_private,
         sse_frame_bytes_max: upstream.sse_frame_bytes_max,
         connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
         first_byte_timeout: Duration::from_millis(upstream.first_byte_timeout_ms),
@@ -54,6 +55,7 @@ pub(crate) fn provider_setups(
     config: &Config,
     snapshot: &Snapshot,
     env: &Environment,
+    clock: &Arc<dyn Clock>,
 ) -> HashMap<String, ProviderSetup> {
     let states = provider_states(config, snapshot, env);
     let setups = states.into_iter().map(|state| {
@@ -61,15 +63,20 @@ pub(crate) fn provider_setups(
         let timeout = |pick: fn(&crate::config::ProviderConfig) -> Option<u64>| {
             own.and_then(pick).map(Duration::from_millis)
         };
+        let (on, why, credentials) = match state.cloud.credentials(clock) {
+            Ok(credentials) => (state.on, state.why, credentials),
+            Err(problem) => (false, problem, None),
+        };
         let setup = ProviderSetup {
-            on: state.on,
-            why: state.why,
+            on,
+            why,
             api_key: state.api_key,
             base_url: state.base_url,
             connect_timeout: timeout(|p| p.timeout_connect_ms),
             first_byte_timeout: timeout(|p| p.timeout_first_byte_ms),
             stall_timeout: timeout(|p| p.timeout_stall_ms),
             on_disconnect: own.and_then(|p| p.on_disconnect),
+            credentials,
             headers: own
                 .map(|p| {
                     p.extra_headers.iter().map(|(n, v)| (n.clone(), v.expose_secret().to_owned())).collect()
@@ -90,7 +97,7 @@ pub(crate) fn world(
     settings: &Settings,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<World> {
-    let setups = provider_setups(config, &snapshot, env);
+    let setups = provider_setups(config, &snapshot, env, &clock);
     World::build(Arc::new(snapshot), &setups, previous, settings, clock)
         .map_err(|problems| anyhow::anyhow!(problems.join("\n")))
 }

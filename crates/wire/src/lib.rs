@@ -8,6 +8,8 @@
 //!   an answer or a chunk becomes ours.
 //! - [`usage`] reads what was used; [`provider_error`] reads what went wrong.
 
+pub mod asked;
+pub mod call;
 pub mod cohere;
 pub mod completions;
 pub mod converse;
@@ -15,6 +17,7 @@ pub mod eventstream;
 pub mod gemini;
 pub mod hub;
 pub mod json;
+pub mod lines;
 pub mod messages;
 pub mod node;
 pub mod ollama;

@@ -22,6 +22,8 @@ pub enum Class {
     RateLimit,
     /// The provider is overloaded or broken.
     Unavailable,
+    /// The request can't be put into the provider's dialect; it never left.
+    Untranslatable,
 }
 
 impl Class {

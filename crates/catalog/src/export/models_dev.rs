@@ -211,6 +211,7 @@ fn names(modalities: &[Modality]) -> Vec<&'static str> {
 const fn npm(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Openai | Protocol::Ollama | Protocol::Sandbox => "@ai-sdk/openai-compatible",
+        Protocol::OpenaiResponses => "@ai-sdk/openai",
         Protocol::Mistral => "@ai-sdk/mistral",
         Protocol::Anthropic => "@ai-sdk/anthropic",
         Protocol::Gemini => "@ai-sdk/google",

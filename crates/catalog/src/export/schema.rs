@@ -67,6 +67,7 @@ fn quirks() -> Value {
         "on_disconnect": {"enum": names(OnDisconnect::ALL, OnDisconnect::name)},
         "auth_header": {"type": ["string", "null"]},
         "auth_optional": {"type": "boolean"},
+        "responses": {"type": "boolean"},
     }))
 }
 

@@ -98,7 +98,7 @@ fn errors_name_key_value_and_what_is_allowed() {
     let rows: [(OverlayProvider, &[&str]); 7] = [
         (
             OverlayProvider { protocol: None, ..lab(vec![]) },
-            &["providers.lab.protocol: ", "openai, mistral, anthropic, gemini"],
+            &["providers.lab.protocol: ", "openai, openai-responses, mistral, anthropic, gemini"],
         ),
         (OverlayProvider { base_url: None, ..lab(vec![]) }, &["providers.lab.base_url: ", "`openai`"]),
         (

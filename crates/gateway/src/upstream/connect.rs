@@ -15,6 +15,11 @@ use crate::world::Target;
 /// Connects; the caller bounds the time.
 pub(crate) async fn connect(target: &Target) -> io::Result<Connection> {
     let tcp = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    over(tcp, target).await
+}
+
+/// Speaks HTTP over a socket that is connected already.
+pub(crate) async fn over(tcp: TcpStream, target: &Target) -> io::Result<Connection> {
     tcp.set_nodelay(true)?;
     if target.scheme != http::uri::Scheme::HTTPS {
         return start_http1(tcp).await;

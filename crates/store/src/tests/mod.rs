@@ -5,6 +5,7 @@ mod fold;
 mod grants;
 mod keys;
 mod open;
+mod responses;
 mod verify;
 
 use std::sync::Arc;

@@ -16,7 +16,7 @@ both! {
 
     async fn a_newer_schema_is_refused(store, url) {
         let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-            SELECT 9000, description, success, checksum, execution_time FROM _sqlx_migrations";
+            SELECT 9000, description, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1";
         assert_eq!(tamper(&store, sql, &[]).await, 1);
         assert!(matches!(Store::open(&url).await, Err(StoreError::Unsupported(_))));
     }

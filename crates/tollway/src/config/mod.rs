@@ -8,6 +8,7 @@
 //!   are those of unknown keys, which may be misspelled secrets.
 //! - Defaults go through the same parser as values that people write, so the table cannot disagree with the code.
 
+mod cloud;
 mod env;
 mod keys;
 mod layers;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use types::{ApiKeyText, SecretString};
 
+pub use cloud::Cloud;
 pub use env::Environment;
 pub use keys::{Key, Preset, keys, model_keys, provider_keys};
 pub(crate) use layers::{SHORT_FORMS, SPECIAL, variable};
@@ -30,8 +32,8 @@ pub use network::{Network, any_contains};
 pub use problem::{Place, Problem, Problems};
 pub use providers::{ProviderState, provider_states};
 pub use settings::{
-    Billing, Brand, CatalogSettings, Config, Journal, JournalSync, Limits, Log, LogFormat, LogLevel,
-    ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl, Upstream,
+    Billing, Brand, CatalogSettings, CloudConfig, Config, Journal, JournalSync, Limits, Log, LogFormat,
+    LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl, Upstream,
 };
 
 use layers::Layers;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use catalog::{Overlay, OverlayModel, OverlayProvider, Protocol, Provider, Snapshot};
 use types::SecretString;
 
+use super::cloud::{self, Cloud};
 use super::keys::provider_keys;
 use super::problem::{Place, Problem};
 use super::settings::{Config, ModelConfig, ProviderConfig};
@@ -64,6 +65,8 @@ pub struct ProviderState {
     pub base_url: Option<String>,
     /// The key to call it with.
     pub api_key: Option<SecretString>,
+    /// What proves who calls where there is no key.
+    pub cloud: Cloud,
 }
 
 /// Every provider of a catalog that holds [`Config::overlay`], in its order.
@@ -85,11 +88,20 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
         None if sandbox => (None, None),
         None => (None, Some(format!("no base URL; set `providers.{}.base_url`", provider.id))),
     };
+    let base_url = base_url.map(|url| match api_version(settings, provider, env) {
+        Some(version) => format!("{url}?api-version={version}"),
+        None => url,
+    });
+    let (cloud, cloud_from) = match &api_key {
+        Some(_) => (Cloud::Nothing, None),
+        None => cloud::find(provider, settings.map(|s| &s.cloud), env),
+    };
     let keyless = provider.from_config || provider.quirks.auth_optional;
     let (on, why) = match (enabled, missing, key_from) {
         (Some(false), _, _) => (false, "switched off".to_owned()),
         (_, Some(missing), _) => (false, missing),
         (_, None, Some(from)) => (true, format!("key from {from}")),
+        (_, None, None) if cloud_from.is_some() => (true, cloud_from.unwrap_or_default().to_owned()),
         (_, None, None) if sandbox => (true, "built in".to_owned()),
         (_, None, None) if keyless && settings.is_some() => (true, "needs no key".to_owned()),
         (Some(true), None, None) => (true, "switched on, without a key".to_owned()),
@@ -98,10 +110,22 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
         }
         (None, None, None) => (false, no_key(provider)),
     };
-    ProviderState { slug: Arc::clone(&provider.id), on, why, base_url, api_key }
+    ProviderState { slug: Arc::clone(&provider.id), on, why, base_url, api_key, cloud }
+}
+
+/// Azure's older addresses need a version.
+fn api_version(settings: Option<&ProviderConfig>, provider: &Provider, env: &Environment) -> Option<String> {
+    if provider.protocol != Protocol::Azure {
+        return None;
+    }
+    let own = settings.and_then(|s| s.cloud.azure_api_version.clone());
+    own.or_else(|| env.get("AZURE_API_VERSION").filter(|v| !v.is_empty()).map(str::to_owned))
 }
 
 fn no_key(provider: &Provider) -> String {
+    if let Some(missing) = cloud::missing(provider.protocol).filter(|_| !provider.from_config) {
+        return missing.to_owned();
+    }
     match provider.api_key_env.first() {
         Some(name) => format!("no key; set {name}"),
         None => format!("no key; set `providers.{}.api_key`", provider.id),

@@ -132,6 +132,7 @@ pub struct Upstream {
     pub idle_connections_per_host_max: usize,
     pub idle_timeout_ms: u64,
     pub response_bytes_max: usize,
+    pub fetch_private: bool,
     pub sse_frame_bytes_max: usize,
 }
 
@@ -229,7 +230,24 @@ pub struct ProviderConfig {
     pub timeout_stall_ms: Option<u64>,
     pub on_disconnect: Option<OnDisconnect>,
     pub extra_headers: BTreeMap<String, SecretString>,
+    pub cloud: CloudConfig,
     pub models: Vec<ModelConfig>,
+}
+
+/// What proves who calls at the clouds. A value that is absent comes from the cloud's usual variable.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct CloudConfig {
+    pub aws_access_key_id: Option<String>,
+    pub aws_secret_access_key: Option<SecretString>,
+    pub aws_session_token: Option<SecretString>,
+    pub aws_region: Option<String>,
+    pub google_credentials_file: Option<String>,
+    pub azure_tenant_id: Option<String>,
+    pub azure_client_id: Option<String>,
+    pub azure_client_secret: Option<SecretString>,
+    pub azure_authority_url: Option<String>,
+    pub azure_api_version: Option<String>,
 }
 
 /// `[[providers.<slug>.models]]`

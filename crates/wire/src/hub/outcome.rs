@@ -17,6 +17,10 @@ pub struct Ident {
     pub provider: String,
     /// When the request began, unix seconds.
     pub created: i64,
+    /// What Responses repeats of the request: JSON members without their braces.
+    pub echo: Option<std::sync::Arc<str>>,
+    /// Gemini's stream is one JSON array rather than events.
+    pub array: bool,
 }
 
 /// The outcome that the last bytes tell.

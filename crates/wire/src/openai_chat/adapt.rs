@@ -96,7 +96,7 @@ impl Adapt {
             splice.append("model", json::quote(model).as_bytes());
         }
         let asks = request.member("stream_options").is_some();
-        if request.stream && self.stream_usage == StreamUsage::OnRequest && !asks {
+        if request.asked.stream && self.stream_usage == StreamUsage::OnRequest && !asks {
             splice.append("stream_options", br#"{"include_usage":true}"#);
         }
         let mut body = Vec::with_capacity(request.body.len() + 128);
@@ -105,10 +105,10 @@ impl Adapt {
     }
 
     fn stream_options(&self, request: &ChatRequest<'_>, member: &json::Member, splice: &mut Splice) {
-        if self.stream_usage != StreamUsage::OnRequest || !request.stream {
+        if self.stream_usage != StreamUsage::OnRequest || !request.asked.stream {
             return splice.remove(member);
         }
-        if request.include_usage {
+        if request.asked.include_usage {
             return;
         }
         let options = json::members(request.body, &member.value);

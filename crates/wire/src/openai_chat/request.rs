@@ -4,8 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::Deserialize;
-
+use crate::asked::{Asked, ProviderPreferences};
 use crate::json::{self, Kind, Member};
 
 /// Most messages of one request.
@@ -22,69 +21,8 @@ pub struct ChatRequest<'b> {
     pub span: Range<usize>,
     /// Its members, in order.
     pub members: Vec<Member>,
-    /// `model`, when given.
-    pub model: Option<Cow<'b, str>>,
-    /// `models`: fallbacks in order.
-    pub models: Vec<String>,
-    /// `stream`.
-    pub stream: bool,
-    /// `stream_options.include_usage`.
-    pub include_usage: bool,
-    /// `max_tokens` or `max_completion_tokens`.
-    pub max_tokens: Option<MaxTokens>,
-    /// `n`; 1 when absent.
-    pub choices: u32,
-    /// `provider`: OpenRouter's routing preferences.
-    pub provider: ProviderPreferences,
-    /// `session_id`.
-    pub session_id: Option<String>,
-    /// `user`.
-    pub user: Option<String>,
-    /// What an endpoint must be able to do.
-    pub needs: Needs,
-    /// Bytes of `messages` and `tools`: what the input estimate goes by.
-    pub prompt_bytes: usize,
-    /// Of these, bytes of data URLs, which are images and files rather than text.
-    pub data_url_bytes: usize,
-}
-
-/// The caller's cap on output tokens, and under which name it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MaxTokens {
-    /// Tokens.
-    pub tokens: u64,
-}
-
-/// What the request needs of an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Declares tools.
-    pub tools: bool,
-    /// Has image parts.
-    pub image: bool,
-    /// Has audio parts.
-    pub audio: bool,
-    /// Has file parts.
-    pub file: bool,
-    /// Asks for a JSON schema.
-    pub structured_output: bool,
-}
-
-/// The part of OpenRouter's `provider` object that is served so far. Unknown keys are listed in warnings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct ProviderPreferences {
-    /// Provider slugs to try first, in order.
-    pub order: Option<Vec<String>>,
-    /// Only these providers.
-    pub only: Option<Vec<String>>,
-    /// Never these providers.
-    pub ignore: Option<Vec<String>>,
-    /// False: only the first choice.
-    pub allow_fallbacks: Option<bool>,
-    /// Keys of the object that are not served yet.
-    #[serde(skip)]
-    pub not_served: Vec<String>,
+    /// What the gateway acts on.
+    pub asked: Asked<'b>,
 }
 
 /// Why a request is refused before any provider sees it.
@@ -130,23 +68,8 @@ impl<'b> ChatRequest<'b> {
         let members = json::object(body)?;
         let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
         let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);
-        let mut request = ChatRequest {
-            body,
-            span: start..end,
-            members: Vec::new(),
-            model: None,
-            models: Vec::new(),
-            stream: false,
-            include_usage: false,
-            max_tokens: None,
-            choices: 1,
-            provider: ProviderPreferences::default(),
-            session_id: None,
-            user: None,
-            needs: Needs::default(),
-            prompt_bytes: 0,
-            data_url_bytes: 0,
-        };
+        let mut request =
+            ChatRequest { body, span: start..end, members: Vec::new(), asked: Asked::default() };
         let mut has_messages = false;
         for (at, member) in members.iter().enumerate() {
             let key = json::slice(body, &member.key);
@@ -184,47 +107,48 @@ impl<'b> ChatRequest<'b> {
                         "is empty; name a model such as `tollway/auto`, or leave it out",
                     ));
                 }
-                self.model = Some(model);
+                self.asked.model = Some(model);
             }
-            b"models" => self.models = models(json::slice(body, value))?,
-            b"stream" => self.stream = json::boolean(body, value).unwrap_or(false),
+            b"models" => self.asked.models = models(json::slice(body, value))?,
+            b"stream" => self.asked.stream = json::boolean(body, value).unwrap_or(false),
             b"stream_options" => {
                 let options = json::members(body, value);
                 let include = json::find(body, &options, "include_usage");
-                self.include_usage = include.and_then(|m| json::boolean(body, &m.value)).unwrap_or(false);
+                self.asked.include_usage =
+                    include.and_then(|m| json::boolean(body, &m.value)).unwrap_or(false);
             }
             b"max_tokens" | b"max_completion_tokens" => {
                 let name = if key == b"max_tokens" { "max_tokens" } else { "max_completion_tokens" };
                 let tokens = positive(body, value, name)?;
-                self.max_tokens = Some(MaxTokens { tokens });
+                self.asked.max_tokens = Some(tokens);
                 return Ok(true);
             }
             b"n" => {
                 let n = positive(body, value, "n")?;
-                self.choices = u32::try_from(n)
+                self.asked.choices = u32::try_from(n)
                     .ok()
                     .filter(|n| *n <= 128)
                     .ok_or_else(|| field("n", "must be at most 128"))?;
             }
             b"messages" => self.messages(value)?,
             b"tools" => {
-                self.needs.tools = json::element_count(body, value) > 0;
-                self.prompt_bytes += value.len();
+                self.asked.needs.tools = json::element_count(body, value) > 0;
+                self.asked.prompt_bytes += value.len();
             }
             b"response_format" => {
                 let format = json::members(body, value);
                 let kind = json::find(body, &format, "type").and_then(|m| json::string(body, &m.value));
-                self.needs.structured_output = kind.as_deref() == Some("json_schema");
+                self.asked.needs.structured_output = kind.as_deref() == Some("json_schema");
             }
-            b"provider" => self.provider = provider(json::slice(body, value))?,
+            b"provider" => self.asked.provider = provider(json::slice(body, value))?,
             b"session_id" => {
                 let id = json::string(body, value).map(Cow::into_owned).unwrap_or_default();
                 if id.len() > 256 {
                     return Err(field("session_id", "is longer than 256 bytes"));
                 }
-                self.session_id = Some(id);
+                self.asked.session_id = Some(id);
             }
-            b"user" => self.user = json::string(body, value).map(|u| u.chars().take(256).collect()),
+            b"user" => self.asked.user = json::string(body, value).map(|u| u.chars().take(256).collect()),
             _ => return Ok(false),
         }
         Ok(true)
@@ -253,30 +177,15 @@ impl<'b> ChatRequest<'b> {
             return Err(field(&format!("messages[{at}]"), "must be an object with `role` and `content`"));
         }
         let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
-        self.prompt_bytes += text.len();
+        self.asked.prompt_bytes += text.len();
         // Every part has a type: most requests have no parts, and one search says so.
         if has(b"\"type\"") {
-            self.needs.image = has(b"\"image_url\"");
-            self.needs.audio = has(b"\"input_audio\"");
-            self.needs.file = has(b"\"file_data\"") || has(b"\"file_id\"");
-            self.data_url_bytes = data_url_bytes(text);
+            self.asked.needs.image = has(b"\"image_url\"");
+            self.asked.needs.audio = has(b"\"input_audio\"");
+            self.asked.needs.file = has(b"\"file_data\"") || has(b"\"file_id\"");
+            self.asked.data_url_bytes = data_url_bytes(text);
         }
         Ok(())
-    }
-
-    /// Upper bound on input tokens for a hold: a token is at least one byte of text; each image counts 2,000 tokens.
-    pub fn input_tokens_max(&self) -> u64 {
-        let text = self.prompt_bytes.saturating_sub(self.data_url_bytes);
-        // Escapes and structure weigh more than they tokenize to; a third of the bytes bounds ordinary text from above.
-        let images =
-            if self.needs.image || self.needs.file { 2_000 + self.data_url_bytes as u64 / 400 } else { 0 };
-        (text as u64).div_ceil(3) + 16 + images
-    }
-
-    /// A likely count of input tokens, for ordering by price and for usage that nobody reported.
-    pub fn input_tokens_estimate(&self) -> u64 {
-        let text = self.prompt_bytes.saturating_sub(self.data_url_bytes) as u64;
-        (text / 4).max(1) + if self.needs.image { 1_000 } else { 0 }
     }
 
     /// The member with this key.
@@ -294,7 +203,8 @@ fn data_url_bytes(text: &[u8]) -> usize {
         .sum()
 }
 
-fn field(name: &str, problem: &str) -> RequestError {
+/// A field with a problem.
+pub(crate) fn field(name: &str, problem: &str) -> RequestError {
     RequestError::Field { field: name.chars().take(64).collect(), problem: problem.to_owned() }
 }
 
@@ -330,7 +240,8 @@ fn positive(body: &[u8], value: &Range<usize>, name: &str) -> Result<u64, Reques
         .ok_or_else(|| field(name, "must be a whole number of at least 1"))
 }
 
-fn models(value: &[u8]) -> Result<Vec<String>, RequestError> {
+/// Reads `models`.
+pub(crate) fn models(value: &[u8]) -> Result<Vec<String>, RequestError> {
     let models: Vec<String> =
         serde_json::from_slice(value).map_err(|_| field("models", "must be a list of model names"))?;
     if models.len() > MODELS_MAX {
@@ -342,10 +253,11 @@ fn models(value: &[u8]) -> Result<Vec<String>, RequestError> {
     Ok(models)
 }
 
-fn provider(value: &[u8]) -> Result<ProviderPreferences, RequestError> {
+/// Reads `provider`.
+pub(crate) fn provider(value: &[u8]) -> Result<ProviderPreferences, RequestError> {
     let mut preferences: ProviderPreferences = serde_json::from_slice(value)
         .map_err(|error| field("provider", &format!("is not understood: {error}")))?;
-    let served = ["order", "only", "ignore", "allow_fallbacks"];
+    let served = ["order", "only", "ignore", "allow_fallbacks", "require_parameters"];
     preferences.not_served = json::members(value, &(0..value.len()))
         .iter()
         .filter_map(|m| std::str::from_utf8(json::slice(value, &m.key)).ok())
@@ -366,14 +278,14 @@ mod tests {
             "tools":[{}],"provider":{"order":["x"],"allow_fallbacks":false,"zdr":true},"user":"u","custom":{"kept":1}}"#;
         let r = ChatRequest::scan(body).unwrap();
         assert_eq!(
-            (r.model.as_deref(), r.models.len(), r.stream, r.include_usage),
+            (r.asked.model.as_deref(), r.asked.models.len(), r.asked.stream, r.asked.include_usage),
             (Some("a/b"), 1, true, true)
         );
-        assert_eq!((r.max_tokens, r.choices), (Some(MaxTokens { tokens: 50 }), 2));
-        assert!(r.needs.image && r.needs.tools && !r.needs.audio);
-        assert_eq!(r.provider.order.as_deref(), Some(["x".to_owned()].as_slice()));
-        assert_eq!(r.provider.not_served, ["zdr"]);
-        assert!(r.data_url_bytes > 0 && r.member("custom").is_some());
+        assert_eq!((r.asked.max_tokens, r.asked.choices), (Some(50), 2));
+        assert!(r.asked.needs.image && r.asked.needs.tools && !r.asked.needs.audio);
+        assert_eq!(r.asked.provider.order.as_deref(), Some(["x".to_owned()].as_slice()));
+        assert_eq!(r.asked.provider.not_served, ["zdr"]);
+        assert!(r.asked.data_url_bytes > 0 && r.member("custom").is_some());
     }
 
     #[test]
@@ -406,7 +318,7 @@ mod tests {
     #[test]
     fn null_is_as_good_as_absent_and_a_hundred_thousand_messages_pass() {
         let r = ChatRequest::scan(br#"{"model":null,"max_tokens":null,"messages":[{}]}"#).unwrap();
-        assert_eq!((r.model, r.max_tokens), (None, None));
+        assert_eq!((r.asked.model, r.asked.max_tokens), (None, None));
         let many = format!("{{\"messages\":[{}{{}}]}}", "{},".repeat(99_999));
         assert!(ChatRequest::scan(many.as_bytes()).is_ok());
         let more = format!("{{\"messages\":[{}{{}}]}}", "{},".repeat(100_000));

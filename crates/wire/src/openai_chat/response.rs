@@ -153,6 +153,11 @@ fn with_cost(usage: &[u8], settlement: &Settlement) -> Vec<u8> {
     out
 }
 
+/// A usage object with cost, written from our own buckets.
+pub(crate) fn own_usage_with_cost(settlement: &Settlement) -> Vec<u8> {
+    with_cost(own_usage(settlement).as_bytes(), settlement)
+}
+
 /// A usage object where the provider sent none.
 fn own_usage(settlement: &Settlement) -> String {
     let usage = &settlement.usage;
@@ -161,6 +166,20 @@ fn own_usage(settlement: &Settlement) -> String {
         "{{\"prompt_tokens\":{input},\"completion_tokens\":{output},\"total_tokens\":{}",
         input.saturating_add(output)
     );
+    let written = usage.cache_write.saturating_add(usage.cache_write_1h);
+    let _ = write!(
+        text,
+        ",\"prompt_tokens_details\":{{\"cached_tokens\":{},\"cache_write_tokens\":{written},\"audio_tokens\":{}}}",
+        usage.cache_read, usage.audio_input
+    );
+    let _ = write!(
+        text,
+        ",\"completion_tokens_details\":{{\"reasoning_tokens\":{},\"audio_tokens\":{},\"image_tokens\":{}}}",
+        usage.reasoning, usage.audio_output, usage.image_output
+    );
+    if usage.searches > 0 {
+        let _ = write!(text, ",\"server_tool_use\":{{\"web_search_requests\":{}}}", usage.searches);
+    }
     if settlement.source == UsageSource::Estimated {
         let _ = write!(text, ",\"estimated\":true");
     }
@@ -192,6 +211,7 @@ pub(super) mod tests_support {
             model: "\"a/b\"".into(),
             provider: "\"Lab\"".into(),
             created: 1_700_000_000,
+            ..Ident::default()
         }
     }
 }

@@ -36,6 +36,14 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.total_timeout_ms = v },
     },
     Key {
+        path: "upstream.fetch_private",
+        preset: Value("false"),
+        example: "true",
+        doc: "Whether images and files that a request names by address may be fetched from private networks too. \
+              Leave it off where callers are not trusted with what this machine can reach.",
+        kind: Kind::Flag(|c, v| c.upstream.fetch_private = v),
+    },
+    Key {
         path: "upstream.idle_connections_per_host_max",
         preset: Value("256"),
         example: "32",

@@ -3,7 +3,7 @@
 use super::Preset::Unset;
 use super::{Key, Kind};
 use crate::config::settings::{ModelConfig, ProviderConfig};
-use types::ExposeSecret;
+use types::{ExposeSecret, SecretString};
 
 const TIMEOUT_MS_MAX: u64 = 24 * 3_600_000;
 const MODALITIES_IN: &[&str] = &["text", "image", "file", "audio", "video"];
@@ -17,14 +17,7 @@ pub(super) static KEYS: &[Key<ProviderConfig>] = &[
         doc: "The key to call the provider with.",
         kind: Kind::Secret {
             allowed: "text without spaces and control characters",
-            set: |p, v| {
-                let text = v.expose_secret();
-                let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-                if good {
-                    p.api_key = Some(v);
-                }
-                good
-            },
+            set: |p, v| graphic(v).map(|v| p.api_key = Some(v)).is_some(),
         },
     },
     Key {
@@ -69,6 +62,7 @@ pub(super) static KEYS: &[Key<ProviderConfig>] = &[
                 "azure",
                 "vertex",
                 "vertex-anthropic",
+                "openai-responses",
                 "ollama",
                 "sandbox",
             ],
@@ -133,6 +127,106 @@ pub(super) static KEYS: &[Key<ProviderConfig>] = &[
         example: r#"{ "X-Team" = "blue" }"#,
         doc: "Headers that every request to it carries.",
         kind: Kind::Headers(|p, v| p.extra_headers = v),
+    },
+    Key {
+        path: "providers.<slug>.aws_access_key_id",
+        preset: Unset("`AWS_ACCESS_KEY_ID`"),
+        example: "AKIAEXAMPLE",
+        doc: "Bedrock: who signs requests, where there is no `api_key`.",
+        kind: Kind::Text {
+            allowed: "1 to 200 characters without control characters",
+            set: |p, v| plain(v, 200).map(|text| p.cloud.aws_access_key_id = Some(text)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.aws_secret_access_key",
+        preset: Unset("`AWS_SECRET_ACCESS_KEY`"),
+        example: "secret",
+        doc: "Bedrock: what requests are signed with.",
+        kind: Kind::Secret {
+            allowed: "text without spaces and control characters",
+            set: |p, v| graphic(v).map(|v| p.cloud.aws_secret_access_key = Some(v)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.aws_session_token",
+        preset: Unset("`AWS_SESSION_TOKEN`"),
+        example: "secret",
+        doc: "Bedrock: for keys that expire.",
+        kind: Kind::Secret {
+            allowed: "text without spaces and control characters",
+            set: |p, v| graphic(v).map(|v| p.cloud.aws_session_token = Some(v)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.aws_region",
+        preset: Unset("`AWS_REGION`"),
+        example: "eu-central-1",
+        doc: "Bedrock: the region that requests are signed for.",
+        kind: Kind::Text {
+            allowed: "1 to 200 characters without control characters",
+            set: |p, v| plain(v, 200).map(|text| p.cloud.aws_region = Some(text)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.google_credentials_file",
+        preset: Unset("`GOOGLE_APPLICATION_CREDENTIALS`"),
+        example: "/etc/tollway/vertex.json",
+        doc: "Vertex AI: the JSON file of the service account that calls.",
+        kind: Kind::Text {
+            allowed: "a path",
+            set: |p, v| plain(v, 4096).map(|text| p.cloud.google_credentials_file = Some(text)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.azure_tenant_id",
+        preset: Unset("`AZURE_TENANT_ID`"),
+        example: "contoso",
+        doc: "Azure: the Entra tenant, where there is no `api_key`.",
+        kind: Kind::Text {
+            allowed: "1 to 200 characters without control characters",
+            set: |p, v| plain(v, 200).map(|text| p.cloud.azure_tenant_id = Some(text)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.azure_client_id",
+        preset: Unset("`AZURE_CLIENT_ID`"),
+        example: "b3f1",
+        doc: "Azure: the application that signs in.",
+        kind: Kind::Text {
+            allowed: "1 to 200 characters without control characters",
+            set: |p, v| plain(v, 200).map(|text| p.cloud.azure_client_id = Some(text)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.azure_client_secret",
+        preset: Unset("`AZURE_CLIENT_SECRET`"),
+        example: "secret",
+        doc: "Azure: the application's secret.",
+        kind: Kind::Secret {
+            allowed: "text without spaces and control characters",
+            set: |p, v| graphic(v).map(|v| p.cloud.azure_client_secret = Some(v)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.azure_authority_url",
+        preset: Unset("`AZURE_AUTHORITY_HOST`"),
+        example: "https://login.microsoftonline.us",
+        doc: "Azure: where tokens are given, `https://login.microsoftonline.com` by default.",
+        kind: Kind::Text {
+            allowed: "1 to 200 characters without control characters",
+            set: |p, v| plain(v, 200).map(|text| p.cloud.azure_authority_url = Some(text)).is_some(),
+        },
+    },
+    Key {
+        path: "providers.<slug>.azure_api_version",
+        preset: Unset("`AZURE_API_VERSION`"),
+        example: "2025-04-01-preview",
+        doc: "Azure: sent as `api-version`; needed for base URLs that end in `/openai`.",
+        kind: Kind::Text {
+            allowed: "1 to 200 characters without control characters",
+            set: |p, v| plain(v, 200).map(|text| p.cloud.azure_api_version = Some(text)).is_some(),
+        },
     },
     Key {
         path: "providers.<slug>.models",
@@ -241,6 +335,12 @@ pub(super) static MODEL_KEYS: &[Key<ModelConfig>] = &[
         kind: Kind::Prices(|m, v| m.price = Some(v)),
     },
 ];
+
+fn graphic(secret: SecretString) -> Option<SecretString> {
+    let text = secret.expose_secret();
+    let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    good.then_some(secret)
+}
 
 fn base_url(text: &str) -> Option<String> {
     // The placeholders are filled when the provider is wired; here only the shape around them is checked. A digit

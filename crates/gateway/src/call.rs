@@ -1,0 +1,433 @@
+//! The way of every call that a model answers, whatever the caller's dialect: take in, plan, hold, attempt, answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Body;
+use ledger::{GenerationRecord, Hold, HoldSet, Refusal, Status};
+use routing::name::{NameError, Target, Variant};
+use routing::plan::{self, Facts, Plan, Wishes};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use types::{GenerationId, Money, Timestamp, Usage};
+use wire::Warning;
+use wire::asked::Asked;
+use wire::call::{Call, PathSays};
+use wire::hub::Dialect;
+
+use crate::app::{Gateway, Worker};
+use crate::attempt::{self, Arrival, Committed, Trip};
+use crate::auth::{Access, authenticate, key_text};
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::intake::{self, Hints};
+use crate::keys::{KeyState, Permit};
+use crate::pump::{Pump, Start};
+use crate::read_body;
+use crate::settings::ROUTER_VERSION;
+use crate::settle::{Departure, Flight, Outcome, Slot};
+use crate::world::World;
+
+/// What a path and its query say beside the body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Path<'p> {
+    /// The model, where the path names it (Gemini).
+    pub model: Option<&'p str>,
+    /// The path asks for a stream (Gemini).
+    pub stream: bool,
+    /// The stream is to be one JSON array (Gemini without `alt=sse`).
+    pub array: bool,
+    /// The key, where the query holds it (Gemini).
+    pub key: Option<&'p str>,
+}
+
+/// A caller who may call, with a place on the node and on the key.
+pub(crate) struct Admitted {
+    pub(crate) started: Instant,
+    pub(crate) created: Timestamp,
+    pub(crate) slot: Slot,
+    pub(crate) key: Arc<KeyState>,
+    pub(crate) permit: Permit,
+}
+
+/// Lets a caller in, or says why not: places, key, rate, and books that can be kept.
+pub(crate) fn admit(
+    worker: &Arc<Worker>,
+    headers: &HeaderMap,
+    key_in_query: Option<&str>,
+) -> Result<Admitted, GatewayError> {
+    let started = Instant::now();
+    let gateway = &worker.gateway;
+    let settings = &gateway.settings;
+    let created = gateway.clock.now();
+    gateway.metrics.requests.fetch_add(1, Ordering::Relaxed);
+    let slot = Slot::take(worker).map_err(GatewayError::Overloaded)?;
+    let text = key_text(headers).or(key_in_query);
+    let key = authenticate(&gateway.keys.load(), text, Access::ApiKey, &settings.brand.key_prefix, created)?;
+    key.take_request(created).map_err(|retry_after| GatewayError::RateLimited {
+        per_minute: key.rules.requests_per_minute.unwrap_or_default(),
+        retry_after,
+    })?;
+    let permit = key.enter(settings.key_concurrency_max).map_err(GatewayError::TooManyInFlight)?;
+    if gateway.journal.is_unwell() {
+        return Err(GatewayError::BooksUnavailable("the journal can't be written"));
+    }
+    Ok(Admitted { started, created, slot, key, permit })
+}
+
+/// Serves a request of one of the dialects.
+pub(crate) async fn serve<B>(
+    worker: &Arc<Worker>,
+    id: GenerationId,
+    dialect: Dialect,
+    headers: HeaderMap,
+    body: B,
+    path: Path<'_>,
+) -> Result<Response<ResponseBody>, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let admitted = admit(worker, &headers, path.key)?;
+    let body = read_body(&headers, body, worker.gateway.settings.body_bytes_max).await?;
+    answer_body(worker, id, dialect, &headers, &body, path, admitted).await
+}
+
+/// Answers a body that is there whole.
+pub(crate) async fn answer_body(
+    worker: &Arc<Worker>,
+    id: GenerationId,
+    dialect: Dialect,
+    headers: &HeaderMap,
+    body: &[u8],
+    path: Path<'_>,
+    admitted: Admitted,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let gateway = &worker.gateway;
+    let hints = intake::read(headers, &gateway.settings.brand)?;
+    let says = PathSays { model: path.model, stream: path.stream };
+    let call =
+        Call::scan(dialect, body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let asked = call.asked();
+    let created = admitted.created;
+    let world = gateway.world.load_full();
+    let (name, targets, mut warnings) = targets(gateway, &world, asked)?;
+    warnings.extend(hints.warnings.iter().cloned());
+    let plan = plan_for(gateway, &world, asked, &targets, created);
+    if plan.steps.is_empty() {
+        return Err(no_endpoints(&name, plan));
+    }
+    let key = admitted.key;
+    let hold = hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
+    let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
+    describe(&mut record, gateway, dialect, asked, &hints, &name);
+    let mut flight = Flight::begin(Departure {
+        worker: Arc::clone(worker),
+        slot: admitted.slot,
+        permit: admitted.permit,
+        hold,
+        record,
+        started: admitted.started,
+        input_tokens: asked.input_tokens_estimate(),
+        metadata: hints.metadata.then(|| plan_json(&world, &plan)),
+    });
+    flight.warn(&warnings);
+    let trip = Trip {
+        worker,
+        world: &world,
+        call: &call,
+        plan: &plan,
+        asked: &name,
+        betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
+        echo: call.echo(),
+        array: path.array,
+        fetched: OnceCell::new(),
+        max_latency: hints.max_latency,
+        deadline: admitted.started + gateway.settings.total_timeout,
+    };
+    match Box::pin(attempt::run(&trip, &mut flight)).await {
+        Ok(arrival) => answer(&trip, flight, arrival),
+        Err(error) => {
+            flight.fail(&error);
+            Err(error)
+        }
+    }
+}
+
+/// What the caller asked for, and what that means.
+pub(crate) fn targets(
+    gateway: &Gateway,
+    world: &World,
+    request: &Asked<'_>,
+) -> Result<(String, Vec<Target>, Vec<Warning>), GatewayError> {
+    let names = &gateway.settings.names;
+    let first = request.model.as_deref().or(request.models.first().map(String::as_str));
+    let asked = first.map(str::to_owned).ok_or_else(|| {
+        GatewayError::InvalidRequest(format!(
+            "`model` is missing; name one of `GET /v1/models`, or `{}/auto`",
+            names.brand
+        ))
+    })?;
+    let fallbacks = request.models.iter().filter(|model| **model != asked);
+    let mut warnings = Vec::new();
+    let mut targets = Vec::with_capacity(1 + request.models.len());
+    for name in std::iter::once(&asked).chain(fallbacks) {
+        let target = names.resolve(&world.snapshot, name).map_err(|error| match error {
+            NameError::Unknown { name, suggestions } => GatewayError::ModelNotFound { name, suggestions },
+            NameError::NotServed { .. } => GatewayError::NotFound(error.to_string()),
+        })?;
+        if let Some(Variant::NotServedYet(variant)) = target.variant {
+            let message = format!("the variant `:{variant}` is not served yet and had no effect");
+            warnings.push(Warning::about("not_served_yet", "model", message));
+        }
+        targets.push(target);
+    }
+    for key in &request.provider.not_served {
+        let message = format!("`provider.{key}` is not served yet and had no effect");
+        warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
+    }
+    Ok((asked.chars().take(200).collect(), targets, warnings))
+}
+
+pub(crate) fn plan_for(
+    gateway: &Gateway,
+    world: &World,
+    request: &Asked<'_>,
+    targets: &[Target],
+    at: Timestamp,
+) -> Plan {
+    let facts = Facts {
+        input_tokens: request.input_tokens_estimate(),
+        max_tokens: request.max_tokens,
+        tools: request.needs.tools,
+        image: request.needs.image,
+        audio: request.needs.audio,
+        file: request.needs.file,
+        at,
+    };
+    let provider = &request.provider;
+    let wishes = Wishes {
+        order: provider.order.as_deref().unwrap_or_default().into(),
+        only: provider.only.as_deref().map(Into::into),
+        ignore: provider.ignore.as_deref().unwrap_or_default().into(),
+        allow_fallbacks: provider.allow_fallbacks.unwrap_or(true),
+    };
+    plan::plan(&world.snapshot, world, targets, &facts, &wishes, gateway.settings.attempts_max)
+}
+
+pub(crate) fn no_endpoints(asked: &str, plan: Plan) -> GatewayError {
+    let failed_step = plan.funnel.last().map_or("the catalog", |line| line.step).to_owned();
+    GatewayError::NoEndpoints { model: asked.to_owned(), failed_step, funnel: plan.funnel }
+}
+
+/// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output. While
+/// other calls of the same purse hold money that may come back, a call waits for it instead of being refused.
+async fn hold(
+    gateway: &Gateway,
+    world: &World,
+    request: &Asked<'_>,
+    key: &KeyState,
+    plan: &Plan,
+    hints: &Hints,
+    at: Timestamp,
+) -> Result<Hold, GatewayError> {
+    let settings = &gateway.settings;
+    let endpoints =
+        || plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
+    let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
+    let most = |usage: &Usage| {
+        let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
+        costs.max().unwrap_or(Money::ZERO)
+    };
+    let choices = u64::from(request.choices);
+    let cap = request.max_tokens.unwrap_or(settings.hold_output_tokens);
+    let output = cap.saturating_mul(choices);
+    let want = most(&usage(request.input_tokens_max(), output));
+    if let Some(allowed) = hints.max_cost {
+        // Without a cap of the caller's, an answer may be as long as the endpoint lets it.
+        let longest = endpoints().filter_map(|e| e.max_output_tokens(&world.snapshot)).max().unwrap_or(cap);
+        let output = request.max_tokens.unwrap_or(longest).saturating_mul(choices);
+        let worst = most(&usage(request.input_tokens_max(), output));
+        if allowed < worst {
+            return Err(GatewayError::OverMaxCost { worst: worst.to_string(), allowed: allowed.to_string() });
+        }
+    }
+    let least = most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))).min(want);
+    match key.holds.try_hold_up_to(least, want) {
+        Ok(hold) => Ok(hold),
+        Err(refusal) if refusal.outstanding => {
+            wait_for_hold(gateway, key, &key.holds, least, want, refusal).await
+        }
+        Err(refusal) => Err(GatewayError::NoMoney(Box::new(refusal))),
+    }
+}
+
+async fn wait_for_hold(
+    gateway: &Gateway,
+    key: &KeyState,
+    set: &HoldSet,
+    least: Money,
+    want: Money,
+    mut refusal: Refusal,
+) -> Result<Hold, GatewayError> {
+    let waiters = &gateway.metrics.hold_waiters;
+    let max = gateway.settings.hold_waiters_max;
+    let _waiting = Waiting::enter(waiters);
+    if usize::try_from(waiters.load(Ordering::Relaxed)).is_ok_and(|now| now > max) {
+        return Err(GatewayError::NoMoney(Box::new(refusal)));
+    }
+    let deadline = Instant::now() + gateway.settings.hold_wait_max;
+    loop {
+        // Listening begins before the look, so that a release between the two is not missed.
+        let mut released = std::pin::pin!(key.account.released.notified());
+        released.as_mut().enable();
+        match set.try_hold_up_to(least, want) {
+            Ok(hold) => return Ok(hold),
+            Err(again) if again.outstanding => refusal = again,
+            Err(last) => return Err(GatewayError::NoMoney(Box::new(last))),
+        }
+        if tokio::time::timeout_at(deadline, released).await.is_err() {
+            return Err(GatewayError::NoMoney(Box::new(refusal)));
+        }
+    }
+}
+
+/// Counts a waiting call for as long as it waits, whatever ends it.
+struct Waiting<'m>(&'m std::sync::atomic::AtomicI64);
+
+impl<'m> Waiting<'m> {
+    fn enter(waiters: &'m std::sync::atomic::AtomicI64) -> Waiting<'m> {
+        waiters.fetch_add(1, Ordering::Relaxed);
+        Waiting(waiters)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn describe(
+    record: &mut GenerationRecord,
+    gateway: &Gateway,
+    dialect: Dialect,
+    request: &Asked<'_>,
+    hints: &Hints,
+    asked: &str,
+) {
+    record.dialect = dialect.name().to_owned();
+    record.requested_model = asked.to_owned();
+    record.streamed = request.stream;
+    record.mode = gateway.settings.mode;
+    record.app.clone_from(&hints.app);
+    record.session_id = request.session_id.clone().or_else(|| hints.session_id.clone());
+    record.user.clone_from(&request.user);
+    record.dimensions.clone_from(&hints.dimensions);
+}
+
+fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
+    let id = |index: u32| world.snapshot.endpoints.get(index as usize).map_or("", |e| &*e.id);
+    serde_json::json!({
+        "steps": plan.steps.iter().map(|s| serde_json::json!({"endpoint": id(s.endpoint), "reason": s.reason})).collect::<Vec<_>>(),
+        "rejected": plan.rejected.iter().take(50).map(|(e, step)| serde_json::json!({"endpoint": id(*e), "step": step})).collect::<Vec<_>>(),
+    })
+}
+
+/// Turns an arrival into the response: settled at once when it is plain, else as it streams.
+fn answer(
+    trip: &Trip<'_>,
+    mut flight: Flight,
+    arrival: Arrival,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let gateway = &trip.worker.gateway;
+    let mut response = Response::new(ResponseBody::empty());
+    name_headers(&mut response, trip, &arrival);
+    let endpoint = arrival.endpoint as usize;
+    let place =
+        trip.world.snapshot.endpoints.get(endpoint).and_then(|e| trip.world.providers.get(e.provider));
+    let (Some(provider), Some(state)) = (place, trip.world.endpoints.get(endpoint)) else {
+        return Err(GatewayError::Internal);
+    };
+    flight.first_byte();
+    match arrival.committed {
+        Committed::Stream(leg) => {
+            let content_type = match trip.array {
+                true => HeaderValue::from_static("application/json"),
+                false => HeaderValue::from_static("text/event-stream; charset=utf-8"),
+            };
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+            let pump = Pump::new(Start {
+                leg: *leg,
+                flight,
+                endpoint: Arc::clone(state),
+                clock: Arc::clone(&gateway.clock),
+                stall_timeout: provider.stall_timeout,
+                deadline: trip.deadline,
+                drain: provider.on_disconnect == catalog::OnDisconnect::Drain,
+            });
+            *response.body_mut() = ResponseBody::Pump(Box::new(pump));
+        }
+        Committed::Plain { body, answer } => {
+            state.breaker.lock().report(routing::breaker::Report::Success, gateway.clock.now());
+            let mut ident = flight.ident(&provider.name_json);
+            ident.echo.clone_from(&trip.echo);
+            let seen = answer.seen();
+            let outcome = Outcome {
+                status: Status::Ok,
+                http_status: 200,
+                usage: seen.usage,
+                content_bytes: seen.content_bytes,
+                finish_reason: seen.finish_reason.clone(),
+                upstream_id: seen.upstream_id.clone(),
+                error: None,
+            };
+            let settlement = flight
+                .settle(outcome)
+                .map_err(|_| GatewayError::BooksUnavailable("the journal can't be written"))?;
+            let names = &gateway.settings.brand.headers;
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            for (name, amount) in [
+                (&names.cost, settlement.cost),
+                (&names.input_cost, settlement.input_cost),
+                (&names.output_cost, settlement.output_cost),
+            ] {
+                insert(headers, name, &amount.to_string());
+            }
+            if !settlement.warnings.is_empty() {
+                insert(headers, &names.translation, &settlement.warnings.len().to_string());
+            }
+            *response.body_mut() = ResponseBody::full(answer.render(&body, &ident, &settlement));
+        }
+    }
+    Ok(response)
+}
+
+fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_>, arrival: &Arrival) {
+    let names = &trip.worker.gateway.settings.brand.headers;
+    let snapshot = &trip.world.snapshot;
+    let Some(endpoint) = snapshot.endpoints.get(arrival.endpoint as usize) else { return };
+    let headers = response.headers_mut();
+    headers.reserve(12);
+    insert(headers, &names.endpoint, &endpoint.id);
+    if let Some(model) = snapshot.models.get(endpoint.model) {
+        insert(headers, &names.model, &model.id);
+    }
+    headers.insert(names.router_version.clone(), ROUTER_VERSION);
+    if let Some(first) = arrival.failed.first() {
+        let tried = arrival.failed.iter().map(|a| a.endpoint.as_str()).chain(std::iter::once(&*endpoint.id));
+        insert(headers, &names.fallback_chain, &tried.collect::<Vec<_>>().join(","));
+        insert(headers, &names.fallback_reason, &first.code);
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: &http::HeaderName, value: &str) {
+    // A provider's error code may hold anything: what no header can carry is left out.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name.clone(), value);
+    }
+}

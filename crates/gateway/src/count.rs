@@ -1,0 +1,83 @@
+//! How many tokens a request has: asked of the provider where it has a call for that, else estimated and marked so. Free,
+//! and no generation.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http_body::Body;
+use wire::call::{Call, PathSays, count_body};
+use wire::hub::{Dialect, Fetched};
+
+use crate::app::Worker;
+use crate::attempt::{Place, collect};
+use crate::body::ResponseBody;
+use crate::call::{self, Path};
+use crate::error::GatewayError;
+use crate::upstream::address::Operation;
+use crate::upstream::{self, Outbound};
+use crate::world::World;
+use crate::{read_body, router};
+
+/// Largest answer to a count.
+const COUNT_BYTES_MAX: usize = 64 * 1024;
+
+/// Counts.
+pub(crate) async fn serve<B>(
+    worker: &Arc<Worker>,
+    dialect: Dialect,
+    headers: HeaderMap,
+    body: B,
+    path: Path<'_>,
+) -> Result<Response<ResponseBody>, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let gateway = &worker.gateway;
+    let admitted = call::admit(worker, &headers, path.key)?;
+    let body = read_body(&headers, body, gateway.settings.body_bytes_max).await?;
+    let says = PathSays { model: path.model, stream: false };
+    let call =
+        Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let world = gateway.world.load_full();
+    let (name, targets, _) = call::targets(gateway, &world, call.asked())?;
+    let plan = call::plan_for(gateway, &world, call.asked(), &targets, admitted.created);
+    let Some(first) = plan.steps.first() else {
+        return Err(call::no_endpoints(&name, plan));
+    };
+    let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let counted = ask(worker, &world, &call, first.endpoint, betas).await;
+    let tokens = counted.unwrap_or_else(|| call.asked().input_tokens_estimate());
+    Ok(router::json(count_body(dialect, tokens, counted.is_none())))
+}
+
+/// The provider's own count; `None` where it has none or doesn't tell.
+async fn ask(
+    worker: &Arc<Worker>,
+    world: &World,
+    call: &Call<'_>,
+    endpoint: u32,
+    betas: &str,
+) -> Option<u64> {
+    let place = Place::find(world, endpoint)?;
+    let target = place.provider.target.as_ref()?;
+    let dialect = place.provider.dialect;
+    let fetched = Fetched::new();
+    let wire_target = place.wire_target(&world.snapshot, &fetched);
+    let outgoing = call.outgoing(dialect, &wire_target).ok()?;
+    let counting = wire::call::count_request(dialect, &outgoing.body, &wire_target)?;
+    let path = target.path(dialect, wire_target.model, Operation::CountTokens)?;
+    let told = wire::call::anthropic_betas(betas, place.provider.flavor);
+    let beta = HeaderValue::from_str(&told).ok().filter(|v| !v.is_empty() && dialect == Dialect::Messages);
+    let headers = beta.map(|value| (HeaderName::from_static("anthropic-beta"), value)).into_iter().collect();
+    let outbound = Outbound { path, headers, body: counting.body.into() };
+    let (clock, timeout) = (&*worker.gateway.clock, place.provider.connect_timeout);
+    let mut sent = false;
+    let sending = upstream::send(&worker.pool, target, outbound, timeout, clock, &mut sent);
+    let reply = tokio::time::timeout(place.provider.first_byte_timeout, sending).await.ok()?.ok()?;
+    if !(200..300).contains(&reply.status) {
+        return None;
+    }
+    let body = collect(reply.body, COUNT_BYTES_MAX).await.ok()?;
+    wire::call::read_count(dialect, &body)
+}

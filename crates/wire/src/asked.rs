@@ -1,0 +1,104 @@
+//! What the gateway acts on in a request, whatever its dialect.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// What a caller asked for, as far as the gateway acts on it.
+#[derive(Clone, Debug)]
+pub struct Asked<'b> {
+    /// `model`, when given.
+    pub model: Option<Cow<'b, str>>,
+    /// `models`: fallbacks in order.
+    pub models: Vec<String>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// `stream_options.include_usage`.
+    pub include_usage: bool,
+    /// The caller's cap on output tokens.
+    pub max_tokens: Option<u64>,
+    /// How many answers; 1 when absent.
+    pub choices: u32,
+    /// `provider`: OpenRouter's routing preferences.
+    pub provider: ProviderPreferences,
+    /// `session_id`.
+    pub session_id: Option<String>,
+    /// The caller's own user.
+    pub user: Option<String>,
+    /// What an endpoint must be able to do.
+    pub needs: Needs,
+    /// Bytes of the prompt and the tools: what the input estimate goes by.
+    pub prompt_bytes: usize,
+    /// Of these, bytes of data URLs, which are images and files rather than text.
+    pub data_url_bytes: usize,
+}
+
+impl Default for Asked<'_> {
+    fn default() -> Self {
+        Asked {
+            model: None,
+            models: Vec::new(),
+            stream: false,
+            include_usage: false,
+            max_tokens: None,
+            choices: 1,
+            provider: ProviderPreferences::default(),
+            session_id: None,
+            user: None,
+            needs: Needs::default(),
+            prompt_bytes: 0,
+            data_url_bytes: 0,
+        }
+    }
+}
+
+/// What the request needs of an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Declares tools.
+    pub tools: bool,
+    /// Has image parts.
+    pub image: bool,
+    /// Has audio parts.
+    pub audio: bool,
+    /// Has file parts.
+    pub file: bool,
+    /// Asks for a JSON schema.
+    pub structured_output: bool,
+}
+
+/// The part of OpenRouter's `provider` object that is served so far. Unknown keys are listed in warnings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ProviderPreferences {
+    /// Provider slugs to try first, in order.
+    pub order: Option<Vec<String>>,
+    /// Only these providers.
+    pub only: Option<Vec<String>>,
+    /// Never these providers.
+    pub ignore: Option<Vec<String>>,
+    /// False: only the first choice.
+    pub allow_fallbacks: Option<bool>,
+    /// True: only endpoints to which everything in the request can be carried over.
+    pub require_parameters: Option<bool>,
+    /// Keys of the object that are not served yet.
+    #[serde(skip)]
+    pub not_served: Vec<String>,
+}
+
+impl Asked<'_> {
+    /// Upper bound on input tokens for a hold: a token is at least one byte of text; each image counts 2,000 tokens.
+    pub fn input_tokens_max(&self) -> u64 {
+        let text = self.prompt_bytes.saturating_sub(self.data_url_bytes);
+        // Escapes and structure weigh more than they tokenize to; a third of the bytes bounds ordinary text from above.
+        let images =
+            if self.needs.image || self.needs.file { 2_000 + self.data_url_bytes as u64 / 400 } else { 0 };
+        (text as u64).div_ceil(3) + 16 + images
+    }
+
+    /// A likely count of input tokens, for ordering by price and for usage that nobody reported.
+    pub fn input_tokens_estimate(&self) -> u64 {
+        let text = self.prompt_bytes.saturating_sub(self.data_url_bytes) as u64;
+        (text / 4).max(1) + if self.needs.image { 1_000 } else { 0 }
+    }
+}

@@ -1,0 +1,217 @@
+//! A call between any two dialects: what the caller sent, put into what a provider wants, and back.
+//!
+//! Where both speak the same, bytes are spliced and frames relayed; else everything passes the hub. This is the only place
+//! that knows all dialects; each of them knows only itself and the hub.
+
+mod dispatch;
+
+use std::sync::OnceLock;
+
+use crate::asked::{Asked, Needs};
+use crate::hub::{
+    AnswerError, Bridge, Carry, Content, Dialect, Flavor, Format, Ident, Impossible, Outgoing, Plain,
+    Request, RequestError, Source, Target, ToolKind, Translated, Undo,
+};
+use crate::node::Node;
+use crate::openai_chat::{self, ChatRequest};
+
+pub use dispatch::{count_body, error_body};
+use dispatch::{
+    read_answer, read_request, relay, scan_answer, splice_request, stream_reader, stream_writer,
+    write_request, writer_of,
+};
+
+/// What a path says beside the body (Gemini).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PathSays<'b> {
+    /// The model in the path.
+    pub model: Option<&'b str>,
+    /// The path asks for a stream.
+    pub stream: bool,
+}
+
+/// A caller's request, scanned.
+#[derive(Debug)]
+pub struct Call<'b> {
+    /// The caller's dialect.
+    pub dialect: Dialect,
+    /// The body as the caller sent it.
+    pub body: &'b [u8],
+    scanned: Scanned<'b>,
+    hub: OnceLock<Result<Request<'b>, RequestError>>,
+}
+
+#[derive(Debug)]
+enum Scanned<'b> {
+    /// The fast path: members by their spans; the hub's form is made only when a provider needs it.
+    Chat(ChatRequest<'b>),
+    /// Read whole.
+    Other(Asked<'b>),
+}
+
+impl<'b> Call<'b> {
+    /// Scans a body.
+    pub fn scan(dialect: Dialect, body: &'b [u8], path: &PathSays<'b>) -> Result<Call<'b>, RequestError> {
+        if dialect == Dialect::Chat {
+            let scanned = Scanned::Chat(ChatRequest::scan(body)?);
+            return Ok(Call { dialect, body, scanned, hub: OnceLock::new() });
+        }
+        let mut request = read_request(dialect, body)?;
+        request.stream |= path.stream;
+        let mut asked = top_level(body)?;
+        if let Some(model) = path.model {
+            asked.model = Some(model.into());
+        }
+        facts(&mut asked, &request, body.len());
+        let hub = OnceLock::from(Ok(request));
+        Ok(Call { dialect, body, scanned: Scanned::Other(asked), hub })
+    }
+
+    /// What the gateway acts on.
+    pub fn asked(&self) -> &Asked<'b> {
+        match &self.scanned {
+            Scanned::Chat(chat) => &chat.asked,
+            Scanned::Other(asked) => asked,
+        }
+    }
+
+    /// The hub's form, made once.
+    pub fn request(&self) -> Result<&Request<'b>, &RequestError> {
+        self.hub.get_or_init(|| read_request(self.dialect, self.body)).as_ref()
+    }
+
+    /// Whether a provider of this dialect gets the caller's own bytes.
+    pub fn is_byte_path(&self, to: Dialect, target: &Target<'_>) -> bool {
+        // Mistral's reasoning models answer in lists, which no client of the OpenAI dialect reads.
+        let lists = target.flavor == Flavor::Mistral && target.reasoning == Some(true);
+        self.dialect == to && !lists
+    }
+
+    /// The request as a provider wants it.
+    pub fn outgoing(&self, to: Dialect, target: &Target<'_>) -> Result<Outgoing, Impossible> {
+        if self.is_byte_path(to, target) {
+            let wrong = |error: RequestError| Impossible::new("", error.to_string());
+            return match &self.scanned {
+                Scanned::Chat(chat) => {
+                    let adapted = target.adapt.apply(chat, target.model);
+                    Ok(Outgoing { body: adapted.body, warnings: adapted.warnings, ..Outgoing::default() })
+                }
+                Scanned::Other(asked) => splice_request(to, self.body, target, asked.stream).map_err(wrong),
+            };
+        }
+        let request = self.request().map_err(|error| Impossible::new("", error.to_string()))?;
+        write_request(to, request, target)
+    }
+
+    /// What an answer repeats of the request (Responses).
+    pub fn echo(&self) -> Option<std::sync::Arc<str>> {
+        (self.dialect == Dialect::Responses).then(|| dispatch::echo(self.body).into())
+    }
+
+    /// Addresses of images and files in the request.
+    pub fn urls(&self) -> Vec<String> {
+        self.request().map(Request::urls).unwrap_or_default()
+    }
+
+    /// What must be undone in the answer to `outgoing`.
+    pub fn undo(&self, outgoing: &Outgoing, seed: &str) -> Undo {
+        let hidden = |request: &Request<'_>| request.thinking.as_ref().is_some_and(|t| t.exclude);
+        let mut undo = Undo::default();
+        undo.seed = seed.to_owned();
+        undo.json_tool = outgoing.json_tool;
+        undo.renamed_tools.clone_from(&outgoing.renamed_tools);
+        undo.hide_reasoning = self.hub.get().and_then(|r| r.as_ref().ok()).is_some_and(hidden);
+        undo
+    }
+
+    /// Carries the stream of a provider that speaks `from`.
+    pub fn carry(&self, from: Dialect, bytes: bool, ident: Ident, undo: Undo) -> Box<dyn Carry> {
+        match relay(from, &ident).filter(|_| bytes) {
+            Some(relay) => relay,
+            None => Box::new(Bridge::new(stream_reader(from), stream_writer(self.dialect, ident), undo)),
+        }
+    }
+
+    /// Reads the whole answer of a provider that speaks `from`.
+    pub fn plain(
+        &self,
+        from: Dialect,
+        bytes: bool,
+        body: &[u8],
+        undo: Undo,
+    ) -> Result<Box<dyn Plain>, AnswerError> {
+        if bytes && let Some(scanned) = scan_answer(from, body) {
+            return scanned;
+        }
+        let events = read_answer(from, body)?;
+        Ok(Box::new(Translated::new(events, undo, writer_of(self.dialect))?))
+    }
+}
+
+/// A provider's request as one that only counts; `None` where its dialect has no such call.
+pub fn count_request(to: Dialect, body: &[u8], target: &Target<'_>) -> Option<Outgoing> {
+    dispatch::count_request(to, body, target)
+}
+
+/// A provider's count of tokens.
+pub fn read_count(from: Dialect, body: &[u8]) -> Option<u64> {
+    dispatch::read_count(from, body)
+}
+
+/// The `anthropic-beta` values that a host of Claude takes, out of a comma-separated list.
+pub fn anthropic_betas(told: &str, flavor: Flavor) -> String {
+    dispatch::anthropic_betas(told, flavor)
+}
+
+/// The fields that every dialect's body may carry for the gateway.
+fn top_level(body: &[u8]) -> Result<Asked<'_>, RequestError> {
+    let mut asked = Asked::default();
+    for (key, value) in Node::parse(body)?.members() {
+        match &*key {
+            "model" => asked.model = value.string().filter(|model| !model.trim().is_empty()),
+            "models" => asked.models = openai_chat::models(value.raw())?,
+            "provider" => asked.provider = openai_chat::provider(value.raw())?,
+            "session_id" => asked.session_id = value.string().map(|id| id.chars().take(256).collect()),
+            _ => (),
+        }
+    }
+    Ok(asked)
+}
+
+/// What the hub's form says of the request.
+fn facts(asked: &mut Asked<'_>, request: &Request<'_>, body_bytes: usize) {
+    asked.stream = request.stream;
+    asked.max_tokens = request.max_tokens;
+    asked.choices = request.choices;
+    asked.user = request.user.as_ref().map(|user| user.chars().take(256).collect());
+    let callable = |kind: &ToolKind<'_>| !matches!(kind, ToolKind::Hosted(_));
+    let mut needs = Needs {
+        tools: request.tools.iter().any(|tool| callable(&tool.kind)),
+        structured_output: matches!(request.format, Some(Format::Schema { .. })),
+        ..Needs::default()
+    };
+    let mut data_bytes = 0;
+    request.each_block(&mut |block| {
+        let source = match &block.content {
+            Content::Image { source, .. } => {
+                needs.image = true;
+                source
+            }
+            Content::File { source, .. } => {
+                needs.file |= !matches!(source, Source::Text(_));
+                source
+            }
+            Content::Audio { source } => {
+                needs.audio = true;
+                source
+            }
+            _ => return,
+        };
+        if let Source::Base64 { data, .. } = source {
+            data_bytes += data.len();
+        }
+    });
+    asked.needs = needs;
+    asked.prompt_bytes = body_bytes;
+    asked.data_url_bytes = data_bytes.min(body_bytes);
+}
