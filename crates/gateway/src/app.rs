@@ -39,6 +39,8 @@ pub struct Gateway {
     pub draining: AtomicBool,
     /// Whether the store answered when it was last asked.
     pub store_answers: AtomicBool,
+    /// Responses of the last moments.
+    pub recent_responses: crate::responses::Recent,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

@@ -26,6 +26,7 @@ use crate::intake::{self, Hints};
 use crate::keys::{KeyState, Permit};
 use crate::pump::{Pump, Start};
 use crate::read_body;
+use crate::responses::Remember;
 use crate::settings::ROUTER_VERSION;
 use crate::settle::{Departure, Flight, Outcome, Slot};
 use crate::world::World;
@@ -90,11 +91,27 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let admitted = admit(worker, &headers, path.key)?;
-    let body = read_body(&headers, body, worker.gateway.settings.body_bytes_max).await?;
-    answer_body(worker, id, dialect, &headers, &body, path, admitted).await
+    let mut body = read_body(&headers, body, worker.gateway.settings.body_bytes_max).await?;
+    if dialect == Dialect::Gemini
+        && let std::borrow::Cow::Owned(canonical) = wire::gemini::canonical(&body)
+    {
+        // Its schemas have type names of their own, which no other dialect knows.
+        body = canonical.into();
+    }
+    answer_body(worker, id, dialect, &headers, &body, path, admitted, Extra::default()).await
+}
+
+/// What only some dialects have.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// Keeps the answer (Responses).
+    pub(crate) remember: Option<Remember>,
+    /// What the answer repeats of the request (Responses).
+    pub(crate) echo: Option<Arc<str>>,
 }
 
 /// Answers a body that is there whole.
+#[expect(clippy::too_many_arguments, reason = "what a call consists of, taken apart by its dialect")]
 pub(crate) async fn answer_body(
     worker: &Arc<Worker>,
     id: GenerationId,
@@ -103,6 +120,7 @@ pub(crate) async fn answer_body(
     body: &[u8],
     path: Path<'_>,
     admitted: Admitted,
+    extra: Extra,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = &worker.gateway;
     let hints = intake::read(headers, &gateway.settings.brand)?;
@@ -140,14 +158,14 @@ pub(crate) async fn answer_body(
         plan: &plan,
         asked: &name,
         betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
-        echo: call.echo(),
+        echo: extra.echo,
         array: path.array,
         fetched: OnceCell::new(),
         max_latency: hints.max_latency,
         deadline: admitted.started + gateway.settings.total_timeout,
     };
     match Box::pin(attempt::run(&trip, &mut flight)).await {
-        Ok(arrival) => answer(&trip, flight, arrival),
+        Ok(arrival) => answer(&trip, flight, arrival, extra.remember),
         Err(error) => {
             flight.fail(&error);
             Err(error)
@@ -340,6 +358,7 @@ fn answer(
     trip: &Trip<'_>,
     mut flight: Flight,
     arrival: Arrival,
+    remember: Option<Remember>,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = &trip.worker.gateway;
     let mut response = Response::new(ResponseBody::empty());
@@ -368,6 +387,7 @@ fn answer(
                 stall_timeout: provider.stall_timeout,
                 deadline: trip.deadline,
                 drain: provider.on_disconnect == catalog::OnDisconnect::Drain,
+                remember,
             });
             *response.body_mut() = ResponseBody::Pump(Box::new(pump));
         }
@@ -401,7 +421,11 @@ fn answer(
             if !settlement.warnings.is_empty() {
                 insert(headers, &names.translation, &settlement.warnings.len().to_string());
             }
-            *response.body_mut() = ResponseBody::full(answer.render(&body, &ident, &settlement));
+            let rendered = answer.render(&body, &ident, &settlement);
+            if let Some(remember) = remember {
+                remember.keep(&rendered);
+            }
+            *response.body_mut() = ResponseBody::full(rendered);
         }
     }
     Ok(response)

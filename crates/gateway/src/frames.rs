@@ -8,7 +8,7 @@ use crate::upstream::Framing;
 
 /// A frame of a stream.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum FrameOf<'a> {
+pub enum FrameOf<'a> {
     /// Something was said.
     Data {
         /// The event's name; empty where there is none.
@@ -21,11 +21,11 @@ pub(crate) enum FrameOf<'a> {
 }
 
 /// What is called for each frame.
-pub(crate) type OnFrame<'f> = &'f mut dyn FnMut(FrameOf<'_>) -> ControlFlow<()>;
+pub type OnFrame<'f> = &'f mut dyn FnMut(FrameOf<'_>) -> ControlFlow<()>;
 
 /// The incremental decoder; memory is bounded by `sse_frame_bytes_max`.
 #[derive(Debug)]
-pub(crate) enum Frames {
+pub enum Frames {
     /// Server-sent events.
     Sse(sse::Decoder),
     /// AWS's binary event stream.

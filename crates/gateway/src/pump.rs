@@ -20,6 +20,7 @@ use types::Clock;
 
 use crate::error::GatewayError;
 use crate::leg::{Leg, LegFailure};
+use crate::responses::Remember;
 use crate::settle::{Flight, Outcome};
 use crate::world::EndpointState;
 
@@ -40,6 +41,7 @@ pub struct Pump {
     last_progress: Instant,
     timer: Pin<Box<Sleep>>,
     drain: bool,
+    remember: Option<Remember>,
 }
 
 /// The clock, with a `Debug` that says nothing.
@@ -67,6 +69,8 @@ pub struct Start {
     pub deadline: Instant,
     /// Read on to the usage when the client leaves.
     pub drain: bool,
+    /// Keeps the answer once it is whole.
+    pub remember: Option<Remember>,
 }
 
 impl Pump {
@@ -84,6 +88,7 @@ impl Pump {
             last_progress: now,
             timer,
             drain: start.drain,
+            remember: start.remember,
         }
     }
 
@@ -156,7 +161,13 @@ impl Pump {
         let settled = flight.settle(self.outcome(status, kind));
         let out = &mut self.leg.out;
         match (settled, error) {
-            (Ok(settlement), None) => self.leg.carry.last(&settlement, out),
+            (Ok(settlement), None) => {
+                let before = out.len();
+                self.leg.carry.last(&settlement, out);
+                if let Some(remember) = self.remember.take() {
+                    remember.keep_last_event(out.get(before..).unwrap_or_default());
+                }
+            }
             (Ok(settlement), Some(error)) => self.leg.carry.fail(&error.told(), &settlement, out),
             (Err(_), _) => {
                 let error = GatewayError::BooksUnavailable("the journal can't be written");

@@ -17,6 +17,7 @@ use crate::error::GatewayError;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, catalog_feeds, chat, completions, credits, gemini, generation, health, key, messages, models,
+    responses,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -39,6 +40,10 @@ enum Handler {
     Completions,
     Messages,
     CountTokens,
+    Responses,
+    Response,
+    ResponseDelete,
+    ResponseInput,
     Gemini,
     GeminiModels,
     Models,
@@ -63,6 +68,7 @@ impl Handler {
     const fn speaks(self) -> (Dialect, bool) {
         match self {
             Handler::Chat | Handler::Completions => (Dialect::Chat, true),
+            Handler::Responses => (Dialect::Responses, true),
             Handler::Messages => (Dialect::Messages, true),
             Handler::CountTokens => (Dialect::Messages, false),
             Handler::Gemini => (Dialect::Gemini, true),
@@ -92,6 +98,22 @@ pub const ROUTES: &[Route] = &[
         "OpenAI Chat Completions, streamed and not",
     ),
     route("POST", "/v1/completions", Access::ApiKey, Handler::Completions, "OpenAI's older text completions"),
+    route(
+        "POST",
+        "/v1/responses",
+        Access::ApiKey,
+        Handler::Responses,
+        "OpenAI Responses, stateful, for any model",
+    ),
+    route("GET", "/v1/responses/{id}", Access::ApiKey, Handler::Response, "a kept response"),
+    route("DELETE", "/v1/responses/{id}", Access::ApiKey, Handler::ResponseDelete, "forget a kept response"),
+    route(
+        "GET",
+        "/v1/responses/{id}/input_items",
+        Access::ApiKey,
+        Handler::ResponseInput,
+        "the input items of a kept response",
+    ),
     route("POST", "/v1/messages", Access::ApiKey, Handler::Messages, "Anthropic Messages, for any model"),
     route(
         "POST",
@@ -294,6 +316,10 @@ where
         // On the heap: every level of futures above would otherwise copy the largest one below it.
         Handler::Chat => Box::pin(chat::completions(worker, id, parts.headers, body)).await,
         Handler::Completions => Box::pin(completions::create(worker, id, parts.headers, body)).await,
+        Handler::Responses => Box::pin(responses::create(worker, id, parts.headers, body)).await,
+        Handler::Response => responses::show(worker, &parts).await,
+        Handler::ResponseDelete => responses::delete(worker, &parts).await,
+        Handler::ResponseInput => responses::input_items(worker, &parts).await,
         Handler::Messages => Box::pin(messages::create(worker, id, parts.headers, body)).await,
         Handler::CountTokens => Box::pin(messages::count_tokens(worker, parts.headers, body)).await,
         Handler::Gemini => Box::pin(gemini::call(worker, id, parts, body)).await,

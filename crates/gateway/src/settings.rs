@@ -31,6 +31,8 @@ pub struct Settings {
     pub stall_timeout: Duration,
     /// For the whole generation.
     pub total_timeout: Duration,
+    /// How long a response that a caller asked to be kept is kept.
+    pub responses_retention: Duration,
     /// Images and files may be fetched from private addresses too.
     pub fetch_private: bool,
     /// Idle connections kept per provider and worker.

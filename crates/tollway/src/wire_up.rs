@@ -35,6 +35,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         attempts_max: config.routing.attempts_max,
         response_bytes_max: upstream.response_bytes_max,
         fetch_private: upstream.fetch_private,
+        responses_retention: Duration::from_secs(limits.responses_retention_days.saturating_mul(86_400)),
         sse_frame_bytes_max: upstream.sse_frame_bytes_max,
         connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
         first_byte_timeout: Duration::from_millis(upstream.first_byte_timeout_ms),
@@ -128,6 +129,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         sandbox: Default::default(),
         draining: AtomicBool::new(false),
         store_answers: AtomicBool::new(true),
+        recent_responses: Default::default(),
         listings: Default::default(),
     })
 }

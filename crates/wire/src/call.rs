@@ -103,11 +103,6 @@ impl<'b> Call<'b> {
         write_request(to, request, target)
     }
 
-    /// What an answer repeats of the request (Responses).
-    pub fn echo(&self) -> Option<std::sync::Arc<str>> {
-        (self.dialect == Dialect::Responses).then(|| dispatch::echo(self.body).into())
-    }
-
     /// Addresses of images and files in the request.
     pub fn urls(&self) -> Vec<String> {
         self.request().map(Request::urls).unwrap_or_default()

@@ -1,1 +1,7 @@
-//! Cohere v2 chat.
+//! Cohere v2 chat: a provider's dialect only.
+
+mod answer_in;
+mod request_out;
+
+pub use answer_in::{Reader, read_answer, read_usage};
+pub use request_out::write_request;

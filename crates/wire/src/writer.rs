@@ -16,6 +16,16 @@ impl Writer {
         Writer { out: Vec::with_capacity(bytes) }
     }
 
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// True when nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// The text.
     pub fn finish(self) -> Vec<u8> {
         self.out

@@ -49,7 +49,7 @@ pub enum Cloud {
 }
 
 /// Finds a provider's credentials, and says where they are from.
-pub fn find(
+pub(super) fn find(
     provider: &Provider,
     own: Option<&CloudConfig>,
     env: &Environment,
@@ -100,7 +100,7 @@ pub fn find(
 }
 
 /// What is missing, in words, where a provider of the clouds has nothing that proves who calls.
-pub fn missing(protocol: Protocol) -> Option<&'static str> {
+pub(super) fn missing(protocol: Protocol) -> Option<&'static str> {
     match protocol {
         Protocol::Bedrock => {
             Some("no key; set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")

@@ -143,6 +143,7 @@ pub struct Limits {
     /// 0: none.
     pub key_concurrency_max: u32,
     pub hold_output_tokens: u64,
+    pub responses_retention_days: u64,
     pub hold_wait_ms_max: u64,
     pub hold_waiters_max: usize,
     pub requests_in_flight_max: usize,

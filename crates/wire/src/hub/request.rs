@@ -107,6 +107,20 @@ impl<'b> Request<'b> {
         }
     }
 
+    /// Results that don't say which tool they are of learn it from their call.
+    pub fn name_results(&mut self) {
+        let mut names: Vec<(Cow<'b, str>, Cow<'b, str>)> = Vec::new();
+        for block in self.turns.iter_mut().flat_map(|turn| &mut turn.blocks) {
+            match &mut block.content {
+                Content::ToolCall { id, name, .. } => names.push((id.clone(), name.clone())),
+                Content::ToolResult { id, name: name @ None, .. } => {
+                    *name = names.iter().rev().find(|(of, _)| of == id).map(|(_, name)| name.clone());
+                }
+                _ => (),
+            }
+        }
+    }
+
     /// Addresses of images and files that a target without URLs needs as bytes.
     pub fn urls(&self) -> Vec<String> {
         let mut urls = Vec::new();

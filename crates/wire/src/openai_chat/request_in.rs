@@ -36,6 +36,7 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, RequestError> {
     for (key, value) in Node::parse(body)?.members() {
         if key == "messages" {
             request.turns = parts_in::turns(value);
+            request.name_results();
         }
         if key == "n" {
             request.choices = value.u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1);

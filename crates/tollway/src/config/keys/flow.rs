@@ -80,6 +80,13 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Bytes { min: 4 * KIB, max: GIB, set: |c, v| c.upstream.sse_frame_bytes_max = v as usize },
     },
     Key {
+        path: "limits.responses_retention_days",
+        preset: Value("30"),
+        example: "7",
+        doc: "How long a response of `/v1/responses` is kept where its caller did not say `store: false`.",
+        kind: Kind::Number { min: 1, max: 3_650, set: |c, v| c.limits.responses_retention_days = v },
+    },
+    Key {
         path: "limits.key_concurrency_max",
         preset: Value("0"),
         example: "20",
