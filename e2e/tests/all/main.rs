@@ -6,6 +6,7 @@ mod bad_input;
 mod cancel;
 mod catalog;
 mod chat;
+mod dialects;
 mod fallback;
 mod first_run;
 mod kill;

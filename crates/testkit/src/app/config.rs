@@ -48,6 +48,14 @@ impl Lab {
         lab
     }
 
+    /// What the models take, instead of text only.
+    #[must_use]
+    pub fn takes(mut self, modalities: &[&str]) -> Lab {
+        let line = "max_output_tokens = 2048\n";
+        self.models = self.models.replace(line, &format!("{line}input_modalities = {modalities:?}\n"));
+        self
+    }
+
     /// Another key of the last model's price table; `value` is decimal text.
     #[must_use]
     pub fn price(mut self, key: &str, value: &str) -> Lab {
