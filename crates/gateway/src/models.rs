@@ -15,8 +15,11 @@ use crate::error::GatewayError;
 use crate::listings::{Rendered, cached, view};
 use crate::router::{json, query};
 
-/// `GET /v1/models`.
+/// `GET /v1/models`. Clients of Anthropic, which send its version, get its shape.
 pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    if parts.headers.contains_key("anthropic-version") {
+        return Ok(anthropic(worker));
+    }
     if parts.uri.query().is_none_or(str::is_empty) {
         let rendered = cached(worker, "models", |gateway, world| {
             view(gateway, world, |v| export::models(v, &Selection::all(&world.snapshot), None))
@@ -34,6 +37,31 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         export::models(&View { virtual_models, ..*v }, &selection, next)
     });
     Ok(Rendered::new(body).answer(parts))
+}
+
+/// The models that converse, newest first, as Anthropic lists its own.
+fn anthropic(worker: &Arc<Worker>) -> Response<ResponseBody> {
+    let world = worker.gateway.world.load();
+    let mut models: Vec<_> = world.snapshot.models.iter().filter(|model| model.is_chat()).collect();
+    models.sort_by_key(|model| std::cmp::Reverse(model.released_unix().unwrap_or(0)));
+    let data: Vec<_> = models
+        .iter()
+        .map(|model| {
+            let created =
+                crate::key::rfc3339(types::Timestamp::from_seconds(model.released_unix().unwrap_or(0)));
+            serde_json::json!({
+                "type": "model",
+                "id": model.id,
+                "display_name": model.name,
+                "created_at": created,
+                "max_input_tokens": model.context_tokens(),
+                "max_tokens": model.max_output_tokens(),
+            })
+        })
+        .collect();
+    let id = |model: Option<&&catalog::Model>| model.map(|model| model.id.to_string());
+    let (first, last) = (id(models.first()), id(models.last()));
+    json(json!({"data": data, "has_more": false, "first_id": first, "last_id": last}).to_string())
 }
 
 fn parse(pairs: &[(String, String)]) -> Result<ModelQuery, GatewayError> {

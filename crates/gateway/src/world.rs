@@ -297,6 +297,17 @@ const fn flavor(protocol: Protocol) -> Flavor {
 
 fn adapt(provider: &Provider) -> Adapt {
     let quirks = &provider.quirks;
+    if provider.protocol == Protocol::Mistral && *quirks == catalog::Quirks::default() {
+        // A server of this protocol that only the configuration knows: what the protocol itself asks for.
+        return Adapt {
+            max_tokens_name: Some("max_tokens"),
+            stream_usage: wire::openai_chat::StreamUsage::Always,
+            rename: [("seed".to_owned(), "random_seed".to_owned())].into(),
+            rename_roles: [("developer".to_owned(), "system".to_owned())].into(),
+            short_tool_call_ids: true,
+            ..Adapt::default()
+        };
+    }
     Adapt {
         max_tokens_name: quirks.max_tokens_name.map(|name| match name {
             MaxTokensName::MaxTokens => "max_tokens",

@@ -115,6 +115,10 @@ impl<'b> Call<'b> {
         undo.seed = seed.to_owned();
         undo.json_tool = outgoing.json_tool;
         undo.renamed_tools.clone_from(&outgoing.renamed_tools);
+        if let Some(Ok(request)) = self.hub.get() {
+            let free = request.tools.iter().filter(|tool| matches!(tool.kind, ToolKind::Custom));
+            undo.custom_tools = free.map(|tool| tool.name.clone().into_owned()).collect();
+        }
         undo.hide_reasoning = self.hub.get().and_then(|r| r.as_ref().ok()).is_some_and(hidden);
         undo
     }

@@ -80,8 +80,12 @@ pub struct Undo {
     pub renamed_tools: Vec<(String, String)>,
     /// The caller doesn't want to see reasoning.
     pub hide_reasoning: bool,
+    /// Free-form tools that were sent as functions with one text, `input`: their calls become free-form again.
+    pub custom_tools: Vec<String>,
     json_calls: Vec<u32>,
     other_calls: bool,
+    /// Free-form calls under way: their index and their arguments so far.
+    free: Vec<(u32, String)>,
 }
 
 impl Undo {
@@ -92,6 +96,12 @@ impl Undo {
             Event::ToolCall(start) => self.call(start),
             Event::ToolArguments { index, json } if self.json_calls.contains(&index) => {
                 Some(Event::Text(json))
+            }
+            Event::ToolArguments { index, json } if self.free.iter().any(|(at, _)| *at == index) => {
+                if let Some((_, held)) = self.free.iter_mut().find(|(at, _)| *at == index) {
+                    held.push_str(&json);
+                }
+                None
             }
             Event::Finish { reason: Finish::ToolCalls, native, stop }
                 if !self.json_calls.is_empty() && !self.other_calls =>
@@ -106,6 +116,16 @@ impl Undo {
         }
     }
 
+    /// What was held back of free-form calls, once nothing more is to come for them: before the reason why it stopped.
+    pub fn release(&mut self) -> Vec<Event> {
+        let texts = std::mem::take(&mut self.free).into_iter().map(|(index, held)| {
+            let tree: serde_json::Value = serde_json::from_str(&held).unwrap_or_default();
+            let text = tree.get("input").and_then(serde_json::Value::as_str).map(str::to_owned);
+            Event::ToolArguments { index, json: text.unwrap_or(held) }
+        });
+        texts.filter(|event| !matches!(event, Event::ToolArguments { json, .. } if json.is_empty())).collect()
+    }
+
     fn call(&mut self, mut start: ToolStart) -> Option<Event> {
         if self.json_tool == Some(start.name.as_str()) {
             self.json_calls.push(start.index);
@@ -114,6 +134,10 @@ impl Undo {
         self.other_calls = true;
         if let Some((_, name)) = self.renamed_tools.iter().find(|(sent, _)| *sent == start.name) {
             start.name.clone_from(name);
+        }
+        if !start.custom && self.custom_tools.contains(&start.name) {
+            start.custom = true;
+            self.free.push((start.index, String::new()));
         }
         if start.id.is_empty() {
             let tail: String = self.seed.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -159,6 +183,11 @@ impl Bridge {
     fn pass(&mut self, out: &mut Vec<u8>) {
         for event in std::mem::take(&mut self.events) {
             note(&mut self.seen, &event);
+            if matches!(event, Event::Finish { .. }) {
+                for held in self.undo.release() {
+                    self.writer.event(&held, out);
+                }
+            }
             if let Some(event) = self.undo.event(event) {
                 if let Event::Finish { reason, .. } = &event {
                     self.seen.finish_reason = Some(reason.name().to_owned());
@@ -229,7 +258,14 @@ impl Translated {
         }
         let mut seen = Seen { done: true, ..Seen::default() };
         events.iter().for_each(|event| note(&mut seen, event));
-        let events: Vec<Event> = events.into_iter().filter_map(|event| undo.event(event)).collect();
+        let mut kept = Vec::with_capacity(events.len());
+        for event in events {
+            if matches!(event, Event::Finish { .. }) {
+                kept.append(&mut undo.release());
+            }
+            kept.extend(undo.event(event));
+        }
+        let events = kept;
         for event in &events {
             if let Event::Finish { reason, .. } = event {
                 seen.finish_reason = Some(reason.name().to_owned());
@@ -251,5 +287,44 @@ impl Plain for Translated {
 
     fn render(&self, _body: &[u8], ident: &Ident, settlement: &Settlement) -> Vec<u8> {
         (self.write)(&self.events, ident, settlement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_to_the_request_is_undone_in_the_answer() {
+        let start = |index, name: &str| {
+            let (id, name) = (String::new(), name.to_owned());
+            Event::ToolCall(ToolStart { index, id, name, custom: false, seal: None })
+        };
+        let arguments = |index, json: &str| Event::ToolArguments { index, json: json.to_owned() };
+        let finish = || Event::Finish { reason: Finish::Stop, native: "stop".to_owned(), stop: None };
+        let mut undo = Undo { seed: "gen-1-abc".to_owned(), ..Undo::default() };
+        undo.custom_tools = vec!["patch".to_owned()];
+        undo.renamed_tools = vec![("a_b".to_owned(), "a.b".to_owned())];
+        let events = vec![
+            start(0, "patch"),
+            arguments(0, "{\"input\":\"*** "),
+            arguments(0, "x\"}"),
+            start(1, "a_b"),
+            arguments(1, "{}"),
+            finish(),
+        ];
+        let seen = Translated::new(events, undo, |_, _, _| Vec::new()).unwrap();
+        let whole = super::super::Assembly::of(seen.events());
+        let shown = format!("{:?}", whole.pieces);
+        assert!(shown.contains("arguments: \"*** x\", custom: true"), "{shown}");
+        assert!(shown.contains("name: \"a.b\"") && shown.contains("id: \"call_gen1abc0001\""), "{shown}");
+        assert_eq!(seen.seen().finish_reason.as_deref(), Some("tool_calls"));
+
+        let undo = Undo { json_tool: Some("json"), ..Undo::default() };
+        let tool = Event::Finish { reason: Finish::ToolCalls, native: "tool_use".to_owned(), stop: None };
+        let events = vec![start(0, "json"), arguments(0, "{\"a\":1}"), tool];
+        let seen = Translated::new(events, undo, |_, _, _| Vec::new()).unwrap();
+        assert_eq!(super::super::Assembly::of(seen.events()).all_text(), "{\"a\":1}");
+        assert_eq!(seen.seen().finish_reason.as_deref(), Some("stop"));
     }
 }
