@@ -9,7 +9,8 @@ use wire::openai_chat::{render, scan};
 
 fuzz_target!(|body: &[u8]| {
     let Ok(answer) = scan(body) else { return };
-    let ident = Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into(), ..Ident::default() };
+    let ident =
+        Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into(), ..Ident::default() };
     let settlement = Settlement {
         usage: answer.seen.usage.unwrap_or_default(),
         source: UsageSource::Provider,

@@ -8,7 +8,8 @@ use wire::hub::{CallError, Carry, Ident, Settlement};
 use wire::openai_chat::Relay;
 
 fuzz_target!(|stream: &[u8]| {
-    let ident = Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into(), ..Ident::default() };
+    let ident =
+        Ident { id: "gen-1".into(), model: "\"a/b\"".into(), provider: "\"P\"".into(), ..Ident::default() };
     let mut relay = Relay::new(ident);
     for data in stream.split(|byte| *byte == b'\n') {
         let mut out = Vec::new();
