@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod conformance;
 mod docs;
 mod eval;
 mod fuzz;
@@ -43,6 +44,8 @@ enum Command {
     Load(bench::load::Args),
     /// Kills Tollway under load, again and again, and checks the books
     Chaos(chaos::Args),
+    /// Every way in to every way out; writes docs/conformance.md
+    Conformance,
     /// Measures correctness and quality at full count
     Eval {
         #[command(subcommand)]
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench(args) => bench::run(&args),
         Command::Load(args) => bench::load::run(&args),
         Command::Chaos(args) => chaos::run(&args),
+        Command::Conformance => conformance::run(),
         Command::Eval { what } => eval::run(&what),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Screens => screens::run(),

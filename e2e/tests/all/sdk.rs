@@ -43,3 +43,24 @@ async fn openai_for_node() {
     command.arg(file("clients/openai_node.mjs")).env("NODE_DIR", node_dir());
     check(command, 7).await;
 }
+
+#[tokio::test]
+async fn responses_of_openai_for_python() {
+    let mut command = Command::new(variable("TOLLWAY_E2E_PYTHON"));
+    command.arg(file("clients/responses_python.py"));
+    check(command, 6).await;
+}
+
+#[tokio::test]
+async fn anthropic_for_python() {
+    let mut command = Command::new(variable("TOLLWAY_E2E_PYTHON"));
+    command.arg(file("clients/anthropic_python.py"));
+    check(command, 8).await;
+}
+
+#[tokio::test]
+async fn google_genai_for_python() {
+    let mut command = Command::new(variable("TOLLWAY_E2E_PYTHON"));
+    command.arg(file("clients/gemini_python.py"));
+    check(command, 6).await;
+}
