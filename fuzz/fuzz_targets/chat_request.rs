@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let adapted = adapt.apply(&request, "the \"model\"");
     assert!(
-        request.input_tokens_estimate() <= request.input_tokens_max().max(request.input_tokens_estimate())
+        request.asked.input_tokens_estimate() <= request.asked.input_tokens_max().max(request.input_tokens_estimate())
     );
     if serde_json::from_slice::<Value>(body).is_ok() {
         let sent: Value = serde_json::from_slice(&adapted.body).expect("JSON in, JSON out");
