@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use types::{PriceKind, PriceSheet, Quote};
+use types::{PriceKind, PriceSheet, Quote, Task};
 
 use crate::claim::Claim;
 use crate::facts::facts;
@@ -106,9 +106,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// True when text calls can be billed: input and output prices are known, and nothing is marked unknown.
+    /// True when calls can be billed, of whatever task: see [`PriceSheet::bills`].
     pub fn is_priced(&self) -> bool {
-        self.price.is_routable()
+        Task::ALL.into_iter().any(|task| self.price.bills(task))
     }
 
     /// Its model. `None` only when `snapshot` is not the one it came from.

@@ -17,6 +17,7 @@ use routing::breaker::{Report, Verdict};
 use routing::plan::Plan;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use types::Task;
 use wire::call::Call;
 use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing, Plain, Target};
 use wire::provider_error::{self, Class, ProviderError};
@@ -65,13 +66,13 @@ pub struct Arrival {
 }
 
 /// What the loop goes by.
-pub struct Trip<'a> {
+pub struct Trip<'a, 'b> {
     /// The thread that carries the call.
     pub worker: &'a Arc<Worker>,
     /// Catalog and providers.
     pub world: &'a World,
     /// The caller's request.
-    pub call: &'a Call<'a>,
+    pub call: &'a Call<'b>,
     /// The caller's `anthropic-beta` header.
     pub betas: &'a str,
     /// What Responses repeats of the request.
@@ -164,7 +165,7 @@ struct Log {
 }
 
 /// Runs the plan.
-pub async fn run(trip: &Trip<'_>, flight: &mut Flight) -> Result<Arrival, GatewayError> {
+pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, GatewayError> {
     let mut log = Log { all_busy: true, ..Log::default() };
     let first: Vec<u32> = trip.plan.steps.iter().map(|step| step.endpoint).collect();
     if let Some(arrival) = round(trip, flight, &first, &mut log).await? {
@@ -185,7 +186,7 @@ pub async fn run(trip: &Trip<'_>, flight: &mut Flight) -> Result<Arrival, Gatewa
 }
 
 async fn round(
-    trip: &Trip<'_>,
+    trip: &Trip<'_, '_>,
     flight: &mut Flight,
     endpoints: &[u32],
     log: &mut Log,
@@ -236,7 +237,7 @@ async fn round(
 
 /// Takes in a failed attempt; an error when no other endpoint can help.
 fn fail(
-    trip: &Trip<'_>,
+    trip: &Trip<'_, '_>,
     log: &mut Log,
     place: &Place<'_>,
     index: u32,
@@ -284,7 +285,7 @@ fn refused(provider: String, failure: Failure, attempts: Vec<FailedAttempt>) -> 
     GatewayError::ProviderRefused { provider, message: failure.error.message, status, kind, attempts }
 }
 
-fn give_up(trip: &Trip<'_>, log: Log) -> GatewayError {
+fn give_up(trip: &Trip<'_, '_>, log: Log) -> GatewayError {
     let Some((provider, failure)) = log.last else {
         let retry_after = log.wait.unwrap_or(RETRY_WAIT_MAX);
         return GatewayError::Resting { model: trip.asked.to_owned(), retry_after };
@@ -345,7 +346,7 @@ impl<'w> Place<'w> {
     }
 }
 
-async fn one(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<Committed, Failure> {
+async fn one(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) -> Result<Committed, Failure> {
     trip.worker.gateway.metrics.attempts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     flight.aim(&trip.world.snapshot, place.endpoint);
     flight.on_disconnect(match place.provider.on_disconnect {
@@ -375,7 +376,11 @@ struct Leaving {
     bytes: bool,
 }
 
-async fn first_byte(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<Committed, Failure> {
+async fn first_byte(
+    trip: &Trip<'_, '_>,
+    flight: &mut Flight,
+    place: &Place<'_>,
+) -> Result<Committed, Failure> {
     let mut leaving = prepare(trip, flight, place).await?;
     let body = std::mem::take(&mut leaving.outgoing.body);
     let reply = send(trip, flight, place, &leaving, body).await?;
@@ -391,7 +396,12 @@ async fn first_byte(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> 
     if let Some(framing) = reply.framing.filter(|_| stream) {
         (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
         let carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
-        let frames = Frames::new(framing, settings.sse_frame_bytes_max);
+        // A frame may be a whole image.
+        let frame_bytes_max = match trip.call.asked().task {
+            Task::Generate => settings.sse_frame_bytes_max,
+            _ => settings.response_bytes_max,
+        };
+        let frames = Frames::new(framing, frame_bytes_max);
         return first_event(Leg::new(reply.body, frames, carry)).await;
     }
     let retry_after = reply.retry_after;
@@ -399,7 +409,8 @@ async fn first_byte(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> 
         Failure::ours("answer_cut", String::from("the provider's answer broke off or is too large"), true)
     })?;
     match trip.call.plain(leaving.dialect, leaving.bytes, &body, undo) {
-        Ok(_) if stream => Err(Failure::ours(
+        // Some models of images and sound don't stream, and say so only by answering whole.
+        Ok(_) if stream && trip.call.asked().task == Task::Generate => Err(Failure::ours(
             "not_a_stream",
             String::from("the provider answered whole instead of in a stream"),
             false,
@@ -411,7 +422,7 @@ async fn first_byte(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> 
 }
 
 /// The bytes behind the request's addresses, fetched once per call.
-async fn fetched<'t>(trip: &'t Trip<'_>) -> &'t Result<Fetched, Failure> {
+async fn fetched<'t>(trip: &'t Trip<'_, '_>) -> &'t Result<Fetched, Failure> {
     let settings = &trip.worker.gateway.settings;
     let fetching = async || {
         let mut fetched = Fetched::new();
@@ -431,7 +442,7 @@ async fn fetched<'t>(trip: &'t Trip<'_>) -> &'t Result<Fetched, Failure> {
 }
 
 /// Puts the request into the endpoint's dialect.
-async fn prepare(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Result<Leaving, Failure> {
+async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) -> Result<Leaving, Failure> {
     let nothing = Fetched::new();
     let snapshot = &trip.world.snapshot;
     let dialect = place.dialect_for(trip.call.dialect);
@@ -452,7 +463,7 @@ async fn prepare(trip: &Trip<'_>, flight: &mut Flight, place: &Place<'_>) -> Res
 }
 
 async fn send(
-    trip: &Trip<'_>,
+    trip: &Trip<'_, '_>,
     flight: &mut Flight,
     place: &Place<'_>,
     leaving: &Leaving,
@@ -475,9 +486,16 @@ async fn send(
     let Some(target) = &place.provider.target else {
         return Err(Failure::ours("no_address", String::from("the provider has no address"), false));
     };
-    let generate = Operation::Generate { stream };
+    let operation = match trip.call.asked().task {
+        Task::Generate => Operation::Generate { stream },
+        Task::Embeddings => Operation::Embeddings,
+        Task::Rerank => Operation::Rerank,
+        Task::Images => Operation::Images,
+        Task::Speech => Operation::Speech,
+        Task::Transcription => Operation::Transcriptions,
+    };
     let model = &place.endpoint.provider_model_id;
-    let Some(path) = target.path(leaving.dialect, model, generate) else {
+    let Some(path) = target.path(leaving.dialect, model, operation) else {
         return Err(Failure::ours("no_address", String::from("the model's name fits no path"), false));
     };
     let outbound = Outbound { path, headers: extra_headers(trip, place, leaving), body: body.into() };
@@ -495,7 +513,11 @@ async fn send(
 }
 
 /// Headers that this request calls for.
-fn extra_headers(trip: &Trip<'_>, place: &Place<'_>, leaving: &Leaving) -> Vec<(HeaderName, HeaderValue)> {
+fn extra_headers(
+    trip: &Trip<'_, '_>,
+    place: &Place<'_>,
+    leaving: &Leaving,
+) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
     let mut betas = Vec::new();
     for (name, value) in &leaving.outgoing.headers {

@@ -6,16 +6,16 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
-use ledger::{GenerationRecord, Hold, HoldSet, Refusal, Status};
+use ledger::{GenerationRecord, Status};
 use routing::name::{NameError, Target, Variant};
 use routing::plan::{self, Facts, Plan, Wishes};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use types::{GenerationId, Money, Timestamp, Usage};
+use types::{GenerationId, Timestamp};
 use wire::Warning;
 use wire::asked::Asked;
 use wire::call::{Call, PathSays};
-use wire::hub::Dialect;
+use wire::hub::{Dialect, Ident, Plain};
 
 use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
@@ -25,11 +25,11 @@ use crate::error::GatewayError;
 use crate::intake::{self, Hints};
 use crate::keys::{KeyState, Permit};
 use crate::pump::{Pump, Start};
-use crate::read_body;
 use crate::responses::Remember;
 use crate::settings::ROUTER_VERSION;
 use crate::settle::{Departure, Flight, Outcome, Slot};
 use crate::world::World;
+use crate::{hold, read_body};
 
 /// What a path and its query say beside the body.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,11 +122,24 @@ pub(crate) async fn answer_body(
     admitted: Admitted,
     extra: Extra,
 ) -> Result<Response<ResponseBody>, GatewayError> {
-    let gateway = &worker.gateway;
-    let hints = intake::read(headers, &gateway.settings.brand)?;
     let says = PathSays { model: path.model, stream: path.stream };
     let call =
         Call::scan(dialect, body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    answer_call(worker, id, headers, &call, path.array, admitted, extra).await
+}
+
+/// Answers a call that was scanned.
+pub(crate) async fn answer_call(
+    worker: &Arc<Worker>,
+    id: GenerationId,
+    headers: &HeaderMap,
+    call: &Call<'_>,
+    array: bool,
+    admitted: Admitted,
+    extra: Extra,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let gateway = &worker.gateway;
+    let hints = intake::read(headers, &gateway.settings.brand)?;
     let asked = call.asked();
     let created = admitted.created;
     let world = gateway.world.load_full();
@@ -137,9 +150,9 @@ pub(crate) async fn answer_body(
         return Err(no_endpoints(&name, plan));
     }
     let key = admitted.key;
-    let hold = hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
+    let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
-    describe(&mut record, gateway, dialect, asked, &hints, &name);
+    describe(&mut record, gateway, call, &hints, &name);
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
@@ -148,18 +161,19 @@ pub(crate) async fn answer_body(
         record,
         started: admitted.started,
         input_tokens: asked.input_tokens_estimate(),
+        expected: asked.expected.map(|expected| expected.likely),
         metadata: hints.metadata.then(|| plan_json(&world, &plan)),
     });
     flight.warn(&warnings);
     let trip = Trip {
         worker,
         world: &world,
-        call: &call,
+        call,
         plan: &plan,
         asked: &name,
         betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
         echo: extra.echo,
-        array: path.array,
+        array,
         fetched: OnceCell::new(),
         max_latency: hints.max_latency,
         deadline: admitted.started + gateway.settings.total_timeout,
@@ -216,6 +230,8 @@ pub(crate) fn plan_for(
     at: Timestamp,
 ) -> Plan {
     let facts = Facts {
+        task: request.task,
+        expected: request.expected.map(|expected| expected.likely),
         input_tokens: request.input_tokens_estimate(),
         max_tokens: request.max_tokens,
         tools: request.needs.tools,
@@ -239,103 +255,9 @@ pub(crate) fn no_endpoints(asked: &str, plan: Plan) -> GatewayError {
     GatewayError::NoEndpoints { model: asked.to_owned(), failed_step, funnel: plan.funnel }
 }
 
-/// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output. While
-/// other calls of the same purse hold money that may come back, a call waits for it instead of being refused.
-async fn hold(
-    gateway: &Gateway,
-    world: &World,
-    request: &Asked<'_>,
-    key: &KeyState,
-    plan: &Plan,
-    hints: &Hints,
-    at: Timestamp,
-) -> Result<Hold, GatewayError> {
-    let settings = &gateway.settings;
-    let endpoints =
-        || plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
-    let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
-    let most = |usage: &Usage| {
-        let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
-        costs.max().unwrap_or(Money::ZERO)
-    };
-    let choices = u64::from(request.choices);
-    let cap = request.max_tokens.unwrap_or(settings.hold_output_tokens);
-    let output = cap.saturating_mul(choices);
-    let want = most(&usage(request.input_tokens_max(), output));
-    if let Some(allowed) = hints.max_cost {
-        // Without a cap of the caller's, an answer may be as long as the endpoint lets it.
-        let longest = endpoints().filter_map(|e| e.max_output_tokens(&world.snapshot)).max().unwrap_or(cap);
-        let output = request.max_tokens.unwrap_or(longest).saturating_mul(choices);
-        let worst = most(&usage(request.input_tokens_max(), output));
-        if allowed < worst {
-            return Err(GatewayError::OverMaxCost { worst: worst.to_string(), allowed: allowed.to_string() });
-        }
-    }
-    let least = most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))).min(want);
-    match key.holds.try_hold_up_to(least, want) {
-        Ok(hold) => Ok(hold),
-        Err(refusal) if refusal.outstanding => {
-            wait_for_hold(gateway, key, &key.holds, least, want, refusal).await
-        }
-        Err(refusal) => Err(GatewayError::NoMoney(Box::new(refusal))),
-    }
-}
-
-async fn wait_for_hold(
-    gateway: &Gateway,
-    key: &KeyState,
-    set: &HoldSet,
-    least: Money,
-    want: Money,
-    mut refusal: Refusal,
-) -> Result<Hold, GatewayError> {
-    let waiters = &gateway.metrics.hold_waiters;
-    let max = gateway.settings.hold_waiters_max;
-    let _waiting = Waiting::enter(waiters);
-    if usize::try_from(waiters.load(Ordering::Relaxed)).is_ok_and(|now| now > max) {
-        return Err(GatewayError::NoMoney(Box::new(refusal)));
-    }
-    let deadline = Instant::now() + gateway.settings.hold_wait_max;
-    loop {
-        // Listening begins before the look, so that a release between the two is not missed.
-        let mut released = std::pin::pin!(key.account.released.notified());
-        released.as_mut().enable();
-        match set.try_hold_up_to(least, want) {
-            Ok(hold) => return Ok(hold),
-            Err(again) if again.outstanding => refusal = again,
-            Err(last) => return Err(GatewayError::NoMoney(Box::new(last))),
-        }
-        if tokio::time::timeout_at(deadline, released).await.is_err() {
-            return Err(GatewayError::NoMoney(Box::new(refusal)));
-        }
-    }
-}
-
-/// Counts a waiting call for as long as it waits, whatever ends it.
-struct Waiting<'m>(&'m std::sync::atomic::AtomicI64);
-
-impl<'m> Waiting<'m> {
-    fn enter(waiters: &'m std::sync::atomic::AtomicI64) -> Waiting<'m> {
-        waiters.fetch_add(1, Ordering::Relaxed);
-        Waiting(waiters)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn describe(
-    record: &mut GenerationRecord,
-    gateway: &Gateway,
-    dialect: Dialect,
-    request: &Asked<'_>,
-    hints: &Hints,
-    asked: &str,
-) {
-    record.dialect = dialect.name().to_owned();
+fn describe(record: &mut GenerationRecord, gateway: &Gateway, call: &Call<'_>, hints: &Hints, asked: &str) {
+    let request = call.asked();
+    record.dialect = call.name().to_owned();
     record.requested_model = asked.to_owned();
     record.streamed = request.stream;
     record.mode = gateway.settings.mode;
@@ -355,7 +277,7 @@ fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
 
 /// Turns an arrival into the response: settled at once when it is plain, else as it streams.
 fn answer(
-    trip: &Trip<'_>,
+    trip: &Trip<'_, '_>,
     mut flight: Flight,
     arrival: Arrival,
     remember: Option<Remember>,
@@ -395,43 +317,58 @@ fn answer(
             state.breaker.lock().report(routing::breaker::Report::Success, gateway.clock.now());
             let mut ident = flight.ident(&provider.name_json);
             ident.echo.clone_from(&trip.echo);
-            let seen = answer.seen();
-            let outcome = Outcome {
-                status: Status::Ok,
-                http_status: 200,
-                usage: seen.usage,
-                content_bytes: seen.content_bytes,
-                finish_reason: seen.finish_reason.clone(),
-                upstream_id: seen.upstream_id.clone(),
-                error: None,
-            };
-            let settlement = flight
-                .settle(outcome)
-                .map_err(|_| GatewayError::BooksUnavailable("the journal can't be written"))?;
-            let names = &gateway.settings.brand.headers;
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            for (name, amount) in [
-                (&names.cost, settlement.cost),
-                (&names.input_cost, settlement.input_cost),
-                (&names.output_cost, settlement.output_cost),
-            ] {
-                insert(headers, name, &amount.to_string());
-            }
-            if !settlement.warnings.is_empty() {
-                insert(headers, &names.translation, &settlement.warnings.len().to_string());
-            }
-            let rendered = answer.render(&body, &ident, &settlement);
-            if let Some(remember) = remember {
-                remember.keep(&rendered);
-            }
-            *response.body_mut() = ResponseBody::full(rendered);
+            plain(gateway, flight, &ident, &body, &*answer, remember, &mut response)?;
         }
     }
     Ok(response)
 }
 
-fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_>, arrival: &Arrival) {
+/// Settles a whole answer and writes it.
+fn plain(
+    gateway: &Gateway,
+    flight: Flight,
+    ident: &Ident,
+    body: &[u8],
+    answer: &dyn Plain,
+    remember: Option<Remember>,
+    response: &mut Response<ResponseBody>,
+) -> Result<(), GatewayError> {
+    let seen = answer.seen();
+    let outcome = Outcome {
+        status: Status::Ok,
+        http_status: 200,
+        usage: seen.usage,
+        content_bytes: seen.content_bytes,
+        finish_reason: seen.finish_reason.clone(),
+        upstream_id: seen.upstream_id.clone(),
+        error: None,
+    };
+    let settlement =
+        flight.settle(outcome).map_err(|_| GatewayError::BooksUnavailable("the journal can't be written"))?;
+    let names = &gateway.settings.brand.headers;
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/json");
+    let content_type = HeaderValue::from_str(answer.content_type()).unwrap_or(json);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    for (name, amount) in [
+        (&names.cost, settlement.cost),
+        (&names.input_cost, settlement.input_cost),
+        (&names.output_cost, settlement.output_cost),
+    ] {
+        insert(headers, name, &amount.to_string());
+    }
+    if !settlement.warnings.is_empty() {
+        insert(headers, &names.translation, &settlement.warnings.len().to_string());
+    }
+    let rendered = answer.render(body, ident, &settlement);
+    if let Some(remember) = remember {
+        remember.keep(&rendered);
+    }
+    *response.body_mut() = ResponseBody::full(rendered);
+    Ok(())
+}
+
+fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_, '_>, arrival: &Arrival) {
     let names = &trip.worker.gateway.settings.brand.headers;
     let snapshot = &trip.world.snapshot;
     let Some(endpoint) = snapshot.endpoints.get(arrival.endpoint as usize) else { return };

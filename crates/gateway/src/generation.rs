@@ -95,7 +95,9 @@ fn line(line: &CostLine) -> Value {
     json!({
         "bucket": line.kind.name(),
         "units": line.units,
+        // Per million units, whatever the unit; and per one.
         "price_usd_per_mtok": line.rate.per_million(),
+        "price_usd_per_unit": line.rate.per_unit(),
         "amount_usd": line.amount.to_string(),
     })
 }
@@ -119,7 +121,13 @@ fn receipt(record: &GenerationRecord) -> String {
         .cost
         .lines
         .iter()
-        .map(|l| format!("{} {} x {} USD/M = {} USD", l.units, l.kind.name(), l.rate.per_million(), l.amount))
+        .map(|l| {
+            let price = match l.kind.is_per_unit() {
+                true => format!("{} USD each", l.rate.per_unit()),
+                false => format!("{} USD/M", l.rate.per_million()),
+            };
+            format!("{} {} x {price} = {} USD", l.units, l.kind.name(), l.amount)
+        })
         .collect();
     if lines.is_empty() {
         return String::from("nothing was charged");

@@ -16,8 +16,8 @@ use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, catalog_feeds, chat, completions, credits, gemini, generation, health, key, messages, models,
-    responses,
+    activity, audio, catalog_feeds, chat, completions, credits, embeddings, gemini, generation, health,
+    images, key, messages, models, rerank, responses,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -46,6 +46,11 @@ enum Handler {
     ResponseInput,
     Gemini,
     GeminiModels,
+    Embeddings,
+    Rerank,
+    Images,
+    Speech,
+    Transcriptions,
     Models,
     ModelsCount,
     Model,
@@ -68,6 +73,11 @@ impl Handler {
     const fn speaks(self) -> (Dialect, bool) {
         match self {
             Handler::Chat | Handler::Completions => (Dialect::Chat, true),
+            Handler::Embeddings
+            | Handler::Rerank
+            | Handler::Images
+            | Handler::Speech
+            | Handler::Transcriptions => (Dialect::Chat, true),
             Handler::Responses => (Dialect::Responses, true),
             Handler::Messages => (Dialect::Messages, true),
             Handler::CountTokens => (Dialect::Messages, false),
@@ -149,6 +159,35 @@ pub const ROUTES: &[Route] = &[
         Access::ApiKey,
         Handler::Gemini,
         "the same for ids with their author",
+    ),
+    route(
+        "POST",
+        "/v1/embeddings",
+        Access::ApiKey,
+        Handler::Embeddings,
+        "vectors of texts, in OpenAI's shape",
+    ),
+    route("POST", "/v1/rerank", Access::ApiKey, Handler::Rerank, "documents by relevance, in Cohere's shape"),
+    route(
+        "POST",
+        "/v1/images/generations",
+        Access::ApiKey,
+        Handler::Images,
+        "images from a text, streamed and not, in OpenAI's shape",
+    ),
+    route(
+        "POST",
+        "/v1/audio/speech",
+        Access::ApiKey,
+        Handler::Speech,
+        "speech from a text, in OpenAI's shape",
+    ),
+    route(
+        "POST",
+        "/v1/audio/transcriptions",
+        Access::ApiKey,
+        Handler::Transcriptions,
+        "text from speech, as a form or in JSON",
     ),
     route("GET", "/v1beta/models", Access::Public, Handler::GeminiModels, "the catalog in Gemini's shape"),
     route(
@@ -324,6 +363,11 @@ where
         Handler::CountTokens => Box::pin(messages::count_tokens(worker, parts.headers, body)).await,
         Handler::Gemini => Box::pin(gemini::call(worker, id, parts, body)).await,
         Handler::GeminiModels => Ok(gemini::models(worker)),
+        Handler::Embeddings => Box::pin(embeddings::create(worker, id, parts.headers, body)).await,
+        Handler::Rerank => Box::pin(rerank::create(worker, id, parts.headers, body)).await,
+        Handler::Images => Box::pin(images::generate(worker, id, parts.headers, body)).await,
+        Handler::Speech => Box::pin(audio::speech(worker, id, parts.headers, body)).await,
+        Handler::Transcriptions => Box::pin(audio::transcriptions(worker, id, parts.headers, body)).await,
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
         Handler::Model => models::one(worker, &parts),

@@ -7,6 +7,7 @@
 //! - what the provider reported, when it reported anything;
 //! - else, if the answer or a part of it was delivered, or the request had reached the provider when the client left: the
 //!   input by its size and the output by its delivered bytes, marked `estimated`;
+//! - for images, speech and the like: what the request told before, marked `estimated` too;
 //! - nothing when no attempt brought an answer, and never for an error's text.
 //!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
@@ -64,6 +65,7 @@ struct Inner {
     record: GenerationRecord,
     started: Instant,
     input_tokens: u64,
+    expected: Option<Usage>,
     /// A request of the present attempt was written to a provider.
     sent: bool,
     /// Delivered bytes up to which the hold covers the output.
@@ -88,6 +90,8 @@ pub struct Departure {
     pub started: Instant,
     /// A likely count of input tokens.
     pub input_tokens: u64,
+    /// What it will likely use, where the request itself tells: everywhere but in conversations.
+    pub expected: Option<Usage>,
     /// The plan, when the caller wants to see it.
     pub metadata: Option<serde_json::Value>,
 }
@@ -123,6 +127,7 @@ impl Flight {
             record: from.record,
             started: from.started,
             input_tokens: from.input_tokens,
+            expected: from.expected,
             sent: false,
             covered_bytes: 0,
             metadata: from.metadata,
@@ -285,7 +290,10 @@ impl Inner {
 
     fn used(&self, outcome: &Outcome) -> (Usage, UsageSource) {
         if let Some(usage) = outcome.usage.filter(|_| outcome.status != Status::Failed) {
-            return (Usage { requests: 1, ..usage }, UsageSource::Provider);
+            let usage = Usage { requests: 1, ..usage };
+            if self.expected.is_none() || self.is_charged_for(&usage) {
+                return (usage, UsageSource::Provider);
+            }
         }
         let delivered = match outcome.status {
             Status::Ok | Status::Truncated => true,
@@ -295,8 +303,18 @@ impl Inner {
         if !delivered {
             return (Usage::default(), UsageSource::None);
         }
+        if let Some(expected) = self.expected {
+            return (expected, UsageSource::Estimated);
+        }
         let output = outcome.content_bytes.div_ceil(BYTES_PER_TOKEN_ESTIMATE);
         (Usage { input: self.input_tokens, output, requests: 1, ..Usage::default() }, UsageSource::Estimated)
+    }
+
+    /// Whether usage has any of the units that the sheet charges for. A provider that is paid by tokens and reports only that
+    /// it made an image has reported nothing.
+    fn is_charged_for(&self, usage: &Usage) -> bool {
+        let asks = self.record.price_sheet.quotes.iter().any(|(kind, _)| *kind != PriceKind::Requests);
+        !asks || self.cost(usage).lines.iter().any(|line| line.kind != PriceKind::Requests)
     }
 
     fn settle(self: Box<Self>, outcome: Outcome) -> Result<Settlement, JournalError> {

@@ -42,6 +42,9 @@ pub(crate) mod usage {
             ("image_output", usage.image_output),
             ("requests", usage.requests),
             ("searches", usage.searches),
+            ("images", usage.images),
+            ("audio_seconds", usage.audio_seconds),
+            ("characters", usage.characters),
         ];
         let mut map = s.serialize_map(None)?;
         for (name, units) in buckets.into_iter().filter(|(_, units)| *units != 0) {

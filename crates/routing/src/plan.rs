@@ -8,13 +8,17 @@
 use std::borrow::Cow;
 
 use catalog::{Endpoint, Modality, Model, Protocol, Snapshot, Status};
-use types::{PriceKind, Timestamp};
+use types::{PriceKind, Task, Timestamp, Usage};
 
 use crate::name::{Target, Variant, Virtual, What};
 
 /// What the decision needs to know of the request.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// What is to be made.
+    pub task: Task,
+    /// What it will likely use, where that is known before: not for conversations.
+    pub expected: Option<Usage>,
     /// A likely count of input tokens.
     pub input_tokens: u64,
     /// The caller's cap on output tokens.
@@ -180,7 +184,20 @@ fn tests<'t>(
             "the provider has a key or needs none, and its protocol is served",
             Box::new(|_, index, _| conditions.switched_on(index)),
         ),
-        ("Filter by Known Price", "input and output have known prices", Box::new(|_, _, e| e.is_priced())),
+        (
+            "Filter by Output",
+            "the model makes what the path is for",
+            Box::new(move |s, _, e| {
+                let live = !is_virtual || e.status == Status::Live;
+                let talks = !is_virtual || facts.task != Task::Generate;
+                live && model(s, e).is_some_and(|m| talks || m.is_chat()) && makes(s, e, facts.task)
+            }),
+        ),
+        (
+            "Filter by Known Price",
+            "what the answer is counted in has a known price",
+            Box::new(|_, _, e| e.price.bills(facts.task)),
+        ),
         (
             "Filter by Allowed Providers",
             "provider.only, provider.ignore and the provider named after @",
@@ -190,15 +207,6 @@ fn tests<'t>(
             "Filter by Free Price",
             "the :free variant asks for offers that cost nothing",
             Box::new(move |_, _, e| !free_only || is_free(e)),
-        ),
-        (
-            "Filter by Output",
-            "the model answers in text",
-            Box::new(move |s, _, e| {
-                model(s, e).is_some_and(|m| {
-                    if is_virtual { m.is_chat() && e.status == Status::Live } else { outputs_text(s, e) }
-                })
-            }),
         ),
         (
             "Filter by Input Modalities",
@@ -253,9 +261,17 @@ fn is_free(endpoint: &Endpoint) -> bool {
     free(PriceKind::Input) && free(PriceKind::Output)
 }
 
-fn outputs_text(snapshot: &Snapshot, endpoint: &Endpoint) -> bool {
+fn makes(snapshot: &Snapshot, endpoint: &Endpoint, task: Task) -> bool {
     let modalities = endpoint.output_modalities(snapshot);
-    modalities.is_empty() || modalities.contains(&Modality::Text)
+    let wanted = match task {
+        Task::Generate => Modality::Text,
+        Task::Embeddings => Modality::Embeddings,
+        Task::Rerank => Modality::Rerank,
+        Task::Images => Modality::Image,
+        Task::Speech => Modality::Audio,
+        Task::Transcription => Modality::Transcription,
+    };
+    modalities.contains(&wanted) || modalities.is_empty()
 }
 
 fn takes_input(snapshot: &Snapshot, endpoint: &Endpoint, facts: &Facts, strict: bool) -> bool {
@@ -271,6 +287,9 @@ fn takes_input(snapshot: &Snapshot, endpoint: &Endpoint, facts: &Facts, strict: 
 
 /// Expected price of this request in nano-dollars; with no cap on output, as much comes out as went in, up to 500.
 fn expected(endpoint: &Endpoint, facts: &Facts) -> i64 {
+    if let Some(usage) = &facts.expected {
+        return endpoint.price.cost(usage, facts.at).map_or(i64::MAX / 4, |cost| cost.total.nanos());
+    }
     let output = facts.max_tokens.unwrap_or(500).min(facts.input_tokens.clamp(100, 500));
     let amount = |kind, units: u64| {
         let quote =

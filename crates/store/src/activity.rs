@@ -57,9 +57,12 @@ decode_row!(ActivityRow, |row| {
             image_output: number(15)?,
             requests: 0,
             searches: number(16)?,
+            images: number(17)?,
+            audio_seconds: number(18)?,
+            characters: number(19)?,
         },
-        cost: Money::from_nanos(row.try_get(17)?),
-        charged: Money::from_nanos(row.try_get(18)?),
+        cost: Money::from_nanos(row.try_get(20)?),
+        charged: Money::from_nanos(row.try_get(21)?),
     })
 });
 
@@ -74,7 +77,7 @@ impl Store {
     ) -> Result<Vec<ActivityRow>, StoreError> {
         let sql = "SELECT day, api_key, model, provider, requests, failed, input, cache_read, cache_write,
                 cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, searches,
-                cost, charged
+                images, audio_seconds, characters, cost, charged
             FROM activity_days
             WHERE account = $1 AND ($2 = '' OR api_key = $2) AND day >= $3 AND day <= $4
             ORDER BY day DESC, api_key, model, provider";
@@ -83,8 +86,8 @@ impl Store {
     }
 }
 
-/// Sums in the order of columns: requests, failed, eleven buckets, cost, charged.
-type Sums = [i64; 15];
+/// Sums in the order of columns: requests, failed, fourteen buckets, cost, charged.
+type Sums = [i64; 18];
 
 /// Adds generations to the rollup.
 pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<(), StoreError> {
@@ -105,7 +108,7 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
     tx.insert::<(i64,)>(
         "INSERT INTO activity_days (account, day, api_key, model, provider, requests, failed, input, cache_read,
             cache_write, cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output,
-            searches, cost, charged)",
+            searches, images, audio_seconds, characters, cost, charged)",
         &rows,
         "ON CONFLICT (account, day, api_key, model, provider) DO UPDATE SET
             requests = activity_days.requests + excluded.requests,
@@ -121,6 +124,9 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
             audio_output = activity_days.audio_output + excluded.audio_output,
             image_output = activity_days.image_output + excluded.image_output,
             searches = activity_days.searches + excluded.searches,
+            images = activity_days.images + excluded.images,
+            audio_seconds = activity_days.audio_seconds + excluded.audio_seconds,
+            characters = activity_days.characters + excluded.characters,
             cost = activity_days.cost + excluded.cost,
             charged = activity_days.charged + excluded.charged
         RETURNING day",
@@ -146,6 +152,9 @@ fn amounts(record: &GenerationRecord) -> Sums {
         units(u.audio_output),
         units(u.image_output),
         units(u.searches),
+        units(u.images),
+        units(u.audio_seconds),
+        units(u.characters),
         record.cost.total.nanos(),
         record.charged.nanos(),
     ]

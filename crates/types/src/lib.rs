@@ -4,6 +4,7 @@ mod apikey;
 mod id;
 mod money;
 mod price;
+mod task;
 mod time;
 mod usage;
 
@@ -12,5 +13,6 @@ pub use id::{AccountId, EntryId, GenerationId, KeyId};
 pub use money::{Money, MoneyError, NANOS_PER_USD};
 pub use price::{Cost, CostError, CostLine, Override, PriceKind, PriceSheet, Quote, Rate, UtcMinute};
 pub use secrecy::{ExposeSecret, SecretString};
+pub use task::Task;
 pub use time::{Clock, SystemClock, TestClock, Timestamp};
 pub use usage::{Usage, UsageSource};

@@ -1,12 +1,12 @@
 //! Prices, and the one formula that turns usage into money.
 //!
-//! - A [`Rate`] is nano-dollars per *million* units of its kind. For requests and searches a unit is one request or
-//!   search.
+//! - A [`Rate`] is nano-dollars per *million* units of its kind: tokens, characters, requests, searches, images, seconds.
 //! - Each kind of a sheet is in one of three states: a known rate (zero means free), [`Quote::Unknown`] (the provider
 //!   charges something that nobody has sourced), or absent (the provider has no such price of its own).
 //! - A kind without a price of its own is billed at a wider one: cached and cache-written input, audio and image input at
 //!   `input`; a one-hour cache write at the five-minute price first; reasoning, audio and image output at `output`. A
-//!   missing price per request or search is no charge.
+//!   missing price per request, search, image, second or character is no charge; where one of these is there, a missing
+//!   price per token is none either ([`PriceSheet::bills`] sees to it that a task is never free for want of a price).
 //! - An override holds when all of its conditions hold: total input tokens strictly above a size (a cliff: it then
 //!   applies to every token), and a UTC time window that may wrap midnight, judged by the request's start. Later
 //!   overrides win, kind by kind.
@@ -17,7 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::money::parse_scaled;
-use crate::{Money, MoneyError, Timestamp, Usage};
+use crate::{Money, MoneyError, Task, Timestamp, Usage};
 
 /// Nano-dollars per million units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,11 +98,14 @@ pub enum PriceKind {
     ImageOutput,
     Requests,
     Searches,
+    Images,
+    AudioSeconds,
+    Characters,
 }
 
 impl PriceKind {
     /// All kinds, in the order of cost lines.
-    pub const ALL: [PriceKind; 12] = [
+    pub const ALL: [PriceKind; 15] = [
         PriceKind::Input,
         PriceKind::CacheRead,
         PriceKind::CacheWrite,
@@ -115,6 +118,9 @@ impl PriceKind {
         PriceKind::ImageOutput,
         PriceKind::Requests,
         PriceKind::Searches,
+        PriceKind::Images,
+        PriceKind::AudioSeconds,
+        PriceKind::Characters,
     ];
 
     /// The name in records: `cache_read`.
@@ -132,6 +138,9 @@ impl PriceKind {
             PriceKind::ImageOutput => "image_output",
             PriceKind::Requests => "requests",
             PriceKind::Searches => "searches",
+            PriceKind::Images => "images",
+            PriceKind::AudioSeconds => "audio_seconds",
+            PriceKind::Characters => "characters",
         }
     }
 
@@ -150,19 +159,34 @@ impl PriceKind {
             PriceKind::ImageOutput => "image_output_usd_per_mtok",
             PriceKind::Requests => "request_usd",
             PriceKind::Searches => "search_usd",
+            PriceKind::Images => "image_usd",
+            PriceKind::AudioSeconds => "audio_second_usd",
+            PriceKind::Characters => "characters_usd_per_million",
         }
     }
 
-    /// True for requests and searches, whose file price is per one, not per million.
+    /// True for requests, searches, images and seconds, whose file price is per one, not per million.
     pub const fn is_per_unit(self) -> bool {
-        matches!(self, PriceKind::Requests | PriceKind::Searches)
+        matches!(
+            self,
+            PriceKind::Requests | PriceKind::Searches | PriceKind::Images | PriceKind::AudioSeconds
+        )
+    }
+
+    /// True for what is counted in tokens.
+    pub const fn is_tokens(self) -> bool {
+        !self.is_per_unit() && !matches!(self, PriceKind::Characters)
     }
 
     /// True for what counts as input cost (`X-Tollway-Input-Cost-USD`); the rest is output cost.
     pub const fn is_input(self) -> bool {
         !matches!(
             self,
-            PriceKind::Output | PriceKind::Reasoning | PriceKind::AudioOutput | PriceKind::ImageOutput
+            PriceKind::Output
+                | PriceKind::Reasoning
+                | PriceKind::AudioOutput
+                | PriceKind::ImageOutput
+                | PriceKind::Images
         )
     }
 
@@ -173,7 +197,13 @@ impl PriceKind {
                 Some(PriceKind::Input)
             }
             PriceKind::Reasoning | PriceKind::AudioOutput | PriceKind::ImageOutput => Some(PriceKind::Output),
-            PriceKind::Input | PriceKind::Output | PriceKind::Requests | PriceKind::Searches => None,
+            PriceKind::Input
+            | PriceKind::Output
+            | PriceKind::Requests
+            | PriceKind::Searches
+            | PriceKind::Images
+            | PriceKind::AudioSeconds
+            | PriceKind::Characters => None,
         }
     }
 
@@ -191,6 +221,9 @@ impl PriceKind {
             PriceKind::ImageOutput => usage.image_output,
             PriceKind::Requests => usage.requests,
             PriceKind::Searches => usage.searches,
+            PriceKind::Images => usage.images,
+            PriceKind::AudioSeconds => usage.audio_seconds,
+            PriceKind::Characters => usage.characters,
         }
     }
 }
@@ -329,13 +362,21 @@ impl PriceSheet {
         self.quotes.iter().find(|(k, _)| *k == kind).map(|(_, quote)| *quote)
     }
 
-    /// True when text calls can be billed: input and output have known base prices and nothing is marked unknown.
-    pub fn is_routable(&self) -> bool {
-        let known = |kind| matches!(self.quote(kind), Some(Quote::Known(_)));
+    /// True when calls of this task can be billed: what its answers are counted in has a known base price, and nothing is
+    /// marked unknown.
+    pub fn bills(&self, task: Task) -> bool {
+        let known = |kind: &PriceKind| matches!(self.quote(*kind), Some(Quote::Known(_)));
         let all = self.quotes.iter().chain(self.overrides.iter().flat_map(|o| &o.quotes));
-        known(PriceKind::Input)
-            && known(PriceKind::Output)
-            && all.into_iter().all(|(_, quote)| *quote != Quote::Unknown)
+        let priced = match task {
+            Task::Generate => known(&PriceKind::Input) && known(&PriceKind::Output),
+            task => task.counted_in().iter().any(known),
+        };
+        priced && all.into_iter().all(|(_, quote)| *quote != Quote::Unknown)
+    }
+
+    /// True when something is charged by another unit than tokens.
+    fn has_unit_price(&self) -> bool {
+        self.quotes.iter().any(|(kind, _)| !kind.is_tokens())
     }
 
     fn quote_at(&self, kind: PriceKind, input_tokens: u64, at: Timestamp) -> Option<Quote> {
@@ -370,7 +411,8 @@ impl PriceSheet {
                 continue;
             }
             let Some((applied, quote)) = self.resolve(kind, input_tokens, at) else {
-                if kind.is_per_unit() {
+                // Who charges by the image or the second has no price per token, and the other way round.
+                if !kind.is_tokens() || self.has_unit_price() {
                     continue;
                 }
                 return Err(CostError::UnknownPrice(kind));

@@ -29,8 +29,14 @@ pub struct Usage {
     pub image_output: u64,
     /// Requests, for endpoints with a price per request; 1 for an ordinary call.
     pub requests: u64,
-    /// Web searches that the provider carried out.
+    /// Web searches that the provider carried out; search units of a rerank.
     pub searches: u64,
+    /// Images made.
+    pub images: u64,
+    /// Audio heard, in begun seconds.
+    pub audio_seconds: u64,
+    /// Characters spoken.
+    pub characters: u64,
 }
 
 /// Where the numbers of a [`Usage`] come from.
@@ -68,8 +74,9 @@ impl Usage {
             .fold(0, u64::saturating_add)
     }
 
-    /// True when no token was used.
+    /// True when nothing was used.
     pub fn is_empty(&self) -> bool {
-        self.input_total() == 0 && self.output_total() == 0 && self.searches == 0
+        let units = [self.searches, self.images, self.audio_seconds, self.characters];
+        self.input_total() == 0 && self.output_total() == 0 && units == [0; 4]
     }
 }

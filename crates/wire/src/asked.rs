@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use types::{Task, Usage};
 
 /// What a caller asked for, as far as the gateway acts on it.
 #[derive(Clone, Debug)]
@@ -31,6 +32,19 @@ pub struct Asked<'b> {
     pub prompt_bytes: usize,
     /// Of these, bytes of data URLs, which are images and files rather than text.
     pub data_url_bytes: usize,
+    /// What is to be made.
+    pub task: Task,
+    /// What it will use, where the request itself tells: everywhere but in conversations.
+    pub expected: Option<Expected>,
+}
+
+/// What a request will use, read from the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The likely amount: for the order of offers, and for bills where nobody tells.
+    pub likely: Usage,
+    /// The most, for holds.
+    pub most: Usage,
 }
 
 impl Default for Asked<'_> {
@@ -48,6 +62,8 @@ impl Default for Asked<'_> {
             needs: Needs::default(),
             prompt_bytes: 0,
             data_url_bytes: 0,
+            task: Task::Generate,
+            expected: None,
         }
     }
 }

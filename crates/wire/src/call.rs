@@ -7,6 +7,8 @@ mod dispatch;
 
 use std::sync::OnceLock;
 
+use types::Task;
+
 use crate::asked::{Asked, Needs};
 use crate::hub::{
     AnswerError, Bridge, Carry, Content, Dialect, Flavor, Format, Ident, Impossible, Outgoing, Plain,
@@ -14,6 +16,7 @@ use crate::hub::{
 };
 use crate::node::Node;
 use crate::openai_chat::{self, ChatRequest};
+use crate::task::{Form, TaskCall};
 
 pub use dispatch::{count_body, error_body};
 use dispatch::{
@@ -47,6 +50,8 @@ enum Scanned<'b> {
     Chat(ChatRequest<'b>),
     /// Read whole.
     Other(Asked<'b>),
+    /// No conversation.
+    Task(Box<TaskCall<'b>>, Asked<'b>),
 }
 
 impl<'b> Call<'b> {
@@ -67,11 +72,35 @@ impl<'b> Call<'b> {
         Ok(Call { dialect, body, scanned: Scanned::Other(asked), hub })
     }
 
+    /// Scans a body that asks for something else than the next turn of a conversation.
+    pub fn scan_task(task: Task, body: &'b [u8], form: Form) -> Result<Call<'b>, RequestError> {
+        let (call, expected) = TaskCall::scan(task, body, form)?;
+        let mut asked = top_level(body)?;
+        (asked.task, asked.expected) = (task, expected);
+        asked.stream = call.streams(&asked);
+        asked.prompt_bytes = body.len();
+        let scanned = Scanned::Task(Box::new(call), asked);
+        // Errors have the shape of the other paths of OpenAI.
+        Ok(Call { dialect: Dialect::Chat, body, scanned, hub: OnceLock::new() })
+    }
+
+    /// The name in records.
+    pub fn name(&self) -> &'static str {
+        match self.asked().task {
+            Task::Generate => self.dialect.name(),
+            Task::Embeddings => "embeddings",
+            Task::Rerank => "rerank",
+            Task::Images => "images",
+            Task::Speech => "speech",
+            Task::Transcription => "transcriptions",
+        }
+    }
+
     /// What the gateway acts on.
     pub fn asked(&self) -> &Asked<'b> {
         match &self.scanned {
             Scanned::Chat(chat) => &chat.asked,
-            Scanned::Other(asked) => asked,
+            Scanned::Other(asked) | Scanned::Task(_, asked) => asked,
         }
     }
 
@@ -84,11 +113,14 @@ impl<'b> Call<'b> {
     pub fn is_byte_path(&self, to: Dialect, target: &Target<'_>) -> bool {
         // Mistral's reasoning models answer in lists, which no client of the OpenAI dialect reads.
         let lists = target.flavor == Flavor::Mistral && target.reasoning == Some(true);
-        self.dialect == to && !lists
+        self.dialect == to && !lists && self.asked().task == Task::Generate
     }
 
     /// The request as a provider wants it.
     pub fn outgoing(&self, to: Dialect, target: &Target<'_>) -> Result<Outgoing, Impossible> {
+        if let Scanned::Task(call, _) = &self.scanned {
+            return call.outgoing(to, target);
+        }
         if self.is_byte_path(to, target) {
             let wrong = |error: RequestError| Impossible::new("", error.to_string());
             return match &self.scanned {
@@ -96,7 +128,9 @@ impl<'b> Call<'b> {
                     let adapted = target.adapt.apply(chat, target.model);
                     Ok(Outgoing { body: adapted.body, warnings: adapted.warnings, ..Outgoing::default() })
                 }
-                Scanned::Other(asked) => splice_request(to, self.body, target, asked.stream).map_err(wrong),
+                Scanned::Other(asked) | Scanned::Task(_, asked) => {
+                    splice_request(to, self.body, target, asked.stream).map_err(wrong)
+                }
             };
         }
         let request = self.request().map_err(|error| Impossible::new("", error.to_string()))?;
@@ -105,7 +139,10 @@ impl<'b> Call<'b> {
 
     /// Addresses of images and files in the request.
     pub fn urls(&self) -> Vec<String> {
-        self.request().map(Request::urls).unwrap_or_default()
+        match &self.scanned {
+            Scanned::Task(..) => Vec::new(),
+            _ => self.request().map(Request::urls).unwrap_or_default(),
+        }
     }
 
     /// What must be undone in the answer to `outgoing`.
@@ -125,6 +162,9 @@ impl<'b> Call<'b> {
 
     /// Carries the stream of a provider that speaks `from`.
     pub fn carry(&self, from: Dialect, bytes: bool, ident: Ident, undo: Undo) -> Box<dyn Carry> {
+        if let Scanned::Task(call, _) = &self.scanned {
+            return call.carry(ident);
+        }
         match relay(from, &ident).filter(|_| bytes) {
             Some(relay) => relay,
             None => Box::new(Bridge::new(stream_reader(from), stream_writer(self.dialect, ident), undo)),
@@ -139,6 +179,9 @@ impl<'b> Call<'b> {
         body: &[u8],
         undo: Undo,
     ) -> Result<Box<dyn Plain>, AnswerError> {
+        if let Scanned::Task(call, _) = &self.scanned {
+            return call.plain(from, body);
+        }
         if bytes && let Some(scanned) = scan_answer(from, body) {
             return scanned;
         }
@@ -171,6 +214,7 @@ fn top_level(body: &[u8]) -> Result<Asked<'_>, RequestError> {
             "models" => asked.models = openai_chat::models(value.raw())?,
             "provider" => asked.provider = openai_chat::provider(value.raw())?,
             "session_id" => asked.session_id = value.string().map(|id| id.chars().take(256).collect()),
+            "user" => asked.user = value.string().map(|user| user.chars().take(256).collect()),
             _ => (),
         }
     }

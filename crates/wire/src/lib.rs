@@ -6,6 +6,7 @@
 //! - [`sse`] takes a stream apart, split anywhere.
 //! - [`openai_chat`] knows the OpenAI Chat Completions dialect: what a request asks for, how a provider wants it, and how
 //!   an answer or a chunk becomes ours.
+//! - [`task`] has the calls beside conversations: embeddings, rerank, images, speech, transcriptions.
 //! - [`usage`] reads what was used; [`provider_error`] reads what went wrong.
 
 pub mod asked;
@@ -26,6 +27,7 @@ pub mod provider_error;
 pub mod responses;
 pub mod splice;
 pub mod sse;
+pub mod task;
 pub mod usage;
 pub mod writer;
 

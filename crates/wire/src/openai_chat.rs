@@ -11,7 +11,7 @@ mod parts_out;
 mod request;
 mod request_in;
 mod request_out;
-mod response;
+pub(crate) mod response;
 mod stream;
 mod stream_out;
 

@@ -18,6 +18,9 @@ const FIXTURES: &str = r#"{"fixtures":[
   {"match":{"userMessage":"think"},"response":{"content":"42 it is","reasoning":"six times seven"}},
   {"match":{"userMessage":"picture"},"response":{"content":"a red square"}},
   {"match":{"userMessage":"overload"},"response":{"error":{"message":"Overloaded","type":"overloaded_error"},"status":529}},
+  {"match":{"endpoint":"image"},"response":{"image":{"b64Json":"iVBORw0KGgo="}}},
+  {"match":{"endpoint":"speech"},"response":{"audio":"SUQzBAAAAAAA"}},
+  {"match":{"endpoint":"transcription"},"response":{"transcription":{"text":"hello there"}}},
   {"match":{"userMessage":"hello"},"response":{"content":"Hello from a mock, in a few words."}}]}"#;
 
 /// Protocol, and the path under which aimock serves it.
@@ -298,7 +301,7 @@ async fn cell(
     judge(scenario, way_in, &read(way_in, stream, text.as_bytes())?)
 }
 
-async fn mock(folder: &std::path::Path) -> (Server, String) {
+pub(crate) async fn mock_at(folder: &std::path::Path) -> (Server, String) {
     let fixtures = folder.join("fixtures.json");
     std::fs::write(&fixtures, FIXTURES).expect("write the fixtures");
     let addr = testkit::upstream::refused_addr();
@@ -330,7 +333,7 @@ async fn errors(owner: &Actor) {
 #[tokio::test]
 async fn every_way_in_reaches_every_way_out() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (_server, url) = mock(folder.path()).await;
+    let (_server, url) = mock_at(folder.path()).await;
     let mut builder = TestApp::builder();
     for (protocol, base) in WAYS_OUT {
         let lab = Lab::at_url(protocol, &format!("{url}{base}"))

@@ -16,3 +16,4 @@ mod programs;
 mod sdk;
 mod smuggling;
 mod stream;
+mod tasks;

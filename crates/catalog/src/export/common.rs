@@ -10,7 +10,7 @@ use crate::model::{Modality, Model};
 use crate::query::facts::both;
 
 /// OpenRouter's name of each price.
-pub(super) const PRICE_KEYS: [(PriceKind, &str); 12] = [
+pub(super) const PRICE_KEYS: [(PriceKind, &str); 15] = [
     (PriceKind::Input, "prompt"),
     (PriceKind::Output, "completion"),
     (PriceKind::Requests, "request"),
@@ -23,9 +23,12 @@ pub(super) const PRICE_KEYS: [(PriceKind, &str); 12] = [
     (PriceKind::CacheRead, "input_cache_read"),
     (PriceKind::CacheWrite, "input_cache_write"),
     (PriceKind::CacheWrite1h, "input_cache_write_1h"),
+    (PriceKind::Images, "image_generated"),
+    (PriceKind::AudioSeconds, "audio_second"),
+    (PriceKind::Characters, "character"),
 ];
 
-/// A quote in the words of files: dollars per million tokens, or per one for requests and searches.
+/// A quote in the words of files: dollars per million tokens or characters, or per one of the rest.
 pub(super) fn quote_text(kind: PriceKind, quote: Quote) -> String {
     match quote {
         Quote::Unknown => "unknown".to_owned(),

@@ -187,7 +187,10 @@ const fn price_name(kind: PriceKind) -> Option<&'static str> {
         | PriceKind::ImageInput
         | PriceKind::ImageOutput
         | PriceKind::Requests
-        | PriceKind::Searches => None,
+        | PriceKind::Searches
+        | PriceKind::Images
+        | PriceKind::AudioSeconds
+        | PriceKind::Characters => None,
     }
 }
 

@@ -45,6 +45,9 @@ pub fn path(
         | Protocol::Azure => (openai(protocol, dialect, base, model, operation), None),
         Protocol::Anthropic => (format!("{base}/messages{}", counting(operation, "/count_tokens")), None),
         Protocol::Gemini => google(base, "models", model, operation),
+        Protocol::Vertex if operation == Operation::Embeddings => {
+            (format!("{base}/publishers/google/models/{}:predict", encoded(model)), None)
+        }
         Protocol::Vertex => google(base, "publishers/google/models", model, operation),
         Protocol::VertexAnthropic => (vertex_anthropic(base, model, operation), None),
         Protocol::Bedrock => (bedrock(base, model, operation), None),

@@ -63,6 +63,15 @@ impl Lab {
         self
     }
 
+    /// A model that makes something else than text, with its price table: keys and decimal texts.
+    #[must_use]
+    pub fn maker(self, id: &str, makes: &str, prices: &[(&str, &str)]) -> Lab {
+        let mut lab = self.model_without_price(id);
+        let _ =
+            writeln!(lab.models, "output_modalities = [\"{makes}\"]\n[providers.{}.models.price]", lab.slug);
+        prices.iter().fold(lab, |lab, (key, value)| lab.price(key, value))
+    }
+
     /// A model whose price nobody knows.
     #[must_use]
     pub fn model_without_price(mut self, id: &str) -> Lab {

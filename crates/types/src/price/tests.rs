@@ -66,13 +66,13 @@ fn windows_wrap_midnight_and_end_exclusively() {
 #[test]
 fn unknown_zero_and_absent_are_three_things() {
     let mut sheet = PriceSheet::flat([(PriceKind::Input, Rate::FREE), (PriceKind::Output, Rate::FREE)]);
-    assert!(sheet.is_routable());
+    assert!(sheet.bills(Task::Generate));
     let usage = Usage { reasoning: 5, ..Usage::default() };
     assert_eq!(sheet.cost(&usage, NOON).unwrap().total, Money::ZERO);
     sheet.quotes.push((PriceKind::Reasoning, Quote::Unknown));
-    assert!(!sheet.is_routable());
+    assert!(!sheet.bills(Task::Generate));
     assert_eq!(sheet.cost(&usage, NOON), Err(CostError::UnknownPrice(PriceKind::Reasoning)));
-    assert!(!PriceSheet::default().is_routable());
+    assert!(!PriceSheet::default().bills(Task::Generate));
     let text = Usage { input: 1, ..Usage::default() };
     assert_eq!(PriceSheet::default().cost(&text, NOON), Err(CostError::UnknownPrice(PriceKind::Input)));
 }
@@ -102,4 +102,21 @@ proptest! {
         let cost = PriceSheet::flat(rates).cost(&usage, Timestamp(0)).unwrap();
         prop_assert!(!cost.total.is_negative());
     }
+}
+
+#[test]
+fn tasks_are_billed_by_their_own_units() {
+    let unit = |text: &str| Rate::parse_per_unit(text).unwrap();
+    let by_image = PriceSheet::flat([(PriceKind::Images, unit("0.04"))]);
+    assert!(by_image.bills(Task::Images) && !by_image.bills(Task::Generate) && !by_image.bills(Task::Speech));
+    let usage = Usage { input: 12, image_output: 4_000, images: 2, requests: 1, ..Usage::default() };
+    assert_eq!(by_image.cost(&usage, NOON).unwrap().total.to_string(), "0.08");
+    let mut spoken = PriceSheet::flat([(PriceKind::Characters, rate("15"))]);
+    let usage = Usage { characters: 7, requests: 1, ..Usage::default() };
+    assert_eq!(spoken.cost(&usage, NOON).unwrap().total.to_string(), "0.000105");
+    spoken.quotes.push((PriceKind::AudioOutput, Quote::Unknown));
+    assert!(!spoken.bills(Task::Speech));
+    let heard = PriceSheet::flat([(PriceKind::AudioSeconds, unit("0.0001"))]);
+    let usage = Usage { audio_seconds: 61, ..Usage::default() };
+    assert_eq!(heard.cost(&usage, NOON).unwrap().input().to_string(), "0.0061");
 }

@@ -236,6 +236,11 @@ pub trait Plain: std::fmt::Debug + Send {
 
     /// Writes the caller's answer. `body` is the provider's, as it was read.
     fn render(&self, body: &[u8], ident: &Ident, settlement: &Settlement) -> Vec<u8>;
+
+    /// The media type of what is rendered.
+    fn content_type(&self) -> &str {
+        "application/json"
+    }
 }
 
 /// Writes a whole answer in the caller's dialect.

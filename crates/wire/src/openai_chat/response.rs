@@ -96,7 +96,7 @@ pub fn render(body: &[u8], answer: &Answer, ident: &Ident, settlement: &Settleme
 }
 
 /// Splices `id`, `model` and `provider`.
-pub(super) fn name(splice: &mut Splice, text: &[u8], members: &[Member], ident: &Ident) {
+pub(crate) fn name(splice: &mut Splice, text: &[u8], members: &[Member], ident: &Ident) {
     let id = json::quote(&ident.id);
     for (key, value) in [("id", &id), ("model", &ident.model), ("provider", &ident.provider)] {
         set(splice, text, members, key, value.as_bytes());
@@ -115,7 +115,7 @@ fn set(splice: &mut Splice, text: &[u8], members: &[Member], key: &str, value: &
 }
 
 /// Splices `usage` with its cost, `warnings` and metadata.
-pub(super) fn tell(splice: &mut Splice, text: &[u8], members: &[Member], settlement: &Settlement) {
+pub(crate) fn tell(splice: &mut Splice, text: &[u8], members: &[Member], settlement: &Settlement) {
     let usage = json::find(text, members, "usage");
     let object = usage.filter(|m| Kind::of(json::slice(text, &m.value)) == Kind::Object);
     let value = match object.filter(|_| settlement.source == UsageSource::Provider) {
@@ -179,6 +179,13 @@ fn own_usage(settlement: &Settlement) -> String {
     );
     if usage.searches > 0 {
         let _ = write!(text, ",\"server_tool_use\":{{\"web_search_requests\":{}}}", usage.searches);
+    }
+    for (key, units) in
+        [("images", usage.images), ("seconds", usage.audio_seconds), ("characters", usage.characters)]
+    {
+        if units > 0 {
+            let _ = write!(text, ",\"{key}\":{units}");
+        }
     }
     if settlement.source == UsageSource::Estimated {
         let _ = write!(text, ",\"estimated\":true");
