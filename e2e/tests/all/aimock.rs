@@ -9,7 +9,7 @@ use testkit::sse::{self, Event};
 use testkit::{Client, Lab, TestApp, ask, ask_stream};
 use types::Money;
 
-use crate::programs::{Server, node_dir};
+use e2e::programs::{Server, node_dir};
 
 const FIXTURES: &str = r#"{"fixtures":[
   {"match":{"userMessage":"weather"},"response":{"toolCalls":[{"name":"get_weather","arguments":"{\"city\":\"Paris\"}"}]}},

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::{Actor, Client, Lab, TestApp};
 use wire::hub::{Assembly, Event, Finish, Piece, StreamReader};
 
-use crate::programs::{Server, node_dir};
+use e2e::programs::{Server, node_dir};
 
 const FIXTURES: &str = r#"{"fixtures":[
   {"match":{"userMessage":"weather"},"response":{"toolCalls":[{"name":"get_weather","arguments":"{\"city\":\"Paris\"}"}]}},

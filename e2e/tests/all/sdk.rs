@@ -5,7 +5,7 @@ use std::process::Command;
 use testkit::app::OWNER_KEY;
 use testkit::{FakeUpstream, Recorded, Script, TestApp, Tokens};
 
-use crate::programs::{file, node_dir, run, variable};
+use e2e::programs::{file, node_dir, run, variable};
 
 /// The provider that the client programs expect.
 fn answer(request: &Recorded) -> Script {

@@ -7,7 +7,7 @@ use testkit::app::OWNER_KEY;
 use testkit::{FakeUpstream, Lab, Script, TestApp};
 
 use crate::dialects::mock_at;
-use crate::programs::{file, run, variable};
+use e2e::programs::{file, run, variable};
 
 fn labs(lab: impl Fn(&str) -> Lab) -> [Lab; 1] {
     [lab("mock")

@@ -2,7 +2,7 @@
 //! which builds both with `e2e/llama/build.sh` and says where they are in `TOLLWAY_E2E_LLAMA`.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use e2e::amount;
@@ -11,7 +11,7 @@ use testkit::sse::{self, Event};
 use testkit::{Client, Lab, TestApp, ask, ask_stream};
 use types::Money;
 
-use crate::programs::Server;
+use e2e::programs::{Server, variable};
 
 const UPSTREAM_KEY: &str = "sk-llama-0123456789";
 
@@ -62,10 +62,7 @@ fn price(usage: &Value) -> Money {
 
 #[tokio::test]
 async fn llama_cpp_answers_streams_and_stops() {
-    let Some(binaries) = std::env::var_os("TOLLWAY_E2E_LLAMA").map(PathBuf::from) else {
-        // Not a skip in the full run: `--with-llama` sets it, and without it this server is not part of the run.
-        return;
-    };
+    let binaries = variable("TOLLWAY_E2E_LLAMA");
     let folder = tempfile::tempdir().expect("a folder");
     let (_server, addr) = llama(&binaries, folder.path()).await;
     let lab =

@@ -1,10 +1,11 @@
-//! Programs that others wrote, run as a user would.
+//! Programs that others wrote, run as a user would. What can't be run fails the test that needs it.
+#![expect(clippy::panic, clippy::expect_used, reason = "tests fail by panicking")]
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 /// A variable that `cargo xtask test` sets; a missing one fails the test, it never skips it.
-pub(crate) fn variable(name: &str) -> PathBuf {
+pub fn variable(name: &str) -> PathBuf {
     match std::env::var_os(name) {
         Some(value) => PathBuf::from(value),
         None => panic!("{name} is not set: run `cargo xtask test`, which installs what this needs"),
@@ -12,17 +13,17 @@ pub(crate) fn variable(name: &str) -> PathBuf {
 }
 
 /// The file of this project under `e2e/`.
-pub(crate) fn file(name: &str) -> PathBuf {
+pub fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// The folder whose `node_modules` holds the packages that the tests need.
-pub(crate) fn node_dir() -> PathBuf {
+pub fn node_dir() -> PathBuf {
     variable("TOLLWAY_E2E_NODE_DIR")
 }
 
 /// Runs it to its end, and panics with what it said when it fails.
-pub(crate) async fn run(mut command: Command) -> String {
+pub async fn run(mut command: Command) -> String {
     let name = format!("{command:?}");
     let task = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
     let done = tokio::time::timeout(std::time::Duration::from_secs(120), task).await;
@@ -33,17 +34,19 @@ pub(crate) async fn run(mut command: Command) -> String {
 }
 
 /// A server that is stopped when it is dropped.
-pub(crate) struct Server(Child);
+pub struct Server(Child);
 
 impl Server {
-    pub(crate) fn start(mut command: Command, log: &std::path::Path) -> Server {
+    /// Starts it, with what it says in a file.
+    pub fn start(mut command: Command, log: &std::path::Path) -> Server {
         let out = std::fs::File::create(log).expect("a log file");
         let err = out.try_clone().expect("a log file");
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
         Server(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
 
-    pub(crate) fn is_running(&mut self) -> bool {
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))
     }
 }
