@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use catalog::export::{self, View};
 use catalog::query::{ModelQuery, Selection, select};
-use http::Response;
 use http::request::Parts;
+use http::{Response, header};
 use routing::name::Virtual;
 use serde_json::json;
 
@@ -15,17 +15,19 @@ use crate::error::GatewayError;
 use crate::listings::{Rendered, cached, view};
 use crate::router::{json, query};
 
-/// `GET /v1/models`. Clients of Anthropic, which send its version, get its shape.
+/// `GET /v1/models`. Clients of Anthropic, which send its version, get its shape; OpenRouter's own SDKs a price where nobody
+/// knows one.
 pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     if parts.headers.contains_key("anthropic-version") {
         return Ok(anthropic(worker));
     }
-    if parts.uri.query().is_none_or(str::is_empty) {
+    if parts.uri.query().is_none_or(str::is_empty) && !is_openrouters_sdk(parts) {
         let rendered = cached(worker, "models", |gateway, world| {
             view(gateway, world, |v| export::models(v, &Selection::all(&world.snapshot), None))
         });
         return Ok(rendered.await?.answer(parts));
     }
+    let openrouters = is_openrouters_sdk(parts);
     let world = worker.gateway.world.load_full();
     let pairs = query(parts);
     let wanted = parse(&pairs)?;
@@ -36,7 +38,20 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         let virtual_models = if wanted.is_filtered() { &[] } else { v.virtual_models };
         export::models(&View { virtual_models, ..*v }, &selection, next)
     });
-    Ok(Rendered::new(body).answer(parts))
+    Ok(Rendered::new(if openrouters { with_prices(&body) } else { body }).answer(parts))
+}
+
+/// OpenRouter's SDKs, generated from its schema, refuse a whole list for one price that is `null`.
+fn is_openrouters_sdk(parts: &Parts) -> bool {
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    agent.starts_with("speakeasy-sdk/") && agent.contains("openrouter")
+}
+
+/// A price that nobody knows, as OpenRouter says it of its own models without a fixed one: -1.
+fn with_prices(body: &str) -> String {
+    // These keys stand in `pricing` alone.
+    body.replace("\"prompt\":null", "\"prompt\":\"-1\"")
+        .replace("\"completion\":null", "\"completion\":\"-1\"")
 }
 
 /// The models that converse, newest first, as Anthropic lists its own.
