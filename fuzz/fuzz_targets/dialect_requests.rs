@@ -24,7 +24,7 @@ const OUT: [(Dialect, Flavor, &str); 9] = [
 fuzz_target!(|input: &[u8]| {
     let Some((first, body)) = input.split_first() else { return };
     let from = IN[usize::from(*first) % IN.len()];
-    let says = PathSays { model: Some("a/b"), stream: first & 0x80 != 0 };
+    let says = PathSays { model: Some("a/b"), stream: first & 0x80 != 0, memory: None };
     let Ok(call) = Call::scan(from, body, &says) else { return };
     let (adapt, fetched) = (Adapt::default(), Fetched::new());
     for (to, flavor, model) in OUT {

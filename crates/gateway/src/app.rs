@@ -41,6 +41,8 @@ pub struct Gateway {
     pub store_answers: AtomicBool,
     /// Responses of the last moments.
     pub recent_responses: crate::responses::Recent,
+    /// What proves the calls of models.
+    pub seals: crate::seals::Seals,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

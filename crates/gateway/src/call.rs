@@ -122,7 +122,10 @@ pub(crate) async fn answer_body(
     admitted: Admitted,
     extra: Extra,
 ) -> Result<Response<ResponseBody>, GatewayError> {
-    let says = PathSays { model: path.model, stream: path.stream };
+    let gateway = Arc::clone(&worker.gateway);
+    let account = admitted.key.account.id.clone();
+    let memory = gateway.seals.of(&account);
+    let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
     let call =
         Call::scan(dialect, body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     answer_call(worker, id, headers, &call, path.array, admitted, extra).await
@@ -334,6 +337,7 @@ fn plain(
     response: &mut Response<ResponseBody>,
 ) -> Result<(), GatewayError> {
     let seen = answer.seen();
+    flight.keep_seals(&seen.sealed);
     let outcome = Outcome {
         status: Status::Ok,
         http_status: 200,

@@ -10,12 +10,12 @@ use wire::call::{Call, PathSays, count_body};
 use wire::hub::{Dialect, Fetched};
 
 use crate::app::Worker;
-use crate::attempt::{Place, collect};
+use crate::attempt::Place;
 use crate::body::ResponseBody;
 use crate::call::{self, Path};
 use crate::error::GatewayError;
 use crate::upstream::address::Operation;
-use crate::upstream::{self, Outbound};
+use crate::upstream::{self, Outbound, collect};
 use crate::world::World;
 use crate::{read_body, router};
 
@@ -36,7 +36,7 @@ where
     let gateway = &worker.gateway;
     let admitted = call::admit(worker, &headers, path.key)?;
     let body = read_body(&headers, body, gateway.settings.body_bytes_max).await?;
-    let says = PathSays { model: path.model, stream: false };
+    let says = PathSays { model: path.model, stream: false, memory: None };
     let call =
         Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let world = gateway.world.load_full();

@@ -49,6 +49,11 @@ impl Leg {
         }
     }
 
+    /// A stream of an answer that came whole.
+    pub fn whole(carry: Box<dyn Carry>, out: Vec<u8>) -> Leg {
+        Leg { upstream: None, frames: Frames::new(Framing::Sse, 0), carry, out, failure: None, over: true }
+    }
+
     /// Polls the provider once and takes in what came. `Ready(true)`: an event was among it, which is progress.
     pub fn poll(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<bool> {
         let Some(upstream) = &mut self.upstream else { return std::task::Poll::Ready(false) };
@@ -114,14 +119,7 @@ impl Leg {
 
     /// The whole leg, leaving a spent one behind.
     pub fn take(&mut self) -> Leg {
-        let spent = Leg {
-            upstream: None,
-            frames: Frames::new(Framing::Sse, 0),
-            carry: Box::new(Relay::new(Ident::default())),
-            out: Vec::new(),
-            failure: None,
-            over: true,
-        };
+        let spent = Leg::whole(Box::new(Relay::new(Ident::default())), Vec::new());
         std::mem::replace(self, spent)
     }
 

@@ -38,6 +38,7 @@ pub mod rerank;
 pub mod responses;
 pub mod router;
 mod sandbox;
+pub mod seals;
 pub mod settings;
 pub mod settle;
 mod task;

@@ -158,6 +158,7 @@ impl Pump {
         }
         let status = if error.is_none() { Status::Ok } else { Status::Truncated };
         let kind = error.as_ref().map(|error| error.kind().1);
+        flight.keep_seals(&self.leg.carry.seen().sealed);
         let settled = flight.settle(self.outcome(status, kind));
         let out = &mut self.leg.out;
         match (settled, error) {

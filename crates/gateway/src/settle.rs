@@ -195,6 +195,13 @@ impl Flight {
         }
     }
 
+    /// Keeps what the answer's calls were sealed with.
+    pub fn keep_seals(&self, calls: &[wire::hub::SealedCall]) {
+        if let Some(inner) = &self.0 {
+            inner.worker.gateway.seals.keep(&inner.record.account, calls);
+        }
+    }
+
     /// The rule that holds when the client leaves.
     pub fn on_disconnect(&mut self, rule: &'static str) {
         if let Some(inner) = &mut self.0 {

@@ -21,6 +21,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Version};
 use http_body_util::Full;
 use types::{Clock, Timestamp};
 
+pub(crate) use body::collect;
 pub use body::{BodyBroken, UpstreamBody};
 pub use pool::{Lease, Pool};
 

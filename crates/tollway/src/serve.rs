@@ -25,7 +25,7 @@ use crate::first_run::{self, Greeting};
 use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::poll::Poller;
-use crate::jobs::{fold, poll, reload};
+use crate::jobs::{expire, fold, poll, reload};
 use crate::site::LiveSite;
 use crate::{telemetry, wire_up};
 
@@ -120,6 +120,7 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
         jobs_stopping.clone(),
     ));
     tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
+    tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
     let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env };
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 

@@ -11,8 +11,8 @@ use types::Task;
 
 use crate::asked::{Asked, Needs};
 use crate::hub::{
-    AnswerError, Bridge, Carry, Content, Dialect, Flavor, Format, Ident, Impossible, Outgoing, Plain,
-    Request, RequestError, Source, Target, ToolKind, Translated, Undo,
+    AnswerError, Bridge, Carry, Content, Dialect, Flavor, Format, Ident, Impossible, Memory, Outgoing, Plain,
+    Replay, Request, RequestError, Source, Target, ToolKind, Translated, Undo, recall,
 };
 use crate::node::Node;
 use crate::openai_chat::{self, ChatRequest};
@@ -31,6 +31,8 @@ pub struct PathSays<'b> {
     pub model: Option<&'b str>,
     /// The path asks for a stream.
     pub stream: bool,
+    /// What is remembered of earlier calls of the caller's.
+    pub memory: Option<&'b dyn Memory>,
 }
 
 /// A caller's request, scanned.
@@ -41,6 +43,7 @@ pub struct Call<'b> {
     /// The body as the caller sent it.
     pub body: &'b [u8],
     scanned: Scanned<'b>,
+    memory: Option<&'b dyn Memory>,
     hub: OnceLock<Result<Request<'b>, RequestError>>,
 }
 
@@ -59,9 +62,9 @@ impl<'b> Call<'b> {
     pub fn scan(dialect: Dialect, body: &'b [u8], path: &PathSays<'b>) -> Result<Call<'b>, RequestError> {
         if dialect == Dialect::Chat {
             let scanned = Scanned::Chat(ChatRequest::scan(body)?);
-            return Ok(Call { dialect, body, scanned, hub: OnceLock::new() });
+            return Ok(Call { dialect, body, scanned, memory: path.memory, hub: OnceLock::new() });
         }
-        let mut request = read_request(dialect, body)?;
+        let mut request = remembered(read_request(dialect, body), path.memory)?;
         request.stream |= path.stream;
         let mut asked = top_level(body)?;
         if let Some(model) = path.model {
@@ -69,7 +72,7 @@ impl<'b> Call<'b> {
         }
         facts(&mut asked, &request, body.len());
         let hub = OnceLock::from(Ok(request));
-        Ok(Call { dialect, body, scanned: Scanned::Other(asked), hub })
+        Ok(Call { dialect, body, scanned: Scanned::Other(asked), memory: path.memory, hub })
     }
 
     /// Scans a body that asks for something else than the next turn of a conversation.
@@ -81,7 +84,7 @@ impl<'b> Call<'b> {
         asked.prompt_bytes = body.len();
         let scanned = Scanned::Task(Box::new(call), asked);
         // Errors have the shape of the other paths of OpenAI.
-        Ok(Call { dialect: Dialect::Chat, body, scanned, hub: OnceLock::new() })
+        Ok(Call { dialect: Dialect::Chat, body, scanned, memory: None, hub: OnceLock::new() })
     }
 
     /// The name in records.
@@ -106,7 +109,7 @@ impl<'b> Call<'b> {
 
     /// The hub's form, made once.
     pub fn request(&self) -> Result<&Request<'b>, &RequestError> {
-        self.hub.get_or_init(|| read_request(self.dialect, self.body)).as_ref()
+        self.hub.get_or_init(|| remembered(read_request(self.dialect, self.body), self.memory)).as_ref()
     }
 
     /// Whether a provider of this dialect gets the caller's own bytes.
@@ -171,6 +174,20 @@ impl<'b> Call<'b> {
         }
     }
 
+    /// Makes a stream of the whole answer of a provider that speaks `from`: what the caller gets, and what is to come.
+    pub fn replay(
+        &self,
+        from: Dialect,
+        body: &[u8],
+        ident: Ident,
+        undo: Undo,
+    ) -> Result<(Box<dyn Carry>, Vec<u8>), AnswerError> {
+        let answer = Translated::new(read_answer(from, body)?, undo, writer_of(self.dialect))?;
+        let mut out = Vec::with_capacity(body.len() * 2);
+        let replay = Replay::new(answer, stream_writer(self.dialect, ident), &mut out);
+        Ok((Box::new(replay), out))
+    }
+
     /// Reads the whole answer of a provider that speaks `from`.
     pub fn plain(
         &self,
@@ -188,6 +205,18 @@ impl<'b> Call<'b> {
         let events = read_answer(from, body)?;
         Ok(Box::new(Translated::new(events, undo, writer_of(self.dialect))?))
     }
+}
+
+/// A request with what its caller's history has lost.
+fn remembered<'b>(
+    request: Result<Request<'b>, RequestError>,
+    memory: Option<&dyn Memory>,
+) -> Result<Request<'b>, RequestError> {
+    let mut request = request?;
+    if let Some(memory) = memory {
+        recall(&mut request, memory);
+    }
+    Ok(request)
 }
 
 /// A provider's request as one that only counts; `None` where its dialect has no such call.

@@ -11,6 +11,7 @@
 mod answer;
 mod carry;
 mod loss;
+mod memory;
 mod outcome;
 mod request;
 mod target;
@@ -18,8 +19,11 @@ mod turns;
 
 pub use crate::openai_chat::RequestError;
 pub use answer::{Assembly, Citation, Event, Finish, Piece, Seal, SealFormat, ToolStart};
-pub use carry::{Bridge, Carry, Plain, Seen, StreamReader, StreamWriter, Translated, Undo, WriteAnswer};
+pub use carry::{
+    Bridge, Carry, Plain, Replay, Seen, StreamReader, StreamWriter, Translated, Undo, WriteAnswer,
+};
 pub use loss::Losses;
+pub use memory::{Memory, Reasoned, SealedCall, Watch, recall};
 pub use outcome::{AnswerError, CallError, ChunkError, Ident, Settlement};
 pub use request::{
     Block, CacheControl, Content, Effort, Format, Request, Rest, Role, Sampling, Source, Thinking, Tool,

@@ -36,10 +36,10 @@ const WAYS_OUT: [(&str, &str); 10] = [
     ("azure", "/openai"),
     ("ollama", ""),
 ];
-const WAYS_IN: [&str; 5] = ["chat", "completions", "responses", "messages", "gemini"];
+pub(crate) const WAYS_IN: [&str; 5] = ["chat", "completions", "responses", "messages", "gemini"];
 
 /// What the model is to do: its name, and the word that makes aimock do it.
-const SCENARIOS: [(&str, &str); 6] = [
+pub(crate) const SCENARIOS: [(&str, &str); 6] = [
     ("text", "hello"),
     ("tools", "weather"),
     ("parallel tools", "both"),
@@ -86,7 +86,7 @@ fn tools_of(way_in: &str) -> Value {
 }
 
 /// The request of a scenario in a caller's dialect.
-fn request(way_in: &str, model: &str, scenario: &str, word: &str, stream: bool) -> Value {
+pub(crate) fn request(way_in: &str, model: &str, scenario: &str, word: &str, stream: bool) -> Value {
     let mut body = match way_in {
         "chat" => {
             json!({"model": model, "messages": chat_messages(scenario, word), "max_tokens": 200, "stream": stream})
@@ -155,7 +155,7 @@ fn gemini_contents(scenario: &str, word: &str) -> Value {
     }
 }
 
-fn path(way_in: &str, model: &str, stream: bool) -> String {
+pub(crate) fn path(way_in: &str, model: &str, stream: bool) -> String {
     match way_in {
         "chat" => "/v1/chat/completions".to_owned(),
         "completions" => "/v1/completions".to_owned(),

@@ -66,3 +66,18 @@ impl UpstreamBody {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 }
+
+/// Reads a body whole; `Err` with what came when it broke off or grew past the bound.
+pub(crate) async fn collect(mut body: UpstreamBody, bytes_max: usize) -> Result<Bytes, Bytes> {
+    let Some(first) = body.next().await else { return Ok(Bytes::new()) };
+    let Ok(first) = first else { return Err(Bytes::new()) };
+    let mut whole: Option<Vec<u8>> = None;
+    while let Some(next) = body.next().await {
+        let held = whole.get_or_insert_with(|| first.to_vec());
+        match next {
+            Ok(bytes) if held.len() + bytes.len() <= bytes_max => held.extend_from_slice(&bytes),
+            _ => return Err(Bytes::from(whole.unwrap_or_default())),
+        }
+    }
+    Ok(whole.map_or(first, Bytes::from))
+}

@@ -35,6 +35,13 @@ impl Lab {
         self
     }
 
+    /// No key: something else proves who calls.
+    #[must_use]
+    pub fn without_key(mut self) -> Lab {
+        self.settings.retain_lines(|line| !line.starts_with("api_key "));
+        self
+    }
+
     /// A model with prices in dollars per million tokens.
     #[must_use]
     pub fn model(self, id: &str, input_usd_per_mtok: &str, output_usd_per_mtok: &str) -> Lab {
@@ -53,6 +60,14 @@ impl Lab {
     pub fn takes(mut self, modalities: &[&str]) -> Lab {
         let line = "max_output_tokens = 2048\n";
         self.models = self.models.replace(line, &format!("{line}input_modalities = {modalities:?}\n"));
+        self
+    }
+
+    /// What the provider calls the models, instead of `tiny`.
+    #[must_use]
+    pub fn known_there_as(mut self, id: &str) -> Lab {
+        self.models =
+            self.models.replace("provider_model_id = \"tiny\"", &format!("provider_model_id = \"{id}\""));
         self
     }
 

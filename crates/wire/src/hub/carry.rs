@@ -2,7 +2,9 @@
 
 use types::Usage;
 
-use super::{AnswerError, CallError, ChunkError, Event, Finish, Ident, Settlement, ToolStart};
+use super::{
+    AnswerError, CallError, ChunkError, Event, Finish, Ident, SealedCall, Settlement, ToolStart, Watch,
+};
 
 /// What was seen of an answer on its way through.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +21,8 @@ pub struct Seen {
     pub chunks: u64,
     /// The provider said that it is done; nothing after it counts.
     pub done: bool,
+    /// Calls with what proves them, for callers whose history loses it.
+    pub sealed: Vec<SealedCall>,
 }
 
 /// A stream on its way from a provider to a caller.
@@ -171,13 +175,14 @@ pub struct Bridge {
     writer: Box<dyn StreamWriter>,
     undo: Undo,
     seen: Seen,
+    watch: Watch,
     events: Vec<Event>,
 }
 
 impl Bridge {
     /// A bridge from what `reader` reads to what `writer` writes.
     pub fn new(reader: Box<dyn StreamReader>, writer: Box<dyn StreamWriter>, undo: Undo) -> Bridge {
-        Bridge { reader, writer, undo, seen: Seen::default(), events: Vec::new() }
+        Bridge { reader, writer, undo, seen: Seen::default(), watch: Watch::default(), events: Vec::new() }
     }
 
     fn pass(&mut self, out: &mut Vec<u8>) {
@@ -189,6 +194,7 @@ impl Bridge {
                 }
             }
             if let Some(event) = self.undo.event(event) {
+                self.seen.sealed.extend(self.watch.event(&event));
                 if let Event::Finish { reason, .. } = &event {
                     self.seen.finish_reason = Some(reason.name().to_owned());
                 }
@@ -270,8 +276,9 @@ impl Translated {
             }
             kept.extend(undo.event(event));
         }
-        let events = kept;
+        let (events, mut watch) = (kept, Watch::default());
         for event in &events {
+            seen.sealed.extend(watch.event(event));
             if let Event::Finish { reason, .. } = event {
                 seen.finish_reason = Some(reason.name().to_owned());
             }
@@ -282,6 +289,43 @@ impl Translated {
     /// The answer, as the caller gets it.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+}
+
+/// A whole answer on its way to a caller who asked for a stream: some providers don't stream every model.
+#[derive(Debug)]
+pub struct Replay {
+    writer: Box<dyn StreamWriter>,
+    seen: Seen,
+}
+
+impl Replay {
+    /// Writes all events of the answer but its end.
+    pub fn new(answer: Translated, mut writer: Box<dyn StreamWriter>, out: &mut Vec<u8>) -> Replay {
+        answer.events.iter().for_each(|event| writer.event(event, out));
+        Replay { writer, seen: answer.seen }
+    }
+}
+
+impl Carry for Replay {
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn is_complete(&self) -> bool {
+        true
+    }
+
+    fn frame(&mut self, _: &str, _: &[u8], _: &mut Vec<u8>) -> Result<(), ChunkError> {
+        Ok(())
+    }
+
+    fn last(&mut self, settlement: &Settlement, out: &mut Vec<u8>) {
+        self.writer.last(settlement, out);
+    }
+
+    fn fail(&mut self, error: &CallError, settlement: &Settlement, out: &mut Vec<u8>) {
+        self.writer.fail(error, settlement, out);
     }
 }
 

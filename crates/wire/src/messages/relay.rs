@@ -37,6 +37,7 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
         content_bytes: content.raw().len() as u64,
         chunks: 1,
         done: true,
+        ..Seen::default()
     };
     let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
     let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);

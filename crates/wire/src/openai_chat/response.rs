@@ -59,6 +59,7 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
         usage,
         chunks: 1,
         done: true,
+        ..Seen::default()
     };
     Ok(Answer { span: start..end, members, seen })
 }

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use types::{Clock, ExposeSecret, SecretString, Timestamp};
 
 use super::{Credentials, CredentialsError, Proof, Unsigned};
-use crate::attempt::collect;
+use crate::upstream::collect;
 use crate::upstream::{self, Outbound, Pool};
 use crate::world::Target;
 

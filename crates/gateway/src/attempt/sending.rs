@@ -1,0 +1,212 @@
+//! One attempt: the request into the endpoint's dialect, out, and on to the first byte of an answer.
+
+use catalog::Protocol;
+use http::{HeaderName, HeaderValue};
+use types::Task;
+use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing};
+use wire::provider_error;
+
+use super::{Committed, Failure, Place, Trip};
+use crate::frames::Frames;
+use crate::leg::{Leg, LegFailure};
+use crate::settle::Flight;
+use crate::upstream::address::Operation;
+use crate::upstream::{self, Outbound, Reply, UpstreamError, collect};
+
+/// Largest error body that is read.
+const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// Most images and files of one request that are fetched.
+const FETCHES_MAX: usize = 100;
+
+/// A request as it goes to one endpoint, and how its answer is to be read.
+struct Leaving {
+    outgoing: Outgoing,
+    dialect: Dialect,
+    /// The answer's bytes are the caller's dialect already.
+    bytes: bool,
+}
+
+pub(super) async fn first_byte(
+    trip: &Trip<'_, '_>,
+    flight: &mut Flight,
+    place: &Place<'_>,
+) -> Result<Committed, Failure> {
+    let mut leaving = prepare(trip, flight, place).await?;
+    let body = std::mem::take(&mut leaving.outgoing.body);
+    let reply = send(trip, flight, place, &leaving, body).await?;
+    if !(200..300).contains(&reply.status) {
+        let (status, retry_after) = (reply.status, reply.retry_after);
+        let body = collect(reply.body, ERROR_BYTES_MAX).await.unwrap_or_else(|part| part);
+        return Err(Failure::theirs(provider_error::read(status, &body), retry_after));
+    }
+    let mut ident = flight.ident(&place.provider.name_json);
+    let undo = trip.call.undo(&leaving.outgoing, &ident.id);
+    let settings = &trip.worker.gateway.settings;
+    let stream = trip.call.asked().stream;
+    if let Some(framing) = reply.framing.filter(|_| stream) {
+        (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
+        let carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
+        // A frame may be a whole image.
+        let frame_bytes_max = match trip.call.asked().task {
+            Task::Generate => settings.sse_frame_bytes_max,
+            _ => settings.response_bytes_max,
+        };
+        let frames = Frames::new(framing, frame_bytes_max);
+        return first_event(Leg::new(reply.body, frames, carry)).await;
+    }
+    let retry_after = reply.retry_after;
+    let body = collect(reply.body, settings.response_bytes_max).await.map_err(|_| {
+        Failure::ours("answer_cut", String::from("the provider's answer broke off or is too large"), true)
+    })?;
+    let outcome = match stream && trip.call.asked().task == Task::Generate {
+        // Some providers answer whole where a model can't be streamed. Where a task has no stream, neither has its caller.
+        true => {
+            (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
+            let made = trip.call.replay(leaving.dialect, &body, ident, undo);
+            made.map(|(carry, out)| Committed::Stream(Box::new(Leg::whole(carry, out))))
+        }
+        false => {
+            let made = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo);
+            made.map(|answer| Committed::Plain { body, answer })
+        }
+    };
+    outcome.map_err(|error| match error {
+        AnswerError::Provider(error) => Failure::theirs(error, retry_after),
+        error => Failure::ours("answer_broken", error.to_string(), true),
+    })
+}
+
+/// The bytes behind the request's addresses, fetched once per call.
+async fn fetched<'t>(trip: &'t Trip<'_, '_>) -> &'t Result<Fetched, Failure> {
+    let settings = &trip.worker.gateway.settings;
+    let fetching = async || {
+        let mut fetched = Fetched::new();
+        for url in trip.call.urls().into_iter().take(FETCHES_MAX) {
+            match upstream::fetch::fetch(&url, settings.body_bytes_max, settings.fetch_private).await {
+                Ok(bytes) => drop(fetched.insert(url, bytes)),
+                Err(problem) => {
+                    let shown: String = url.chars().take(200).collect();
+                    let message = format!("`{shown}` could not be fetched: {problem}");
+                    return Err(Failure::untranslatable(&Impossible::new("", message)));
+                }
+            }
+        }
+        Ok(fetched)
+    };
+    trip.fetched.get_or_init(fetching).await
+}
+
+/// Puts the request into the endpoint's dialect.
+async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) -> Result<Leaving, Failure> {
+    let nothing = Fetched::new();
+    let snapshot = &trip.world.snapshot;
+    let dialect = place.dialect_for(trip.call.dialect);
+    let mut target = place.wire_target(snapshot, &nothing);
+    let mut made = trip.call.outgoing(dialect, &target);
+    if made.is_err() && !trip.call.urls().is_empty() {
+        // Perhaps only the bytes behind its addresses are missing.
+        target.fetched = fetched(trip).await.as_ref().map_err(Clone::clone)?;
+        made = trip.call.outgoing(dialect, &target);
+    }
+    let outgoing = made.map_err(|error| Failure::untranslatable(&error))?;
+    let strict = trip.call.asked().provider.require_parameters == Some(true);
+    if let Some(lost) = outgoing.warnings.iter().find(|w| strict && w.code == "parameter_dropped") {
+        return Err(Failure::unsuitable(&lost.message));
+    }
+    flight.warn(&outgoing.warnings);
+    Ok(Leaving { bytes: trip.call.is_byte_path(dialect, &target), outgoing, dialect })
+}
+
+async fn send(
+    trip: &Trip<'_, '_>,
+    flight: &mut Flight,
+    place: &Place<'_>,
+    leaving: &Leaving,
+    body: Vec<u8>,
+) -> Result<Reply, Failure> {
+    let gateway = &trip.worker.gateway;
+    let stream = trip.call.asked().stream;
+    if place.protocol == Protocol::Sandbox {
+        let name = place.endpoint.provider_model_id.as_ref();
+        if let Some(sent) = flight.sent() {
+            *sent = true;
+        }
+        // It reads our own extensions, which no provider is sent.
+        let body = if trip.call.dialect == Dialect::Chat { trip.call.body } else { &body };
+        return match gateway.sandbox.answer(name, body, stream, flight.created().seconds()) {
+            Some(reply) => Ok(reply),
+            None => std::future::pending().await,
+        };
+    }
+    let Some(target) = &place.provider.target else {
+        return Err(Failure::ours("no_address", String::from("the provider has no address"), false));
+    };
+    let operation = match trip.call.asked().task {
+        Task::Generate => Operation::Generate { stream },
+        Task::Embeddings => Operation::Embeddings,
+        Task::Rerank => Operation::Rerank,
+        Task::Images => Operation::Images,
+        Task::Speech => Operation::Speech,
+        Task::Transcription => Operation::Transcriptions,
+    };
+    let model = &place.endpoint.provider_model_id;
+    let Some(path) = target.path(leaving.dialect, model, operation) else {
+        return Err(Failure::ours("no_address", String::from("the model's name fits no path"), false));
+    };
+    let outbound = Outbound { path, headers: extra_headers(trip, place, leaving), body: body.into() };
+    let mut never = false;
+    let sent = flight.sent().unwrap_or(&mut never);
+    let pool = &trip.worker.pool;
+    upstream::send(pool, target, outbound, place.provider.connect_timeout, &*gateway.clock, sent)
+        .await
+        .map_err(|error| match &error {
+            UpstreamError::Connect(_) => Failure::ours("connect_failed", error.to_string(), true),
+            UpstreamError::ConnectTimeout(_) => Failure::ours("timeout_connect", error.to_string(), false),
+            UpstreamError::Credentials(_) => Failure::ours("no_credentials", error.to_string(), false),
+            UpstreamError::Broken(_) => Failure::ours("connection_broken", error.to_string(), true),
+        })
+}
+
+/// Headers that this request calls for.
+fn extra_headers(
+    trip: &Trip<'_, '_>,
+    place: &Place<'_>,
+    leaving: &Leaving,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    let mut betas = Vec::new();
+    for (name, value) in &leaving.outgoing.headers {
+        if *name == "anthropic-beta" {
+            betas.push(value.as_str());
+        } else if let Ok(value) = HeaderValue::from_str(value) {
+            headers.push((HeaderName::from_static(name), value));
+        }
+    }
+    if leaving.dialect == Dialect::Messages && place.provider.flavor != Flavor::Bedrock {
+        betas.push(trip.betas);
+        let all = betas.join(",");
+        let told = wire::call::anthropic_betas(&all, place.provider.flavor);
+        if let Some(value) = HeaderValue::from_str(&told).ok().filter(|value| !value.is_empty()) {
+            headers.push((HeaderName::from_static("anthropic-beta"), value));
+        }
+    }
+    headers
+}
+
+/// Waits for the first event: an error in its place can still go to another endpoint.
+async fn first_event(mut leg: Leg) -> Result<Committed, Failure> {
+    while leg.out.is_empty() && !leg.over {
+        std::future::poll_fn(|cx| leg.poll(cx)).await;
+    }
+    match leg.failure.take() {
+        None => Ok(Committed::Stream(Box::new(leg))),
+        // What was already translated has not left: the attempt is not committed.
+        Some(LegFailure::Provider(error)) => Err(Failure::theirs(error, None)),
+        Some(LegFailure::Malformed(what)) => Err(Failure::ours("stream_broken", what, true)),
+        Some(LegFailure::CutOff) => Err(Failure::ours(
+            "stream_cut",
+            String::from("the stream ended before it had said anything"),
+            true,
+        )),
+    }
+}

@@ -1,0 +1,26 @@
+//! Forgets what was kept for a time only: responses whose retention is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::app::Gateway;
+use tokio::sync::watch;
+
+/// How often the store is swept; reads ignore what has expired, so this only frees its room.
+const EVERY: Duration = Duration::from_secs(600);
+
+/// The job. The first sweep is at once.
+pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        match gateway.store.expire_responses(gateway.clock.now()).await {
+            Ok(0) => (),
+            Ok(responses) => tracing::info!(responses, "kept responses have expired"),
+            Err(error) => {
+                tracing::warn!(%error, "expired responses could not be deleted; they are tried again")
+            }
+        }
+        if super::pause(&mut stopping, EVERY).await {
+            return;
+        }
+    }
+}
