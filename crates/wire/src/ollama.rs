@@ -76,6 +76,10 @@ fn message(
                 calls.push(json!({"function": {"name": name, "arguments": arguments}}));
             }
             Content::File { source: Source::Text(_), .. } => (),
+            Content::File { .. } | Content::Audio { .. } => {
+                let problem = "is a file or sound, and Ollama takes texts and images; send its text instead";
+                return Err(Impossible::new(&block.pointer, problem));
+            }
             _ => losses.dropped(&block.pointer, "Ollama's dialect has no place for it"),
         }
     }

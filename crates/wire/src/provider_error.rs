@@ -82,7 +82,11 @@ pub fn read(status: u16, body: &[u8]) -> ProviderError {
     let message = text_of(error)
         .or_else(|| tree.get("detail").and_then(text_of))
         .or_else(|| tree.get("message").and_then(text_of))
-        .unwrap_or_else(|| plain_text(body));
+        .unwrap_or_else(|| match status {
+            // An answer, not an error's text: what the model wrote stays out of messages.
+            200..300 => String::from("the provider reported a failure without a reason"),
+            _ => plain_text(body),
+        });
     let code = [error.get("code"), error.get("type"), tree.get("code")]
         .into_iter()
         .flatten()

@@ -129,7 +129,7 @@ impl Reader {
             "TOOL_CALL" => Finish::ToolCalls,
             "ERROR_TOXIC" => Finish::ContentFilter,
             "ERROR" | "TIMEOUT" => Finish::Error,
-            _ => Finish::Stop,
+            other => Finish::read(&other.to_ascii_lowercase()),
         };
         events.push(Event::Finish { reason, native, stop: None });
         events.extend(node.get("usage").and_then(read_usage).map(Event::Usage));

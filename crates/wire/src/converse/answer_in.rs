@@ -152,7 +152,7 @@ fn finish(native: &str) -> Event {
         "tool_use" => Finish::ToolCalls,
         "guardrail_intervened" | "content_filtered" => Finish::ContentFilter,
         "malformed_model_output" | "malformed_tool_use" => Finish::Error,
-        _ => Finish::Stop,
+        other => Finish::read(other),
     };
     Event::Finish { reason, native: native.to_owned(), stop: None }
 }

@@ -212,7 +212,7 @@ impl Reader {
             "max_tokens" | "model_context_window_exceeded" => Finish::Length,
             "tool_use" => Finish::ToolCalls,
             "refusal" => Finish::ContentFilter,
-            _ => Finish::Stop,
+            other => Finish::read(other),
         };
         let stop = node.get_string("stop_sequence").map(std::borrow::Cow::into_owned);
         events.push(Event::Finish { reason, native: native.into_owned(), stop });

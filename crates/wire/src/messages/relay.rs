@@ -49,7 +49,7 @@ fn finish(native: Option<&str>) -> Option<String> {
         "max_tokens" | "model_context_window_exceeded" => Finish::Length,
         "tool_use" => Finish::ToolCalls,
         "refusal" => Finish::ContentFilter,
-        _ => Finish::Stop,
+        other => Finish::read(other),
     };
     Some(reason.name().to_owned())
 }

@@ -1,5 +1,6 @@
 //! A provider's response, whole or streamed, as events.
 
+use super::relay::has_failed;
 use super::usage::read_usage;
 use crate::hub::{
     AnswerError, ChunkError, Citation, Event, Finish, Seal, SealFormat, StreamReader, ToolStart,
@@ -43,7 +44,7 @@ impl StreamReader for Reader {
         let index = node.get("output_index").and_then(Node::u64).unwrap_or(0);
         let delta = || node.get_string("delta").filter(|text| !text.is_empty()).map(|text| text.into_owned());
         match kind {
-            "error" | "response.failed" => {
+            kind if matches!(kind, "error" | "response.failed") || has_failed(node) => {
                 let inner = node.get("response").unwrap_or(node);
                 return Err(ChunkError::Provider(provider_error::read(200, inner.raw())));
             }

@@ -83,6 +83,11 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     Ok(Answer { span: start..end, seen })
 }
 
+/// Whether an event holds a response that failed, whatever the event is called.
+pub(super) fn has_failed(event: Node<'_>) -> bool {
+    event.get("response").and_then(|response| response.get_string("status")).as_deref() == Some("failed")
+}
+
 /// What a response object says.
 fn note(seen: &mut Seen, response: Node<'_>) {
     seen.usage = response.get("usage").and_then(read_usage);
@@ -220,7 +225,7 @@ impl Carry for Relay {
         }
         let kind = node.get_string("type").unwrap_or_else(|| name.into()).into_owned();
         match kind.as_str() {
-            "error" | "response.failed" => {
+            kind if matches!(kind, "error" | "response.failed") || has_failed(node) => {
                 let inner = node.get("response").unwrap_or(node);
                 return Err(ChunkError::Provider(provider_error::read(200, inner.raw())));
             }
