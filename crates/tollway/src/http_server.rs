@@ -60,6 +60,8 @@ pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListene
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    // Accepted connections inherit it. Without it, Linux may hold small answers back for 40 ms.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -137,8 +139,6 @@ pub(crate) async fn accept(listener: std::net::TcpListener, serving: Arc<Serving
             serving.connections.fetch_sub(1, Ordering::Relaxed);
             continue;
         }
-        // Small answers leave at once: without this, Linux may hold them back for 40 ms.
-        let _ = stream.set_nodelay(true);
         let serving = Arc::clone(&serving);
         tokio::spawn(async move {
             connection(stream, &serving).await;
@@ -228,5 +228,19 @@ impl Body for Out {
             Out::Gateway(body) => body.size_hint(),
             Out::Site(body) => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_leave_without_delay() {
+        let address = claim(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let listener = TcpListener::from_std(listen(address).unwrap()).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        assert!(accepted.nodelay().unwrap());
     }
 }

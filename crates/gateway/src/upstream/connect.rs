@@ -78,3 +78,22 @@ fn tls() -> io::Result<Arc<rustls::ClientConfig>> {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn requests_leave_without_delay() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let ours = std::net::TcpStream::connect(address).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        // The same socket a second time, to look at what is set on it.
+        let seen = ours.try_clone().unwrap();
+        assert!(!seen.nodelay().unwrap());
+        let target = Target::of_url(&format!("http://{address}/v1")).unwrap();
+        over(TcpStream::from_std(ours).unwrap(), &target).await.unwrap();
+        assert!(seen.nodelay().unwrap());
+    }
+}
