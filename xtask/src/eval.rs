@@ -1,5 +1,7 @@
 //! Measurements at full count against something that nobody here wrote.
 
+mod dialects;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -29,12 +31,20 @@ pub enum What {
         #[arg(long, default_value_t = SEED)]
         seed: u64,
     },
+    /// What a translation between dialects costs beside the byte path
+    Dialects {
+        /// In this build, which should be an optimized one
+        #[arg(long, hide = true)]
+        measure: bool,
+    },
 }
 
 /// True when all is equal.
 pub fn run(what: &What) -> Result<bool> {
     match what {
         What::Prices { count, seed } => prices(*count, *seed),
+        What::Dialects { measure: true } => dialects::measure(),
+        What::Dialects { measure: false } => dialects::run(),
     }
 }
 
