@@ -310,6 +310,7 @@ fn answer(
                 endpoint: Arc::clone(state),
                 clock: Arc::clone(&gateway.clock),
                 stall_timeout: provider.stall_timeout,
+                keep_alive: gateway.settings.keep_alive,
                 deadline: trip.deadline,
                 drain: provider.on_disconnect == catalog::OnDisconnect::Drain,
                 remember,

@@ -140,9 +140,7 @@ fn take(
         FrameOf::Comment(text) => {
             // A keep-alive is passed on once the stream has begun; before, it would commit us to nothing.
             if carry.seen().chunks > 0 {
-                out.extend_from_slice(b":");
-                out.extend_from_slice(text);
-                out.extend_from_slice(b"\n\n");
+                carry.comment(text, out);
             }
             ControlFlow::Continue(())
         }

@@ -37,8 +37,11 @@ pub struct Pump {
     endpoint: Arc<EndpointState>,
     clock: ClockHandle,
     stall_timeout: Duration,
+    keep_alive: Duration,
     deadline: Instant,
     last_progress: Instant,
+    /// When the client last got something.
+    last_sent: Instant,
     timer: Pin<Box<Sleep>>,
     drain: bool,
     remember: Option<Remember>,
@@ -65,6 +68,8 @@ pub struct Start {
     pub clock: Arc<dyn Clock>,
     /// Longest silence.
     pub stall_timeout: Duration,
+    /// Silence after which the client is shown that the answer is still on its way.
+    pub keep_alive: Duration,
     /// When the whole call must be over.
     pub deadline: Instant,
     /// Read on to the usage when the client leaves.
@@ -77,15 +82,18 @@ impl Pump {
     /// Begins.
     pub fn new(start: Start) -> Pump {
         let now = Instant::now();
-        let timer = Box::pin(tokio::time::sleep_until((now + start.stall_timeout).min(start.deadline)));
+        let first = now + start.stall_timeout.min(start.keep_alive);
+        let timer = Box::pin(tokio::time::sleep_until(first.min(start.deadline)));
         Pump {
             leg: start.leg,
             flight: Some(start.flight),
             endpoint: start.endpoint,
             clock: ClockHandle(start.clock),
             stall_timeout: start.stall_timeout,
+            keep_alive: start.keep_alive,
             deadline: start.deadline,
             last_progress: now,
+            last_sent: now,
             timer,
             drain: start.drain,
             remember: start.remember,
@@ -104,6 +112,7 @@ impl Pump {
                 self.finish(None);
             }
             if !self.leg.out.is_empty() {
+                self.last_sent = Instant::now();
                 return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.leg.out))));
             }
             if self.flight.is_none() {
@@ -113,7 +122,8 @@ impl Pump {
                 Poll::Ready(progress) => self.progressed(progress),
                 Poll::Pending => match self.silent_for_too_long(cx) {
                     Some(error) => self.finish(Some(error)),
-                    None => return Poll::Pending,
+                    None if self.leg.out.is_empty() => return Poll::Pending,
+                    None => (),
                 },
             }
         }
@@ -143,7 +153,13 @@ impl Pump {
                 let seconds = self.stall_timeout.as_secs_f32();
                 return Some(GatewayError::StreamBroken(format!("the provider was silent for {seconds} s")));
             }
-            self.timer.as_mut().reset(limit.min(self.deadline));
+            // Between events only: a frame that is half taken in has written nothing yet.
+            if now >= self.last_sent + self.keep_alive {
+                self.leg.carry.keep_alive(&mut self.leg.out);
+                self.last_sent = now;
+            }
+            let next = limit.min(self.last_sent + self.keep_alive);
+            self.timer.as_mut().reset(next.min(self.deadline));
         }
         None
     }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub first_byte_timeout: Duration,
     /// Between meaningful bytes of an answer.
     pub stall_timeout: Duration,
+    /// Silence within a stream after which its client is shown that it goes on.
+    pub keep_alive: Duration,
     /// For the whole generation.
     pub total_timeout: Duration,
     /// How long a response that a caller asked to be kept is kept.

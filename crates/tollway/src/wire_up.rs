@@ -40,6 +40,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
         first_byte_timeout: Duration::from_millis(upstream.first_byte_timeout_ms),
         stall_timeout: Duration::from_millis(upstream.stall_timeout_ms),
+        keep_alive: Duration::from_millis(upstream.keep_alive_ms),
         total_timeout: Duration::from_millis(upstream.total_timeout_ms),
         idle_connections_per_host_max: upstream.idle_connections_per_host_max,
         idle_timeout: Duration::from_millis(upstream.idle_timeout_ms),

@@ -29,7 +29,7 @@ pub use request::{
     Block, CacheControl, Content, Effort, Format, Request, Rest, Role, Sampling, Source, Thinking, Tool,
     ToolChoice, ToolKind, Turn, WebSearch,
 };
-pub use target::{Fetched, Flavor, Impossible, Outgoing, Target};
+pub use target::{Address, Fetched, Flavor, Impossible, Outgoing, Target};
 pub use turns::{Alternation, Exchange, Item, Strict, What, alternate};
 
 /// The dialects that callers and providers speak. Which of them may come in and which go out is the gateway's business.

@@ -14,7 +14,7 @@ use crate::writer::Writer;
 /// Writes a request for `/api/chat`.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgoing, Impossible> {
     let mut losses = Losses::default();
-    let mut w = Writer::with_capacity(4096);
+    let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object().field("model", target.model).field_json("stream", &request.stream);
     w.key("messages").begin_array();
     for turn in &request.turns {

@@ -3,7 +3,7 @@
 use e2e::amount;
 use serde_json::{Value, json};
 use testkit::sse::{self, Event};
-use testkit::{FakeUpstream, Gate, Reply, Script, TestApp, Tokens, ask_stream};
+use testkit::{FakeUpstream, Gate, Lab, Reply, Script, TestApp, Tokens, ask_stream};
 use types::Money;
 
 const WORDS: &[&str] = &["gr\u{fc}n", " \u{1f34f}", " \"quoted\"", "\n\nlines"];
@@ -91,6 +91,45 @@ async fn a_word_is_relayed_before_the_next_is_spoken() {
     }
     gate.open();
     assert_eq!(body.rest().await.events().last(), Some(&Event::Done));
+}
+
+#[tokio::test]
+async fn a_silent_stream_shows_that_it_goes_on() {
+    let upstream = FakeUpstream::start();
+    let lab = Lab::at("lab", &upstream).model("lab/tiny", "1", "2");
+    let app = TestApp::builder().lab(lab).set("upstream.keep_alive_ms", "50").start().await;
+    let ask = |path: &str, body: Value| app.owner().request("POST", path).json(&body);
+    let messages = json!([{"role": "user", "content": "q"}]);
+    let gemini = json!({"contents": [{"role": "user", "parts": [{"text": "q"}]}]});
+    let rows = [
+        ("/v1/chat/completions", ask_stream("lab/tiny"), ": keep-alive\n\n"),
+        (
+            "/v1/messages",
+            json!({"model": "lab/tiny", "max_tokens": 9, "messages": messages, "stream": true}),
+            "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        ),
+        ("/v1beta/models/lab/tiny:streamGenerateContent?alt=sse", gemini.clone(), ": keep-alive\r\n\r\n"),
+        ("/v1beta/models/lab/tiny:streamGenerateContent", gemini, "\r\n\r\n"),
+    ];
+    for (path, body, sign) in rows {
+        let gate = Gate::new();
+        upstream.push(Script::words(&["first"]).wait_for(&gate).finish(&["last"], TOKENS));
+        let mut reply = ask(path, body).open().await;
+        let mut heard = String::new();
+        // Twice: the first may come with the words.
+        while heard.matches(sign).count() < 2 {
+            let piece =
+                reply.piece().await.expect("a stream").expect("a sign of life while the provider waits");
+            heard.push_str(&String::from_utf8_lossy(&piece));
+        }
+        gate.open();
+        let rest = reply.rest().await.text();
+        assert!(heard.contains("first") && rest.contains("last"), "{path}: {heard}{rest}");
+        if path.ends_with("Content") {
+            let whole: Value = serde_json::from_str(&(heard + &rest)).expect("one JSON array all the same");
+            assert!(whole.as_array().is_some_and(|list| list.len() > 1), "{whole}");
+        }
+    }
 }
 
 #[tokio::test]

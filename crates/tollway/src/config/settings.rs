@@ -128,6 +128,7 @@ pub struct Upstream {
     pub connect_timeout_ms: u64,
     pub first_byte_timeout_ms: u64,
     pub stall_timeout_ms: u64,
+    pub keep_alive_ms: u64,
     pub total_timeout_ms: u64,
     pub idle_connections_per_host_max: usize,
     pub idle_timeout_ms: u64,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::hub::{
-    Block, Content, Format, Impossible, Losses, Outgoing, Request, Role, Source, Target, ToolChoice,
+    Address, Block, Content, Format, Impossible, Losses, Outgoing, Request, Role, Source, Target, ToolChoice,
     ToolKind, Turn,
 };
 use crate::writer::Writer;
@@ -11,7 +11,7 @@ use crate::writer::Writer;
 /// Writes the request.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgoing, Impossible> {
     let mut losses = Losses::default();
-    let mut w = Writer::with_capacity(4096);
+    let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object().field("model", target.model).field_json("stream", &request.stream);
     w.key("messages").begin_array();
     for turn in &request.turns {
@@ -98,15 +98,15 @@ fn part(
         Content::Image { source, detail } if role == Role::User => {
             let url = match source {
                 Source::Url(url) => match target.fetched.get(&**url) {
-                    Some((kind, data)) => format!("data:{kind};base64,{data}"),
-                    None => url.clone().into_owned(),
+                    Some((kind, data)) => Address::data(kind, data),
+                    None => Address::Plain(url),
                 },
                 source => source.to_url().ok_or_else(|| {
                     Impossible::new(&block.pointer, "is an image that only another provider holds")
                 })?,
             };
             w.begin_object().field("type", "image_url").key("image_url").begin_object();
-            w.field("url", &url).field_some("detail", detail.as_deref()).end_object().end_object();
+            w.field_json("url", &url).field_some("detail", detail.as_deref()).end_object().end_object();
         }
         Content::ToolCall { id, name, arguments, custom, .. } => {
             let arguments = match (custom, arguments.trim()) {

@@ -28,7 +28,7 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgo
         None => None,
     };
     let strict = alternate(request, Alternation::default());
-    let mut w = Writer::with_capacity(4096);
+    let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object();
     system(&strict.system, &mut w);
     w.key("messages").begin_array();

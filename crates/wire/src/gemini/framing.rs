@@ -24,6 +24,14 @@ impl Framing {
         out.extend_from_slice(head);
     }
 
+    /// Between answers. An array has no comments, but takes white space.
+    pub(super) fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
+        match self.array {
+            true => out.extend_from_slice(b"\r\n"),
+            false => [b":", text, b"\r\n\r\n"].into_iter().for_each(|part| out.extend_from_slice(part)),
+        }
+    }
+
     /// After an answer.
     pub(super) fn close(&self, out: &mut Vec<u8>) {
         if !self.array {

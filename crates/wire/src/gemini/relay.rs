@@ -178,6 +178,10 @@ impl Relay {
 }
 
 impl Carry for Relay {
+    fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
+        self.framing.comment(text, out);
+    }
+
     fn seen(&self) -> &Seen {
         &self.watch.seen
     }

@@ -10,7 +10,7 @@ use super::schema;
 use super::settings::Settings;
 use crate::hub::{
     Alternation, CacheControl, Content, Dialect, Exchange, Format, Impossible, Item, Losses, Outgoing,
-    Request, Role, Source, Strict, Target, Tool, ToolChoice, ToolKind, What, alternate,
+    Request, Role, Strict, Target, Tool, ToolChoice, ToolKind, What, alternate,
 };
 use crate::writer::Writer;
 
@@ -22,7 +22,7 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgo
     let strict = alternate(request, Alternation::default());
     let functions = functions(request, &mut losses);
     let instruction = instruction(request, target, model, !functions.is_empty(), &mut losses);
-    let mut w = Writer::with_capacity(bytes(request, target) + 2048);
+    let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object();
     let mut parts = PartsOut::new(request, target, model, &names, &mut w, &mut losses);
     conversation(&mut parts, &strict, model, instruction.as_deref())?;
@@ -59,34 +59,6 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgo
         renamed_tools: names.renamed(),
         ..Outgoing::default()
     })
-}
-
-/// About how large the body will be, so that large media are copied once.
-fn bytes(request: &Request<'_>, target: &Target<'_>) -> usize {
-    let mut bytes = 0;
-    request.each_block(&mut |block| {
-        bytes += 64;
-        match &block.content {
-            Content::Text(text) | Content::Refusal(text) | Content::Reasoning { text, .. } => {
-                bytes += text.len()
-            }
-            Content::ToolCall { arguments, .. } => bytes += arguments.len() + 64,
-            Content::Image { source, .. }
-            | Content::File { source, .. }
-            | Content::Audio { source }
-            | Content::Video { source } => match source {
-                Source::Base64 { data, .. } => bytes += data.len(),
-                Source::Text(text) => bytes += text.len(),
-                Source::Url(url) => {
-                    bytes += target.fetched.get(url.as_ref()).map_or(url.len(), |(_, data)| data.len());
-                }
-                Source::FileId(id) => bytes += id.len(),
-            },
-            _ => (),
-        }
-    });
-    let tools = request.tools.iter().filter_map(|tool| tool.parameters);
-    bytes + tools.map(|schema| schema.raw().len() + 128).sum::<usize>()
 }
 
 fn conversation<'r, 'b>(

@@ -59,6 +59,10 @@ impl Writer {
 }
 
 impl StreamWriter for Writer {
+    fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
+        self.framing.comment(text, out);
+    }
+
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
         if !matches!(event, Event::ToolArguments { .. } | Event::Usage(_) | Event::Id(_)) {
             self.flush(matches!(event, Event::Finish { .. }), out);

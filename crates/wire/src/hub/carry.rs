@@ -39,6 +39,16 @@ pub trait Carry: std::fmt::Debug + Send {
     /// The provider's body has ended.
     fn end(&mut self, _out: &mut Vec<u8>) {}
 
+    /// Passes a provider's comment on.
+    fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
+        comment(text, out);
+    }
+
+    /// Shows that the answer is still on its way.
+    fn keep_alive(&self, out: &mut Vec<u8>) {
+        self.comment(KEEP_ALIVE, out);
+    }
+
     /// Writes the end of a complete answer: usage, cost, the success marker of the caller's dialect.
     fn last(&mut self, settlement: &Settlement, out: &mut Vec<u8>);
 
@@ -61,8 +71,28 @@ pub trait StreamReader: std::fmt::Debug + Send {
     fn is_done(&self) -> bool;
 }
 
+/// What a keep-alive comment says.
+const KEEP_ALIVE: &[u8] = b" keep-alive";
+
+/// Writes a comment of server-sent events.
+fn comment(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b':');
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\n\n");
+}
+
 /// Writes a stream in the caller's dialect.
 pub trait StreamWriter: std::fmt::Debug + Send {
+    /// See [`Carry::comment`].
+    fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
+        comment(text, out);
+    }
+
+    /// See [`Carry::keep_alive`].
+    fn keep_alive(&self, out: &mut Vec<u8>) {
+        self.comment(KEEP_ALIVE, out);
+    }
+
     /// Writes what an event becomes; the stream's own beginning before the first.
     fn event(&mut self, event: &Event, out: &mut Vec<u8>);
 
@@ -224,6 +254,14 @@ impl Carry for Bridge {
     fn end(&mut self, out: &mut Vec<u8>) {
         self.reader.end(&mut self.events);
         self.pass(out);
+    }
+
+    fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
+        self.writer.comment(text, out);
+    }
+
+    fn keep_alive(&self, out: &mut Vec<u8>) {
+        self.writer.keep_alive(out);
     }
 
     fn last(&mut self, settlement: &Settlement, out: &mut Vec<u8>) {

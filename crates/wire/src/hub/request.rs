@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, Seal};
+use super::{Address, Dialect, Seal};
 use crate::node::Node;
 
 /// A request. Borrowed from the caller's body.
@@ -296,13 +296,10 @@ impl<'b> Source<'b> {
     }
 
     /// As an address again; base64 becomes a `data:` URL. `None` for text and foreign ids.
-    pub fn to_url(&self) -> Option<String> {
+    pub fn to_url(&self) -> Option<Address<'_>> {
         match self {
-            Source::Url(url) => Some(url.clone().into_owned()),
-            Source::Base64 { media_type, data } => {
-                let kind = if media_type.is_empty() { "application/octet-stream" } else { media_type };
-                Some(format!("data:{kind};base64,{data}"))
-            }
+            Source::Url(url) => Some(Address::Plain(url)),
+            Source::Base64 { media_type, data } => Some(Address::data(media_type, data)),
             Source::Text(_) | Source::FileId(_) => None,
         }
     }
@@ -548,7 +545,7 @@ mod tests {
         let url = "data:image/PNG;charset=x;base64,AAAA";
         let source = Source::from_url(url.into());
         assert_eq!(source, Source::Base64 { media_type: "image/png".into(), data: "AAAA".into() });
-        assert_eq!(source.to_url().as_deref(), Some("data:image/png;base64,AAAA"));
+        assert_eq!(source.to_url().map(|url| url.to_string()).as_deref(), Some("data:image/png;base64,AAAA"));
         for plain in ["https://x/y.png", "data:text/plain,hi", "data:"] {
             assert_eq!(Source::from_url(plain.into()), Source::Url(plain.into()));
         }

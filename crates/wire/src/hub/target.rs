@@ -1,9 +1,44 @@
 //! Where a translated request goes, and what may come of it.
 
 use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 use crate::Warning;
+use crate::hub::{Content, Request, Source};
 use crate::openai_chat::Adapt;
+
+/// An address, or what stands in a `data:` URL; it is put together only as it is written, since it may be large.
+#[derive(Clone, Copy, Debug)]
+pub enum Address<'a> {
+    /// An address.
+    Plain(&'a str),
+    /// Bytes: their media type and base64.
+    Data(&'a str, &'a str),
+}
+
+impl<'a> Address<'a> {
+    /// Bytes of this media type; bare ones where it is empty.
+    pub fn data(kind: &'a str, data: &'a str) -> Address<'a> {
+        Address::Data(if kind.is_empty() { "application/octet-stream" } else { kind }, data)
+    }
+}
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Plain(url) => f.write_str(url),
+            Address::Data(kind, data) => write!(f, "data:{kind};base64,{data}"),
+        }
+    }
+}
+
+impl Serialize for Address<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
 
 /// Bytes that were fetched for a target that takes no addresses: by address, media type and base64.
 pub type Fetched = HashMap<String, (String, String)>;
@@ -41,6 +76,38 @@ pub struct Target<'a> {
     pub reasoning: Option<bool>,
     /// Bytes behind addresses.
     pub fetched: &'a Fetched,
+}
+
+impl Target<'_> {
+    /// About how large the body of a request will be, so that what is large in it is copied once.
+    pub fn room_for(&self, request: &Request<'_>) -> usize {
+        let mut bytes = 0;
+        request.each_block(&mut |block| {
+            bytes += 64;
+            match &block.content {
+                Content::Text(text) | Content::Refusal(text) | Content::Reasoning { text, .. } => {
+                    bytes += text.len()
+                }
+                Content::ToolCall { arguments, .. } => bytes += arguments.len() + 64,
+                Content::Image { source, .. }
+                | Content::File { source, .. }
+                | Content::Audio { source }
+                | Content::Video { source } => match source {
+                    Source::Base64 { data, .. } => bytes += data.len(),
+                    Source::Text(text) => bytes += text.len(),
+                    Source::Url(url) => {
+                        bytes += self.fetched.get(url.as_ref()).map_or(url.len(), |(_, data)| data.len());
+                    }
+                    Source::FileId(id) => bytes += id.len(),
+                },
+                _ => (),
+            }
+        });
+        let tools = request.tools.iter().filter_map(|tool| tool.parameters);
+        let bytes = bytes + tools.map(|schema| schema.raw().len() + 128).sum::<usize>();
+        // Quotes and line ends grow by a byte each.
+        bytes + bytes / 32 + 2048
+    }
 }
 
 /// A request as it goes out.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::answer_out::tail;
 use super::error::object;
+use super::stream_out::PING;
 use super::usage::{Told, cost_fields, write_usage};
 use crate::hub::{AnswerError, CallError, Carry, ChunkError, Finish, Ident, Plain, Seen, Settlement};
 use crate::json::{self, Member};
@@ -155,6 +156,10 @@ impl Relay {
 }
 
 impl Carry for Relay {
+    fn keep_alive(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(PING);
+    }
+
     fn seen(&self) -> &Seen {
         &self.seen
     }

@@ -20,7 +20,7 @@ const JSON_TOOL: &str = "json";
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgoing, Impossible> {
     let claude = claude::facts(target.model);
     let mut losses = Losses::default();
-    let mut w = Writer::with_capacity(4096);
+    let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object();
     match target.flavor {
         Flavor::Vertex => w.field("anthropic_version", "vertex-2023-10-16"),

@@ -151,7 +151,14 @@ fn send(name: &str, data: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n\n");
 }
 
+/// What Anthropic sends while nothing is said.
+pub(super) const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
 impl StreamWriter for Writer {
+    fn keep_alive(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(PING);
+    }
+
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
         match event {
             Event::Id(_) => (),

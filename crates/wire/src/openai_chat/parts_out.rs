@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::hub::{Block, Content, Flavor, Impossible, Losses, Request, Role, Source, Target, Turn};
+use crate::hub::{Address, Block, Content, Flavor, Impossible, Losses, Request, Role, Source, Target, Turn};
 use crate::writer::Writer;
 
 /// Writes the array of messages.
@@ -112,7 +112,7 @@ fn part(
             let url = source.to_url().ok_or_else(|| foreign(block, "image"))?;
             w.begin_object().field("type", "image_url").key("image_url").begin_object();
             let detail = detail.as_deref().map(|detail| if detail == "original" { "high" } else { detail });
-            w.field("url", &url).field_some("detail", detail).end_object().end_object();
+            w.field_json("url", &url).field_some("detail", detail).end_object().end_object();
         }
         Content::File { source, filename } => file(block, source, filename.as_deref(), target, w)?,
         Content::Audio { source: Source::Base64 { media_type, data } } => {
@@ -127,7 +127,7 @@ fn part(
         Content::Video { source } => {
             let url = source.to_url().ok_or_else(|| foreign(block, "video"))?;
             w.begin_object().field("type", "video_url").key("video_url").begin_object();
-            w.field("url", &url).end_object().end_object();
+            w.field_json("url", &url).end_object().end_object();
         }
         Content::Reasoning { .. }
         | Content::Native(_)
@@ -162,9 +162,9 @@ fn file(
                 Impossible::new(&block.pointer, "is an address, and the provider takes a file's bytes only")
             })?;
             let kind = if kind.is_empty() { "application/pdf" } else { kind };
-            format!("data:{kind};base64,{data}")
+            Address::data(kind, data)
         }
-        Source::Base64 { .. } => source.to_url().unwrap_or_default(),
+        Source::Base64 { media_type, data } => Address::data(media_type, data),
         Source::FileId(id) => {
             w.begin_object().field("type", "file").key("file").begin_object().field("file_id", id);
             w.end_object().end_object();
@@ -172,7 +172,7 @@ fn file(
         }
     };
     w.begin_object().field("type", "file").key("file").begin_object();
-    w.field("filename", filename.unwrap_or("file.pdf")).field("file_data", &url);
+    w.field("filename", filename.unwrap_or("file.pdf")).field_json("file_data", &url);
     w.end_object().end_object();
     Ok(())
 }

@@ -16,7 +16,7 @@ const MAX_TOKENS_ASSUMED: u64 = 16_384;
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgoing, Impossible> {
     let mut losses = Losses::default();
     let reasons = is_openai_reasoning(target.model);
-    let mut w = Writer::with_capacity(4096);
+    let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object().field("model", target.model);
     w.key("messages");
     parts_out::messages(request, target, &mut w, &mut losses)?;

@@ -15,7 +15,7 @@ const MAX_TOKENS_MIN: u64 = 16;
 /// Writes the request.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgoing, Impossible> {
     let mut losses = Losses::default();
-    let mut w = Writer::with_capacity(4096);
+    let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object().field("model", target.model).field_json("store", &false);
     if request.stream {
         w.field_json("stream", &true);
@@ -98,7 +98,7 @@ fn part(
                 .field("detail", detail.as_deref().unwrap_or("auto"));
             match source {
                 Source::FileId(id) => drop(w.field("file_id", id)),
-                source => drop(w.field("image_url", &source.to_url().unwrap_or_default())),
+                source => drop(w.field_json("image_url", &source.to_url())),
             }
             w.end_object();
         }
@@ -112,7 +112,7 @@ fn part(
                 Source::FileId(id) => drop(w.field("file_id", id)),
                 source => {
                     w.field("filename", filename.as_deref().unwrap_or("file.pdf"));
-                    w.field("file_data", &source.to_url().unwrap_or_default());
+                    w.field_json("file_data", &source.to_url());
                 }
             }
             w.end_object();

@@ -29,6 +29,13 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.stall_timeout_ms = v },
     },
     Key {
+        path: "upstream.keep_alive_ms",
+        preset: Value("15000"),
+        example: "5000",
+        doc: "How long a stream is silent before its client gets a keep-alive: a comment, Anthropic's `ping` on its path.",
+        kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.keep_alive_ms = v },
+    },
+    Key {
         path: "upstream.total_timeout_ms",
         preset: Value("900000"),
         example: "300000",

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::gemini::answer_in::tests::odd;
 use crate::gemini::{canonical, read_request};
+use crate::hub::Source;
 use crate::hub::{
     Block, Effort, Fetched, Flavor, Rest, Sampling, Seal, SealFormat, Thinking, Turn, WebSearch,
 };
