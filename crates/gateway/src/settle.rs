@@ -311,7 +311,10 @@ impl Inner {
             return (Usage::default(), UsageSource::None);
         }
         if let Some(expected) = self.expected {
-            return (expected, UsageSource::Estimated);
+            // Who left before there was an image or a sound pays for what was read only.
+            let nothing_came = outcome.status == Status::Cancelled;
+            let read = Usage { output: 0, audio_output: 0, image_output: 0, images: 0, ..expected };
+            return (if nothing_came { read } else { expected }, UsageSource::Estimated);
         }
         let output = outcome.content_bytes.div_ceil(BYTES_PER_TOKEN_ESTIMATE);
         (Usage { input: self.input_tokens, output, requests: 1, ..Usage::default() }, UsageSource::Estimated)

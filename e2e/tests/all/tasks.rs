@@ -164,3 +164,18 @@ async fn openai_for_python_beside_conversations() {
     let said = run(command).await;
     assert_eq!(said.matches("ok ").count(), 5, "{said}");
 }
+
+#[tokio::test]
+async fn who_leaves_before_there_is_an_image_pays_for_none() {
+    let upstream = FakeUpstream::start();
+    let app = app(&upstream).await;
+    upstream.push(Script::hang_before_headers());
+    let body = json!({"model": "mock/draw", "prompt": "a cat"});
+    let connection = app.owner().request("POST", "/v1/images/generations").json(&body).send_only().await;
+    let request = upstream.request(0).await;
+    drop(connection);
+    assert_eq!(request.over().await, testkit::upstream::Phase::CallerLeft);
+    app.settled().await;
+    let key = app.owner().get("/v1/key").await.expect(200).json();
+    assert_eq!(key["data"]["usage"], json!(0), "{key}");
+}
