@@ -297,13 +297,7 @@ fn answer(
     flight.first_byte();
     match arrival.committed {
         Committed::Stream(leg) => {
-            let content_type = match trip.array {
-                true => HeaderValue::from_static("application/json"),
-                false => HeaderValue::from_static("text/event-stream; charset=utf-8"),
-            };
-            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+            stream_headers(response.headers_mut(), trip, flight.warning_count());
             let pump = Pump::new(Start {
                 leg: *leg,
                 flight,
@@ -388,6 +382,20 @@ fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_, '_>, arri
         let tried = arrival.failed.iter().map(|a| a.endpoint.as_str()).chain(std::iter::once(&*endpoint.id));
         insert(headers, &names.fallback_chain, &tried.collect::<Vec<_>>().join(","));
         insert(headers, &names.fallback_reason, &first.code);
+    }
+}
+
+fn stream_headers(headers: &mut HeaderMap, trip: &Trip<'_, '_>, warnings: usize) {
+    let content_type = match trip.array {
+        true => HeaderValue::from_static("application/json"),
+        false => HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    };
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    if warnings > 0 {
+        let names = &trip.worker.gateway.settings.brand.headers;
+        insert(headers, &names.translation, &warnings.to_string());
     }
 }
 

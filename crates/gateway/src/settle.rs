@@ -66,6 +66,8 @@ struct Inner {
     started: Instant,
     input_tokens: u64,
     expected: Option<Usage>,
+    /// Warnings that hold whoever answers; what comes after them is the present attempt's.
+    own_warnings: Option<usize>,
     /// A request of the present attempt was written to a provider.
     sent: bool,
     /// Delivered bytes up to which the hold covers the output.
@@ -128,6 +130,7 @@ impl Flight {
             started: from.started,
             input_tokens: from.input_tokens,
             expected: from.expected,
+            own_warnings: None,
             sent: false,
             covered_bytes: 0,
             metadata: from.metadata,
@@ -174,6 +177,8 @@ impl Flight {
         let Some(inner) = &mut self.0 else { return };
         inner.sent = false;
         let record = &mut inner.record;
+        let own_warnings = *inner.own_warnings.get_or_insert(record.warnings.len());
+        record.warnings.truncate(own_warnings);
         record.endpoint = endpoint.id.to_string();
         record.model = snapshot.models.get(endpoint.model).map_or_else(String::new, |m| m.id.to_string());
         record.provider =
@@ -193,6 +198,11 @@ impl Flight {
                 inner.record.warnings.push(warning);
             }
         }
+    }
+
+    /// How many warnings there are so far.
+    pub fn warning_count(&self) -> usize {
+        self.0.as_ref().map_or(0, |inner| inner.record.warnings.len())
     }
 
     /// Keeps what the answer's calls were sealed with.

@@ -11,6 +11,7 @@ mod dialects;
 mod fallback;
 mod first_run;
 mod kill;
+mod losses;
 mod money;
 mod sdk;
 mod seals;
