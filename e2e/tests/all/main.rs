@@ -9,6 +9,7 @@ mod chat;
 mod clouds;
 mod dialects;
 mod fallback;
+mod fetches;
 mod first_run;
 mod kill;
 mod losses;
