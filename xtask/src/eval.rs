@@ -1,6 +1,7 @@
 //! Measurements at full count against something that nobody here wrote.
 
 mod dialects;
+mod streams;
 
 use std::io::Write;
 use std::path::Path;
@@ -31,6 +32,12 @@ pub enum What {
         #[arg(long, default_value_t = SEED)]
         seed: u64,
     },
+    /// What is added to each frame while many streams run
+    Streams {
+        /// In this build, which should be an optimized one
+        #[arg(long, hide = true)]
+        measure: bool,
+    },
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -43,6 +50,8 @@ pub enum What {
 pub fn run(what: &What) -> Result<bool> {
     match what {
         What::Prices { count, seed } => prices(*count, *seed),
+        What::Streams { measure: true } => streams::measure(),
+        What::Streams { measure: false } => streams::run(),
         What::Dialects { measure: true } => dialects::measure(),
         What::Dialects { measure: false } => dialects::run(),
     }
