@@ -97,7 +97,8 @@ pub struct Failure {
 
 impl Failure {
     fn ours(code: &str, message: String, again: bool) -> Failure {
-        let error = ProviderError { status: 0, class: Class::Unavailable, message, code: None };
+        let error =
+            ProviderError { status: 0, class: Class::Unavailable, message, code: None, retry_after: None };
         Failure {
             error,
             code: code.to_owned(),
@@ -110,6 +111,7 @@ impl Failure {
     fn theirs(error: ProviderError, retry_after: Option<Duration>) -> Failure {
         let code = error.code.clone().unwrap_or_else(|| format!("http_{}", error.status));
         let again = matches!(error.class, Class::RateLimit | Class::Unavailable);
+        let retry_after = retry_after.or(error.retry_after);
         Failure { error, code, timeout: false, retry_after, again }
     }
 
@@ -120,6 +122,7 @@ impl Failure {
             class: Class::Untranslatable,
             message: impossible.to_string(),
             code: None,
+            retry_after: None,
         };
         Failure { error, code: "untranslatable".into(), timeout: false, retry_after: None, again: false }
     }
@@ -127,7 +130,13 @@ impl Failure {
     /// `provider.require_parameters` leaves this endpoint out.
     fn unsuitable(lost: &str) -> Failure {
         let message = format!("provider.require_parameters is set, and {lost}");
-        let error = ProviderError { status: 404, class: Class::Untranslatable, message, code: None };
+        let error = ProviderError {
+            status: 404,
+            class: Class::Untranslatable,
+            message,
+            code: None,
+            retry_after: None,
+        };
         Failure { error, code: "parameter_lost".into(), timeout: false, retry_after: None, again: false }
     }
 

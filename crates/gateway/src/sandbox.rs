@@ -85,6 +85,7 @@ fn failure(status: u16, kind: &str, message: &str, retry_after: Option<Duration>
     Reply {
         status,
         retry_after,
+        error_name: None,
         framing: None,
         content_type: None,
         body: UpstreamBody::sandbox(Playback::whole(body.to_string(), Duration::ZERO)),
@@ -135,6 +136,7 @@ impl Sandbox {
         Some(Reply {
             status: 200,
             retry_after: None,
+            error_name: None,
             framing: streamed.then_some(Framing::Sse),
             content_type: None,
             body: UpstreamBody::sandbox(playback),

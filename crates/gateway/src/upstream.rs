@@ -51,6 +51,8 @@ pub struct Reply {
     pub status: u16,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// The name of an error, where a header tells it.
+    pub error_name: Option<String>,
     /// How the body is cut into frames, where it is a stream.
     pub framing: Option<Framing>,
     /// The body's media type, as the provider says.
@@ -115,6 +117,7 @@ pub async fn send(
                 return Ok(Reply {
                     status: head.status.as_u16(),
                     retry_after: retry_after(&head.headers, clock.now()),
+                    error_name: error_name(&head.headers),
                     framing: framing(&head.headers),
                     content_type: head.headers.get(header::CONTENT_TYPE).cloned(),
                     body: UpstreamBody::http(incoming, pool.lease(target, connection)),
@@ -152,6 +155,11 @@ fn request(
         }
     }
     request
+}
+
+fn error_name(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    Some(name.chars().take(200).collect())
 }
 
 fn framing(headers: &HeaderMap) -> Option<Framing> {

@@ -3,6 +3,8 @@
 //! The class decides what happens next: whether another endpoint may help, and what the caller is told. A provider's own 401
 //! is our trouble, never the caller's.
 
+use std::time::Duration;
+
 use crate::json;
 
 /// What an error of a provider means for the attempt.
@@ -44,12 +46,15 @@ impl Class {
         match status {
             400 | 413 | 422 if too_long => Class::ContextLength,
             400 if says("api key") || says("api_key") => Class::ProviderAuth,
+            400 if says("ServiceQuotaExceeded") => Class::RateLimit,
             400 if says("content_filter") || says("content_policy") || says("moderation") => {
                 Class::ContentPolicy
             }
             401 | 402 | 403 | 407 => Class::ProviderAuth,
             404 | 410 => Class::NotFound,
-            408 | 409 | 425 | 498 | 499 => Class::Unavailable,
+            408 | 409 | 424 | 425 | 498 | 499 => Class::Unavailable,
+            // No money left at the provider: waiting does not help.
+            429 if says("insufficient_quota") || says("exceeded your current quota") => Class::ProviderAuth,
             429 => Class::RateLimit,
             400..=499 => Class::InvalidRequest,
             _ => Class::Unavailable,
@@ -68,6 +73,8 @@ pub struct ProviderError {
     pub message: String,
     /// The provider's own code, such as `rate_limit_exceeded` or `3280`.
     pub code: Option<String>,
+    /// How long the provider asks to be left alone, where it says so in words or in the body (Gemini, OpenAI).
+    pub retry_after: Option<Duration>,
 }
 
 /// Longest provider message that is kept.
@@ -76,6 +83,11 @@ pub const MESSAGE_BYTES_MAX: usize = 2048;
 /// Reads an error body: OpenAI's object, an `error` string, `detail` text or list, a bare `message`, an array of these, or
 /// anything else as text.
 pub fn read(status: u16, body: &[u8]) -> ProviderError {
+    read_named(status, body, None)
+}
+
+/// As [`read`], with the name of the error where a header tells it (`x-amzn-errortype` on Bedrock).
+pub fn read_named(status: u16, body: &[u8], name: Option<&str>) -> ProviderError {
     let tree: serde_json::Value = serde_json::from_slice(body).unwrap_or(serde_json::Value::Null);
     let tree = tree.get(0).cloned().unwrap_or(tree);
     let error = tree.get("error").filter(|e| !e.is_null()).unwrap_or(&tree);
@@ -91,12 +103,15 @@ pub fn read(status: u16, body: &[u8]) -> ProviderError {
         .into_iter()
         .flatten()
         .find_map(|code| code.as_str().map(str::to_owned).or_else(|| code.as_u64().map(|n| n.to_string())));
+    // `ValidationException:http://internal...`
+    let code = name.and_then(|name| name.split(':').next()).map(str::to_owned).or(code);
     let inner = [error.get("code"), error.get("status"), error.get("http_status")]
         .into_iter()
         .flatten()
         .find_map(|n| n.as_u64().or_else(|| n.as_str()?.parse().ok()))
         .and_then(|n| u16::try_from(n).ok())
-        .filter(|n| (400..600).contains(n));
+        .filter(|n| (400..600).contains(n))
+        .or_else(|| status_of(code.as_deref()?));
     let status = if (400..600).contains(&status) { status } else { inner.unwrap_or(502) };
     let told = format!("{} {}", code.as_deref().unwrap_or_default(), message);
     let class = match Class::of(status, &told) {
@@ -104,7 +119,57 @@ pub fn read(status: u16, body: &[u8]) -> ProviderError {
         Class::Unavailable if told.contains("rate_limit") => Class::RateLimit,
         class => class,
     };
-    ProviderError { status, class, message: cut(&message), code }
+    let retry_after = retry_delay(error, &message);
+    ProviderError { status, class, message: cut(&message), code, retry_after }
+}
+
+/// The status of an error that is known by its name only, inside a stream or a 200.
+fn status_of(name: &str) -> Option<u16> {
+    Some(match name {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" | "rate_limit_exceeded" => 429,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
+}
+
+/// `details[].retryDelay` (Google), `retry_after` in seconds, or "try again in 1.5s" in words (OpenAI).
+fn retry_delay(error: &serde_json::Value, message: &str) -> Option<Duration> {
+    let details = error.get("details").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let told = details.filter_map(|detail| detail.get("retryDelay")?.as_str()).find_map(duration);
+    let seconds = || error.get("retry_after").and_then(serde_json::Value::as_f64);
+    let seconds = || seconds().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let words = || {
+        let (_, rest) = message.split_once("try again in ")?;
+        duration(rest.split_whitespace().next()?.trim_end_matches(['.', ',']))
+    };
+    told.or_else(seconds).or_else(words)
+}
+
+/// `34.4s`, `20ms`, `6m0s`, `1h2m`.
+fn duration(text: &str) -> Option<Duration> {
+    let (mut rest, mut whole) = (text, Duration::ZERO);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| c != '.' && !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at(digits);
+        let unit = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, next) = tail.split_at(unit);
+        let factor = match unit {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            _ => return None,
+        };
+        whole += Duration::try_from_secs_f64(number.parse::<f64>().ok()? * factor).ok()?;
+        rest = next;
+    }
+    Some(whole)
 }
 
 /// Whether a scanned 200 body or chunk carries an error instead of an answer.
@@ -204,6 +269,42 @@ mod tests {
             assert_eq!((error.class, error.message.as_str()), (class, message), "{status} {body}");
             assert!((400..600).contains(&error.status));
         }
+    }
+
+    #[test]
+    fn how_long_to_wait_is_found_in_bodies_and_in_words() {
+        let google = r#"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"x"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.4s"}]}}"#;
+        let rows = [
+            (google, Some(34_400)),
+            (
+                r#"{"error":{"message":"Rate limit reached. Please try again in 6m0.5s. Visit"}}"#,
+                Some(360_500),
+            ),
+            (r#"{"error":{"message":"Please try again in 20ms."}}"#, Some(20)),
+            (r#"{"error":{"message":"slow down","retry_after":1.5}}"#, Some(1_500)),
+            (r#"{"error":{"message":"try again in a moment"}}"#, None),
+            (r#"{"error":{"message":"try again in 99999999999999999999h"}}"#, None),
+        ];
+        for (body, expect) in rows {
+            let error = read(429, body.as_bytes());
+            assert_eq!(error.retry_after.map(|d| d.as_millis()), expect, "{body}");
+            assert_eq!(error.class, Class::RateLimit, "{body}");
+        }
+    }
+
+    #[test]
+    fn names_tell_what_a_status_does_not() {
+        let stream = br#"{"type":"error","error":{"type":"invalid_request_error","message":"bad"}}"#;
+        assert_eq!((read(200, stream).status, read(200, stream).class), (400, Class::InvalidRequest));
+        let aws =
+            read_named(400, br#"{"message":"too much"}"#, Some("ServiceQuotaExceededException:http://x"));
+        assert_eq!(
+            (aws.class, aws.code.as_deref()),
+            (Class::RateLimit, Some("ServiceQuotaExceededException"))
+        );
+        let poor = br#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#;
+        assert_eq!(read(429, poor).class, Class::ProviderAuth);
+        assert_eq!(read(424, b"{}").class, Class::Unavailable);
     }
 
     #[test]

@@ -35,9 +35,9 @@ pub(super) async fn first_byte(
     let body = std::mem::take(&mut leaving.outgoing.body);
     let reply = send(trip, flight, place, &leaving, body).await?;
     if !(200..300).contains(&reply.status) {
-        let (status, retry_after) = (reply.status, reply.retry_after);
+        let (status, retry_after, name) = (reply.status, reply.retry_after, reply.error_name);
         let body = collect(reply.body, ERROR_BYTES_MAX).await.unwrap_or_else(|part| part);
-        return Err(Failure::theirs(provider_error::read(status, &body), retry_after));
+        return Err(Failure::theirs(provider_error::read_named(status, &body, name.as_deref()), retry_after));
     }
     let mut ident = flight.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
