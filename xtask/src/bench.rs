@@ -7,7 +7,7 @@
 pub mod load;
 mod process;
 mod report;
-mod servers;
+pub mod servers;
 
 use std::fs;
 use std::path::PathBuf;

@@ -160,7 +160,7 @@ fn pinned(core: &str, program: &Path) -> Command {
 
 /// nginx as it would be set up by somebody who knows it: kept-alive connections on both sides, no log. Plain answers
 /// are buffered as by default; streams have a server of their own without buffering.
-fn nginx_config(dir: &Path, upstream: u16, plain: u16, stream: u16) -> String {
+pub fn nginx_config(dir: &Path, upstream: u16, plain: u16, stream: u16) -> String {
     let dir = dir.display();
     let server = |port: u16, buffering: &str| {
         format!(
