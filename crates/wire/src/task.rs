@@ -86,7 +86,10 @@ impl<'b> TaskCall<'b> {
             Task::Rerank => rerank::outgoing(self, to, target),
             Task::Transcription if is_openai(to) => Ok(transcriptions::outgoing(self, target)),
             Task::Images | Task::Speech if is_openai(to) => Ok(self.spliced(target, &[])),
-            _ => Err(Impossible::new("", format!("can't be asked of a provider that speaks {}", to.name()))),
+            _ => Err(Impossible::new(
+                "",
+                format!("the request can't be asked of a provider that speaks {}", to.name()),
+            )),
         }
     }
 

@@ -179,3 +179,18 @@ async fn who_leaves_before_there_is_an_image_pays_for_none() {
     let key = app.owner().get("/v1/key").await.expect(200).json();
     assert_eq!(key["data"]["usage"], json!(0), "{key}");
 }
+
+#[tokio::test]
+async fn a_provider_that_can_not_be_asked_says_so() {
+    let upstream = FakeUpstream::start();
+    let lab = Lab::at("lab", &upstream).set("protocol", "\"anthropic\"");
+    let app = TestApp::builder()
+        .lab(lab.maker("lab/embed", "embeddings", &[("input_usd_per_mtok", "1")]))
+        .start()
+        .await;
+    let body = json!({"model": "lab/embed", "input": "hello"});
+    let reply = app.owner().post("/v1/embeddings", &body).await.expect(400);
+    assert_eq!(reply.json()["error"]["type"], "not_translatable");
+    assert!(reply.text().contains("the request can't be embedded"), "{}", reply.text());
+    assert_eq!(upstream.request_count(), 0);
+}

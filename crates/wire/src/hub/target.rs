@@ -127,12 +127,17 @@ pub struct Outgoing {
 
 /// Why a request can't be put into a target's dialect at all. Another endpoint may take it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{pointer}` {problem}")]
+#[error("{}{problem}", place(.pointer))]
 pub struct Impossible {
     /// Where in the caller's body: `/messages/2/content/0`.
     pub pointer: String,
     /// What is wrong and what would be right: "is audio, which ...".
     pub problem: String,
+}
+
+/// The place in front of its problem; nothing where the problem is the whole request's.
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!("`{pointer}` ") }
 }
 
 impl Impossible {

@@ -93,7 +93,10 @@ pub(super) fn outgoing(
         Dialect::Gemini if target.flavor == Flavor::Vertex => vertex(call),
         Dialect::Gemini => gemini(call, target),
         Dialect::Ollama => ollama(call, target),
-        _ => Err(Impossible::new("", format!("can't be embedded by a provider that speaks {}", to.name()))),
+        _ => Err(Impossible::new(
+            "",
+            format!("the request can't be embedded by a provider that speaks {}", to.name()),
+        )),
     }
 }
 

@@ -42,7 +42,10 @@ pub(super) fn outgoing(
     match to {
         to if is_openai(to) => Ok(call.spliced(target, &[])),
         Dialect::Cohere => cohere(call, target),
-        _ => Err(Impossible::new("", format!("can't be reranked by a provider that speaks {}", to.name()))),
+        _ => Err(Impossible::new(
+            "",
+            format!("the request can't be reranked by a provider that speaks {}", to.name()),
+        )),
     }
 }
 
