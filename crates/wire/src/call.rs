@@ -287,3 +287,6 @@ fn facts(asked: &mut Asked<'_>, request: &Request<'_>, body_bytes: usize) {
     asked.prompt_bytes = body_bytes;
     asked.data_url_bytes = data_bytes.min(body_bytes);
 }
+
+#[cfg(test)]
+mod tests;
