@@ -23,19 +23,20 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
     let credits = credits.and_then(Result::ok).ok_or(GatewayError::StoreUnavailable)?;
     let purse = key.account.purse.snapshot();
     let prepaid = worker.gateway.settings.mode == BillingMode::Prepaid;
-    let (used, balance) = match purse.limit.filter(|_| prepaid) {
-        Some(limit) => (purse.spent, limit.saturating_sub(purse.spent)),
-        None => (credits.used, credits.balance),
+    // In prepaid mode the purse is what a call is held against: a grant shows here at the instant when it can be spent.
+    let (granted, used, balance) = match purse.limit.filter(|_| prepaid) {
+        Some(limit) => (limit, purse.spent, limit.saturating_sub(purse.spent)),
+        None => (credits.granted, credits.used, credits.balance),
     };
     let object = json!({
         "mode": if prepaid { "prepaid" } else { "metered" },
-        "granted_usd": credits.granted.to_string(),
+        "granted_usd": granted.to_string(),
         "used_usd": used.to_string(),
         "metered_usd": credits.metered.to_string(),
         "balance_usd": balance.to_string(),
         "held_usd": purse.held.to_string(),
     });
     let total = if prepaid { used } else { credits.metered };
-    let amounts = [("total_credits", Some(credits.granted)), ("total_usage", Some(total))];
+    let amounts = [("total_credits", Some(granted)), ("total_usage", Some(total))];
     Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object, &amounts))))
 }

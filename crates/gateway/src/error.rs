@@ -58,7 +58,7 @@ pub enum GatewayError {
         suggestions: Vec<String>,
     },
     /// The model is known and no endpoint of it can be used.
-    #[error("no endpoint can serve `{model}`: {failed_step} left none")]
+    #[error("no endpoint can serve `{model}`: {failed_step} left none{}", remedy(failed_step, funnel))]
     NoEndpoints {
         /// What was asked for.
         model: String,
@@ -231,6 +231,23 @@ docs! {
     "endpoints_resting" 503 "Every endpoint of the model is resting after failures." "Wait for `Retry-After` seconds.";
     "overloaded" 503 "The node has its maximum of calls in flight." "Wait for `Retry-After` seconds.";
     "provider_timeout" 504 "The provider was silent for too long." "Try again, or choose another model.";
+}
+
+/// What the filter asks that left nothing, and what to do.
+fn remedy(failed_step: &str, funnel: &[Funnel]) -> String {
+    let asks = funnel.last().map_or(String::new(), |line| format!(" (it asks that {})", line.reason));
+    let todo = match failed_step {
+        "Filter by Switched-on Providers" => {
+            "; switch one on with its key, `GET /v1/models/{author}/{slug}/endpoints` lists who has it"
+        }
+        "Filter by Output" => "; name a model whose `output_modalities` fit this path",
+        "Filter by Known Price" => "; give the model a price in the configuration, \"0\" where it is free",
+        "Filter by Allowed Providers" => "; widen `provider.only`, `provider.order` or `provider.ignore`",
+        "Filter by Input Modalities" => "; name a model whose `input_modalities` fit the request",
+        "Filter by Context Length" => "; shorten the prompt, or name a model with a larger context",
+        _ => "",
+    };
+    format!("{asks}{todo}")
 }
 
 impl GatewayError {

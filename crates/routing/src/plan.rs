@@ -181,7 +181,7 @@ fn tests<'t>(
     [
         (
             "Filter by Switched-on Providers",
-            "the provider has a key or needs none, and its protocol is served",
+            "the provider has a key or needs none",
             Box::new(|_, index, _| conditions.switched_on(index)),
         ),
         (
@@ -200,12 +200,12 @@ fn tests<'t>(
         ),
         (
             "Filter by Allowed Providers",
-            "provider.only, provider.ignore and the provider named after @",
+            "`provider` and the name after @ allow the endpoint's provider",
             Box::new(move |s, _, e| allowed(s, e, target, wishes)),
         ),
         (
             "Filter by Free Price",
-            "the :free variant asks for offers that cost nothing",
+            "the offer costs nothing",
             Box::new(move |_, _, e| !free_only || is_free(e)),
         ),
         (

@@ -208,7 +208,7 @@ impl TestApp {
 
     async fn start(&mut self) {
         for _ in 0..STARTS_MAX {
-            (self.addr, self.admin) = (free_addr(), free_addr());
+            [self.addr, self.admin] = crate::upstream::refused_addrs();
             if self.spawn_and_wait().await {
                 return;
             }
@@ -309,10 +309,6 @@ impl TestApp {
 #[expect(clippy::print_stderr, reason = "a failing test shows the log")]
 fn report(text: &str) {
     eprintln!("{text}");
-}
-
-fn free_addr() -> SocketAddr {
-    crate::upstream::refused_addr()
 }
 
 fn read(path: &Path) -> String {

@@ -116,8 +116,14 @@ impl Drop for FakeUpstream {
 
 /// An address of the loopback where nobody listens.
 pub fn refused_addr() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind the loopback");
-    listener.local_addr().expect("local address")
+    let [addr] = refused_addrs();
+    addr
+}
+
+/// Several such addresses. All are taken before one is given back: taken one after another they can be the same.
+pub fn refused_addrs<const N: usize>() -> [SocketAddr; N] {
+    let listeners = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").expect("bind the loopback"));
+    listeners.map(|listener| listener.local_addr().expect("local address"))
 }
 
 fn greeting(request: &Recorded) -> Script {

@@ -79,7 +79,7 @@ impl Setup {
         let mut upstream = sh::Server::start(&mut command, "TERM", &dir.path().join("upstream.log"))?;
         upstream.wait_until("the provider", || sh::listens(upstream_port))?;
 
-        let (nginx_port, nginx_stream_port) = (sh::free_port()?, sh::free_port()?);
+        let [nginx_port, nginx_stream_port] = sh::free_ports()?;
         let config = dir.path().join("nginx.conf");
         fs::write(&config, nginx_config(dir.path(), upstream_port, nginx_port, nginx_stream_port))?;
         let mut command = pinned(PROXY_CORE, &tools::nginx()?);

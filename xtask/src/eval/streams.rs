@@ -53,7 +53,7 @@ pub fn measure() -> Result<bool> {
         let lab = Lab::at_url("lab", &format!("http://{upstream}/v1")).model("lab/m", "1", "2");
         let app = TestApp::builder().lab(lab).set("server.workers", "1").start().await;
         let dir = tempfile::tempdir()?;
-        let (plain, nginx_port) = (sh::free_port()?, sh::free_port()?);
+        let [plain, nginx_port] = sh::free_ports()?;
         let config = dir.path().join("nginx.conf");
         fs::write(&config, nginx_config(dir.path(), upstream.port(), plain, nginx_port))?;
         let mut command = std::process::Command::new("taskset");
