@@ -1,5 +1,6 @@
 //! Runs the plan: one attempt after another until a first byte commits one of them.
 //!
+//! - Where a provider has several keys, one that it refuses or that is busy gives way to the next at once.
 //! - Before the first byte any failure that another endpoint may not share goes on to the next one; a request that is
 //!   itself at fault is told at once.
 //! - When the whole plan has failed, endpoints that were busy, broken or out of reach are tried once more, after what
@@ -13,11 +14,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::{Endpoint, OnDisconnect, Protocol, Snapshot};
+use http::{HeaderName, HeaderValue};
 use ledger::Attempt;
 use routing::breaker::{Report, Verdict};
+use routing::keyring::KeyReport;
 use routing::plan::Plan;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use types::Timestamp;
 use wire::call::Call;
 use wire::hub::{Dialect, Fetched, Impossible, Plain, Target};
 use wire::provider_error::{Class, ProviderError};
@@ -140,6 +144,16 @@ impl Failure {
         Failure { error, code: "parameter_lost".into(), timeout: false, retry_after: None, again: false }
     }
 
+    /// What it says of the key that it was tried with.
+    fn key_report(&self) -> Option<KeyReport> {
+        let micros = |wait: Duration| i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        match self.error.class {
+            Class::ProviderAuth => Some(KeyReport::Refused),
+            Class::RateLimit => Some(KeyReport::Busy(self.retry_after.map(micros))),
+            _ => None,
+        }
+    }
+
     fn report(&self) -> Option<Report> {
         match self.error.class {
             Class::RateLimit => {
@@ -198,7 +212,7 @@ async fn round(
         if log.failed.len() >= gateway.settings.attempts_max {
             break;
         }
-        let Some(place) = Place::find(trip.world, index) else { continue };
+        let Some(mut place) = Place::find(trip.world, index) else { continue };
         let now = gateway.clock.now();
         if let Verdict::Wait(until) = place.state.breaker.lock().enter(now) {
             let left = Duration::from_micros(until.0.saturating_sub(now.0).max(0).unsigned_abs());
@@ -206,35 +220,66 @@ async fn round(
             log.resting.push(index);
             continue;
         }
+        match keys(trip, flight, &mut place, log).await {
+            Ok(committed) => {
+                let failed = std::mem::take(&mut log.failed);
+                return Ok(Some(Arrival { endpoint: index, committed, failed }));
+            }
+            Err(failure) => fail(trip, log, &place, index, failure)?,
+        }
+    }
+    Ok(None)
+}
+
+/// Tries one endpoint: with one key after another, as long as it is the key that is at fault.
+async fn keys(
+    trip: &Trip<'_, '_>,
+    flight: &mut Flight,
+    place: &mut Place<'_>,
+    log: &mut Log,
+) -> Result<Committed, Failure> {
+    let gateway = &trip.worker.gateway;
+    loop {
+        place.take_key(gateway.clock.now());
         let started_us = flight.elapsed_us();
-        let outcome = one(trip, flight, &place).await;
+        let outcome = one(trip, flight, place).await;
+        let endpoint = place.endpoint.id.to_string();
         let mut attempt =
-            Attempt { endpoint: place.endpoint.id.to_string(), started_us, ..Attempt::default() };
-        attempt.ended_us = flight.elapsed_us();
-        match outcome {
+            Attempt { endpoint, started_us, ended_us: flight.elapsed_us(), ..Attempt::default() };
+        let now = gateway.clock.now();
+        let failure = match outcome {
             Ok(committed) => {
                 attempt.status = 200;
                 attempt.first_byte_us = Some(attempt.ended_us);
                 attempt.outcome = String::from("ok");
                 flight.note(attempt);
-                return Ok(Some(Arrival {
-                    endpoint: index,
-                    committed,
-                    failed: std::mem::take(&mut log.failed),
-                }));
+                place.report_key(Some(KeyReport::Taken), now);
+                return Ok(committed);
             }
-            Err(failure) => {
-                attempt.status = failure.error.status;
-                attempt.outcome.clone_from(&failure.code);
-                flight.note(attempt);
-                if let Some(sent) = flight.sent() {
-                    *sent = false;
-                }
-                fail(trip, log, &place, index, failure)?;
-            }
+            Err(failure) => failure,
+        };
+        attempt.status = failure.error.status;
+        attempt.outcome.clone_from(&failure.code);
+        flight.note(attempt);
+        if let Some(sent) = flight.sent() {
+            *sent = false;
         }
+        let sibling = place.report_key(failure.key_report(), now);
+        if !sibling || log.failed.len() + 1 >= gateway.settings.attempts_max {
+            return Err(failure);
+        }
+        gateway.metrics.attempts_failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        log.failed.push(failed_attempt(place, &failure));
     }
-    Ok(None)
+}
+
+fn failed_attempt(place: &Place<'_>, failure: &Failure) -> FailedAttempt {
+    FailedAttempt {
+        endpoint: place.endpoint.id.to_string(),
+        provider: place.provider_name.to_owned(),
+        status: failure.error.status,
+        code: failure.code.clone(),
+    }
 }
 
 /// Takes in a failed attempt; an error when no other endpoint can help.
@@ -252,12 +297,7 @@ fn fail(
     }
     tracing::debug!(endpoint = %place.endpoint.id, status = failure.error.status, code = %failure.code, "an attempt failed");
     let provider = place.provider_name.to_owned();
-    log.failed.push(FailedAttempt {
-        endpoint: place.endpoint.id.to_string(),
-        provider: provider.clone(),
-        status: failure.error.status,
-        code: failure.code.clone(),
-    });
+    log.failed.push(failed_attempt(place, &failure));
     log.all_busy &= failure.error.class == Class::RateLimit;
     if failure.again {
         log.again.push(index);
@@ -309,9 +349,31 @@ pub(crate) struct Place<'w> {
     provider_name: &'w str,
     protocol: Protocol,
     state: &'w crate::world::EndpointState,
+    /// Which of the provider's keys, where there are several.
+    key: Option<usize>,
 }
 
 impl Place<'_> {
+    /// Takes the key that is next, where there are several.
+    pub(crate) fn take_key(&mut self, now: Timestamp) {
+        self.key = self.provider.keyring.as_ref().and_then(|ring| ring.lock().take(now));
+    }
+
+    /// The header that holds the key, where there are several.
+    pub(crate) fn key_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.provider.target.as_ref()?.keys.get(self.key?).cloned()
+    }
+
+    /// Tells the key how its call went; true when it failed for the key's sake and a sibling may do better.
+    fn report_key(&self, report: Option<KeyReport>, now: Timestamp) -> bool {
+        let (Some(index), Some(ring), Some(report)) = (self.key, &self.provider.keyring, report) else {
+            return false;
+        };
+        let mut ring = ring.lock();
+        ring.report(index, report, now);
+        report != KeyReport::Taken && ring.is_ready(now)
+    }
+
     /// What this provider is spoken to in when the caller speaks `caller`.
     pub(crate) fn dialect_for(&self, caller: Dialect) -> Dialect {
         match caller {
@@ -344,6 +406,7 @@ impl<'w> Place<'w> {
             provider_name: &known.name,
             protocol: known.protocol,
             state: world.endpoints.get(index as usize)?,
+            key: None,
         })
     }
 }

@@ -16,6 +16,7 @@ use wire::Warning;
 use wire::asked::Asked;
 use wire::call::{Call, PathSays};
 use wire::hub::{Dialect, Ident, Plain};
+use wire::tally::Request;
 
 use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
@@ -98,7 +99,8 @@ where
         // Its schemas have type names of their own, which no other dialect knows.
         body = canonical.into();
     }
-    answer_body(worker, id, dialect, &headers, &body, path, admitted, Extra::default()).await
+    let extra = Extra { body: body.clone(), ..Extra::default() };
+    answer_body(worker, id, dialect, &headers, &body, path, admitted, extra).await
 }
 
 /// What only some dialects have.
@@ -108,6 +110,8 @@ pub(crate) struct Extra {
     pub(crate) remember: Option<Remember>,
     /// What the answer repeats of the request (Responses).
     pub(crate) echo: Option<Arc<str>>,
+    /// The body of a conversation, for when nobody counts its tokens.
+    pub(crate) body: Bytes,
 }
 
 /// Answers a body that is there whole.
@@ -164,6 +168,7 @@ pub(crate) async fn answer_call(
         record,
         started: admitted.started,
         input_tokens: asked.input_tokens_estimate(),
+        read: Request::of(&extra.body, asked),
         expected: asked.expected.map(|expected| expected.likely),
         metadata: hints.metadata.then(|| plan_json(&world, &plan)),
     });
@@ -337,7 +342,7 @@ fn plain(
         status: Status::Ok,
         http_status: 200,
         usage: seen.usage,
-        content_bytes: seen.content_bytes,
+        said: seen.said.clone(),
         finish_reason: seen.finish_reason.clone(),
         upstream_id: seen.upstream_id.clone(),
         error: None,

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::Body;
 use wire::call::{Call, PathSays, count_body};
 use wire::hub::{Dialect, Fetched};
+use wire::tally::Request;
 
 use crate::app::Worker;
 use crate::attempt::Place;
@@ -47,7 +48,13 @@ where
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let counted = ask(worker, &world, &call, first.endpoint, betas).await;
-    let tokens = counted.unwrap_or_else(|| call.asked().input_tokens_estimate());
+    let tokens = match counted {
+        Some(tokens) => tokens,
+        None => {
+            let read = Request::of(&body, call.asked());
+            gateway.on_control(async move { read.tokens() }).await.unwrap_or_default()
+        }
+    };
     Ok(router::json(count_body(dialect, tokens, counted.is_none())))
 }
 
@@ -59,7 +66,8 @@ async fn ask(
     endpoint: u32,
     betas: &str,
 ) -> Option<u64> {
-    let place = Place::find(world, endpoint)?;
+    let mut place = Place::find(world, endpoint)?;
+    place.take_key(worker.gateway.clock.now());
     let target = place.provider.target.as_ref()?;
     let dialect = place.provider.dialect;
     let fetched = Fetched::new();
@@ -69,7 +77,8 @@ async fn ask(
     let path = target.path(dialect, wire_target.model, Operation::CountTokens)?;
     let told = wire::call::anthropic_betas(betas, place.provider.flavor);
     let beta = HeaderValue::from_str(&told).ok().filter(|v| !v.is_empty() && dialect == Dialect::Messages);
-    let headers = beta.map(|value| (HeaderName::from_static("anthropic-beta"), value)).into_iter().collect();
+    let beta = beta.map(|value| (HeaderName::from_static("anthropic-beta"), value));
+    let headers = beta.into_iter().chain(place.key_header()).collect();
     let outbound = Outbound { path, headers, body: counting.body.into() };
     let (clock, timeout) = (&*worker.gateway.clock, place.provider.connect_timeout);
     let mut sent = false;

@@ -61,6 +61,7 @@ fn data(record: &GenerationRecord) -> Value {
         "cancelled": record.status == ledger::Status::Cancelled,
         "usage": usage,
         "usage_source": record.usage_source,
+        "usage_rule": record.usage_source.rule(),
         "tokens_prompt": usage.input_total(),
         "tokens_completion": usage.output_total(),
         "total_cost": record.charged.to_string(),

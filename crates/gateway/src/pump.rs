@@ -134,7 +134,7 @@ impl Pump {
             self.last_progress = Instant::now();
         }
         let Some(flight) = &mut self.flight else { return };
-        if let Err(refusal) = flight.cover(self.leg.carry.seen().content_bytes) {
+        if let Err(refusal) = flight.cover(self.leg.carry.seen().said.bytes()) {
             self.finish(Some(GatewayError::MoneyRanOut(refusal)));
         }
     }
@@ -202,7 +202,7 @@ impl Pump {
             status,
             http_status: 200,
             usage: seen.usage,
-            content_bytes: seen.content_bytes,
+            said: seen.said.clone(),
             finish_reason: seen.finish_reason.clone(),
             upstream_id: seen.upstream_id.clone(),
             error,
@@ -238,7 +238,7 @@ impl Drop for Pump {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if self.drain => drop(runtime.spawn(drain(self.leg.take(), flight, known))),
             // The connection closes with the leg, which cancels the call at the provider.
-            _ => drop(flight.settle(known)),
+            _ => flight.leave(known),
         }
     }
 }
@@ -254,5 +254,5 @@ async fn drain(mut leg: Leg, flight: Flight, known: Outcome) {
     let _ = tokio::time::timeout(DRAIN_MAX, reading).await;
     // Without a report only what was delivered is billed, not what was read after it.
     let seen = leg.carry.seen();
-    drop(flight.settle(Outcome { usage: seen.usage, finish_reason: seen.finish_reason.clone(), ..known }));
+    flight.leave(Outcome { usage: seen.usage, finish_reason: seen.finish_reason.clone(), ..known });
 }

@@ -141,7 +141,7 @@ where
             return Err(GatewayError::BodyTooLarge(gateway.settings.body_bytes_max));
         }
     }
-    let extra = Extra { remember, echo };
+    let extra = Extra { remember, echo, body: body.clone() };
     call::answer_body(worker, id, Dialect::Responses, &headers, &body, Path::default(), admitted, extra).await
 }
 

@@ -6,7 +6,7 @@
 //! What is billed:
 //! - what the provider reported, when it reported anything;
 //! - else, if the answer or a part of it was delivered, or the request had reached the provider when the client left: the
-//!   input by its size and the output by its delivered bytes, marked `estimated`;
+//!   request's and the answer's text by a tokenizer (`wire::tally`), marked `estimated`;
 //! - for images, speech and the like: what the request told before, marked `estimated` too;
 //! - nothing when no attempt brought an answer, and never for an error's text.
 //!
@@ -20,14 +20,13 @@ use tokio::time::Instant;
 use types::{Cost, Money, PriceKind, Timestamp, Usage, UsageSource};
 use wire::Warning;
 use wire::hub::{Ident, Settlement};
+use wire::tally::{self, Request, Tally};
 
 use crate::app::Worker;
 use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
 
-/// Bytes of delivered text that count as a token when nobody reports tokens.
-const BYTES_PER_TOKEN_ESTIMATE: u64 = 4;
 /// Bytes of delivered text that count as a token for the growth of a hold: fewer, so that a hold runs ahead of the bill.
 const BYTES_PER_TOKEN_HOLD: u64 = 3;
 
@@ -65,6 +64,7 @@ struct Inner {
     record: GenerationRecord,
     started: Instant,
     input_tokens: u64,
+    read: Request,
     expected: Option<Usage>,
     /// Warnings that hold whoever answers; what comes after them is the present attempt's.
     own_warnings: Option<usize>,
@@ -92,6 +92,8 @@ pub struct Departure {
     pub started: Instant,
     /// A likely count of input tokens.
     pub input_tokens: u64,
+    /// What the model is to read, should nobody count it.
+    pub read: Request,
     /// What it will likely use, where the request itself tells: everywhere but in conversations.
     pub expected: Option<Usage>,
     /// The plan, when the caller wants to see it.
@@ -107,8 +109,8 @@ pub struct Outcome {
     pub http_status: u16,
     /// What the provider reported.
     pub usage: Option<Usage>,
-    /// Bytes that the model wrote.
-    pub content_bytes: u64,
+    /// What the model wrote.
+    pub said: Tally,
     /// Why it stopped.
     pub finish_reason: Option<String>,
     /// The provider's id.
@@ -129,6 +131,7 @@ impl Flight {
             record: from.record,
             started: from.started,
             input_tokens: from.input_tokens,
+            read: from.read,
             expected: from.expected,
             own_warnings: None,
             sent: false,
@@ -250,6 +253,13 @@ impl Flight {
         }
     }
 
+    /// Ends a call whose client is gone: nobody waits for what comes of it.
+    pub fn leave(mut self, outcome: Outcome) {
+        if let Some(inner) = self.0.take() {
+            inner.leave(outcome);
+        }
+    }
+
     /// Ends a call that brought no answer, for the reason that the client is told.
     pub fn fail(self, error: &GatewayError) {
         let (http_status, kind) = error.kind();
@@ -266,7 +276,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if let Some(inner) = self.0.take() {
-            let _ = inner.settle(Outcome { status: Status::Cancelled, ..Outcome::default() });
+            inner.leave(Outcome { status: Status::Cancelled, ..Outcome::default() });
         }
     }
 }
@@ -326,8 +336,18 @@ impl Inner {
             let read = Usage { output: 0, audio_output: 0, image_output: 0, images: 0, ..expected };
             return (if nothing_came { read } else { expected }, UsageSource::Estimated);
         }
-        let output = outcome.content_bytes.div_ceil(BYTES_PER_TOKEN_ESTIMATE);
-        (Usage { input: self.input_tokens, output, requests: 1, ..Usage::default() }, UsageSource::Estimated)
+        let (input, output) = (self.read.tokens(), outcome.said.tokens());
+        (Usage { input, output, requests: 1, ..Usage::default() }, UsageSource::Estimated)
+    }
+
+    /// Settles; elsewhere where the tokenizer's vocabulary has to be loaded first, which takes a while.
+    fn leave(self: Box<Self>, outcome: Outcome) {
+        if outcome.usage.is_some() || !self.sent || self.expected.is_some() || tally::is_loaded() {
+            drop(self.settle(outcome));
+        } else {
+            let control = self.worker.gateway.control.clone();
+            drop(control.spawn_blocking(move || drop(self.settle(outcome))));
+        }
     }
 
     /// Whether usage has any of the units that the sheet charges for. A provider that is paid by tokens and reports only that

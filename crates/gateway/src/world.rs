@@ -10,6 +10,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
 use routing::breaker::{Breaker, Verdict};
+use routing::keyring::Keyring;
 use routing::plan::Conditions;
 use types::{Clock, ExposeSecret, SecretString};
 use wire::hub::{Dialect, Flavor};
@@ -26,8 +27,8 @@ pub struct ProviderSetup {
     pub on: bool,
     /// Why it is on or off, for people: `key from MISTRAL_API_KEY`, `no key; set MISTRAL_API_KEY`.
     pub why: String,
-    /// Its key.
-    pub api_key: Option<SecretString>,
+    /// Its keys: none, one, or several that calls take in turn.
+    pub api_keys: Vec<SecretString>,
     /// Where it is; already filled from the environment.
     pub base_url: Option<String>,
     /// For reaching it.
@@ -53,6 +54,8 @@ pub struct ProviderState {
     pub why: String,
     /// How it is reached; `None` for the sandbox and for what is off.
     pub target: Option<Arc<Target>>,
+    /// The state of its keys, where there are several; survives reloads that leave the keys as they are.
+    pub keyring: Option<Arc<Mutex<Keyring>>>,
     /// What it is spoken to in.
     pub dialect: Dialect,
     /// How that dialect is hosted.
@@ -94,8 +97,10 @@ pub struct Target {
     pub base_query: Option<String>,
     /// Path of chat completions, ready, where the protocol has one that names no model.
     pub chat_path: Option<PathAndQuery>,
-    /// Headers of every request, the key among them.
+    /// Headers of every request, the key among them where there is one.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The header of each key, where there are several.
+    pub keys: Vec<(HeaderName, HeaderValue)>,
     /// What proves who calls, where a fixed header can't.
     pub credentials: Option<Arc<dyn Credentials>>,
 }
@@ -137,6 +142,7 @@ impl Target {
                 (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
                 (header::USER_AGENT, agent),
             ],
+            keys: Vec::new(),
             credentials: None,
         })
     }
@@ -192,7 +198,8 @@ impl World {
             .iter()
             .map(|provider| {
                 let setup = setups.get(&*provider.id).unwrap_or(&nothing);
-                provider_state(provider, setup, settings, &mut problems)
+                let before = previous.and_then(|world| world.provider(&provider.id));
+                provider_state(provider, setup, settings, before, &mut problems)
             })
             .collect();
         let mut old: HashMap<&str, &Arc<EndpointState>> = HashMap::new();
@@ -213,6 +220,12 @@ impl World {
     /// Whether calls can go to this endpoint: its provider is on and its price known.
     pub fn is_available(&self, endpoint: &catalog::Endpoint) -> bool {
         self.providers.get(endpoint.provider).is_some_and(|p| p.off.is_none()) && endpoint.is_priced()
+    }
+
+    /// The state of the provider with this slug.
+    fn provider(&self, slug: &str) -> Option<&ProviderState> {
+        let index = self.snapshot.providers.iter().position(|provider| &*provider.id == slug)?;
+        self.providers.get(index)
     }
 
     /// Slugs and names of the providers that are on, the sandbox last.
@@ -243,6 +256,7 @@ fn provider_state(
     provider: &Provider,
     setup: &ProviderSetup,
     settings: &Settings,
+    before: Option<&ProviderState>,
     problems: &mut Vec<String>,
 ) -> ProviderState {
     let mut off = (!setup.on).then(|| setup.why.clone());
@@ -259,6 +273,7 @@ fn provider_state(
     ProviderState {
         off,
         why: setup.why.clone(),
+        keyring: target.as_deref().and_then(|target| keyring(target, before)),
         target,
         dialect: dialect(provider.protocol),
         flavor: flavor(provider.protocol),
@@ -270,6 +285,14 @@ fn provider_state(
         first_byte_timeout: setup.first_byte_timeout.unwrap_or(settings.first_byte_timeout),
         stall_timeout: setup.stall_timeout.unwrap_or(settings.stall_timeout),
     }
+}
+
+/// The state of several keys: as it was where they are the same, else fresh.
+fn keyring(target: &Target, before: Option<&ProviderState>) -> Option<Arc<Mutex<Keyring>>> {
+    let same = before.filter(|b| b.target.as_ref().is_some_and(|old| old.keys == target.keys));
+    let kept = same.and_then(|before| before.keyring.clone());
+    let fresh = || Arc::new(Mutex::new(Keyring::new(target.keys.len())));
+    (!target.keys.is_empty()).then(|| kept.unwrap_or_else(fresh))
 }
 
 /// What a protocol speaks.
@@ -340,8 +363,13 @@ fn make_target(provider: &Provider, setup: &ProviderSetup) -> Result<Target, Str
         let version = HeaderValue::from_static("2023-06-01");
         target.headers.push((HeaderName::from_static("anthropic-version"), version));
     }
-    if let Some(key) = setup.api_key.as_ref().filter(|_| setup.credentials.is_none()) {
-        target.headers.push(auth_header(provider, key)?);
+    if setup.credentials.is_none() {
+        let keys = setup.api_keys.iter().map(|key| auth_header(provider, key));
+        let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+        match keys.len() {
+            0 | 1 => target.headers.extend(keys),
+            _ => target.keys = keys,
+        }
     }
     for (name, value) in &setup.headers {
         let bad = || format!("extra_headers.{name} is no header that can be sent");

@@ -4,5 +4,6 @@
 //! left out, [`breaker`] when an endpoint is left alone for a while.
 
 pub mod breaker;
+pub mod keyring;
 pub mod name;
 pub mod plan;

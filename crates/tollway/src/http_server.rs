@@ -35,6 +35,8 @@ use crate::config::Server;
 const BACKLOG: i32 = 4096;
 /// Most header fields of a request.
 const HEADERS_MAX: usize = 128;
+/// The longest that a worker sleeps.
+const TICK: Duration = Duration::from_secs(1);
 /// How long TLS may take to begin.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -121,6 +123,13 @@ pub(crate) fn tls(server: &Server) -> anyhow::Result<Option<TlsAcceptor>> {
 pub(crate) async fn accept(listener: std::net::TcpListener, serving: Arc<Serving>) -> anyhow::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut stopping = serving.stopping.clone();
+    // A worker wakes itself, with a system call of its own, when a timer is set that ends before all others. With one
+    // that always ends soon, the deadlines that each request sets never do.
+    tokio::spawn(async {
+        loop {
+            tokio::time::sleep(TICK).await;
+        }
+    });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

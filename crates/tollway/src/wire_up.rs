@@ -72,7 +72,7 @@ pub(crate) fn provider_setups(
         let setup = ProviderSetup {
             on,
             why,
-            api_key: state.api_key,
+            api_keys: state.api_keys,
             base_url: state.base_url,
             connect_timeout: timeout(|p| p.timeout_connect_ms),
             first_byte_timeout: timeout(|p| p.timeout_first_byte_ms),

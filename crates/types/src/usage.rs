@@ -46,10 +46,23 @@ pub enum UsageSource {
     /// The provider reported them.
     #[default]
     Provider,
-    /// The provider reported nothing; counted from the delivered bytes.
+    /// The provider reported nothing; counted by a tokenizer, or told by the request itself.
     Estimated,
     /// Nothing was used, for example because every attempt failed.
     None,
+}
+
+impl UsageSource {
+    /// The rule that the units come from, for people.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            UsageSource::Provider => "as the provider reported",
+            UsageSource::Estimated => {
+                "the provider reported nothing: text counted by the o200k tokenizer, other units as the request asked for them"
+            }
+            UsageSource::None => "nothing was used",
+        }
+    }
 }
 
 impl Usage {

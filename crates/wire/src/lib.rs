@@ -27,6 +27,7 @@ pub mod provider_error;
 pub mod responses;
 pub mod splice;
 pub mod sse;
+pub mod tally;
 pub mod task;
 pub mod usage;
 pub mod writer;

@@ -67,6 +67,59 @@ async fn before_the_first_byte_the_next_endpoint_answers() {
     }
 }
 
+/// A provider of three keys that refuses one and finds one busy.
+async fn three_keys(upstream: &FakeUpstream) -> TestApp {
+    upstream.answer_with(|request| match request.header("authorization") {
+        Some("Bearer dead") => Script::error(401, "this key was revoked", None),
+        Some("Bearer busy") => Script::error(429, "slow down", Some(60)),
+        _ => Script::chat("hello", Tokens::new(3, 1)),
+    });
+    let lab = Lab::at("lab", upstream).without_key().set("api_keys", "[\"dead\", \"busy\", \"good\"]");
+    TestApp::builder().lab(lab.model("lab/tiny", "1", "1")).start().await
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_or_busy_leaves_its_calls_to_its_siblings() {
+    let upstream = FakeUpstream::start();
+    let app = three_keys(&upstream).await;
+    for _ in 0..20 {
+        app.owner().chat("lab/tiny").await.expect(200);
+    }
+    let sent: Vec<String> =
+        upstream.requests().iter().filter_map(|r| r.header("authorization").map(str::to_owned)).collect();
+    // Workers share the keys; a call that was under way when a key was first refused may have met the same.
+    let count = |key: &str| sent.iter().filter(|sent| sent.ends_with(key)).count();
+    assert_eq!((count("dead"), count("busy"), count("good")), (1, 1, 20), "{sent:?}");
+    let log = app.log();
+    assert!(!log.contains("dead") && !log.contains("Bearer"), "keys stay out of the log: {log}");
+}
+
+#[tokio::test]
+async fn the_record_tells_each_key_that_was_tried() {
+    let upstream = FakeUpstream::start();
+    let app = three_keys(&upstream).await;
+    let reply = app.owner().chat("lab/tiny").await.expect(200);
+    let record = app.owner().generation(&reply.generation_id()).await;
+    let statuses: Vec<_> =
+        record["attempts"].as_array().unwrap().iter().map(|a| a["status"].as_u64()).collect();
+    assert_eq!(statuses, [Some(401), Some(429), Some(200)], "{record}");
+}
+
+#[tokio::test]
+async fn when_every_key_is_dead_the_next_provider_answers() {
+    let (near, far) = (FakeUpstream::start(), FakeUpstream::start());
+    near.always(Script::error(401, "this key was revoked", None));
+    let lab = Lab::at("near", &near).without_key().set("api_keys", "[\"first\", \"second\"]");
+    let app = TestApp::builder()
+        .lab(lab.model("lab/tiny", "1", "1"))
+        .lab(Lab::at("far", &far).model("lab/tiny", "5", "5"))
+        .start()
+        .await;
+    let reply = app.owner().chat("lab/tiny").await.expect(200);
+    assert!(reply.header("x-tollway-endpoint").is_some_and(|e| e.starts_with("far/")));
+    assert_eq!(near.request_count(), 2, "each key once");
+}
+
 #[tokio::test]
 async fn a_refused_connection_falls_back_and_alone_is_an_honest_error() {
     let far = FakeUpstream::start();

@@ -164,7 +164,36 @@ async fn a_stream_that_never_says_its_usage_is_estimated() {
     assert!(cost > Money::ZERO, "delivered words are not free");
     let record = app.owner().generation(&reply.generation_id()).await;
     assert_eq!(amount::text_field(&record, "total_cost"), Some(cost));
-    assert!(record.to_string().contains("estimated"), "the record says so: {record}");
+    assert_eq!(record["usage_source"], "estimated", "the record says so: {record}");
+    assert!(record["usage_rule"].as_str().is_some_and(|rule| rule.contains("o200k")), "{record}");
+}
+
+#[tokio::test]
+async fn what_nobody_counts_is_counted_by_a_tokenizer() {
+    let upstream = FakeUpstream::start();
+    let app = TestApp::with(&upstream).await;
+    upstream.answer_with(|_| {
+        Script::stream_without_usage(&["Internationalization", " is tiring", ".", " 你好，世界"])
+    });
+    let mut body = ask_stream("lab/tiny");
+    body["messages"] = json!([{"role": "user", "content": "tiktoken is great!"}]);
+    let reply = app.owner().chat_request(&body).send().await.expect(200);
+    let record = app.owner().generation(&reply.generation_id()).await;
+    let usage = (record["tokens_prompt"].as_u64(), record["tokens_completion"].as_u64());
+    // Six of text, one of the role, a line end, three of the message's frame; and as that vocabulary says.
+    assert_eq!(usage, (Some(11), Some(9)), "{record}");
+    // The same from somewhere else.
+    let reply = app
+        .owner()
+        .post(
+            "/v1/messages/count_tokens",
+            &json!({
+                "model": "lab/tiny", "messages": [{"role": "user", "content": "tiktoken is great!"}]
+            }),
+        )
+        .await
+        .expect(200);
+    assert_eq!((reply.json()["input_tokens"].as_u64(), &reply.json()["estimated"]), (Some(11), &json!(true)));
 }
 
 #[tokio::test]

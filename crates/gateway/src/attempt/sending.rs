@@ -173,7 +173,7 @@ fn extra_headers(
     place: &Place<'_>,
     leaving: &Leaving,
 ) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    let mut headers: Vec<(HeaderName, HeaderValue)> = place.key_header().into_iter().collect();
     let mut betas = Vec::new();
     for (name, value) in &leaving.outgoing.headers {
         if *name == "anthropic-beta" {

@@ -1,6 +1,6 @@
 //! Providers: what the configuration says of them, and which of them are on.
 //!
-//! A provider's key is `api_key`, else the variable that `api_key_env` names, else the first of its usual variables that
+//! A provider's keys are `api_keys`; without them its key is `api_key`, else the variable that `api_key_env` names, else the first of its usual variables that
 //! is set. It is on when the configuration does not switch it off, its base URL is known, and
 //! - it has a key, or
 //! - it is the sandbox, or
@@ -34,7 +34,7 @@ pub(super) fn read(
         set(key, &path, found.get(key.name()), &mut provider, problems);
     }
     let Some(name) = provider.api_key_env.clone() else { return provider };
-    if provider.api_key.is_some() {
+    if provider.api_key.is_some() || !provider.api_keys.is_empty() {
         return provider;
     }
     match env.get(&name).filter(|value| !value.is_empty()) {
@@ -63,8 +63,8 @@ pub struct ProviderState {
     pub why: String,
     /// Where it is, with `${NAME}` filled. `None` for the sandbox, and where it is not known.
     pub base_url: Option<String>,
-    /// The key to call it with.
-    pub api_key: Option<SecretString>,
+    /// The keys to call it with.
+    pub api_keys: Vec<SecretString>,
     /// What proves who calls where there is no key.
     pub cloud: Cloud,
 }
@@ -78,9 +78,9 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
     let settings = config.providers.get(provider.id.as_ref());
     let enabled = settings.and_then(|s| s.enabled);
     let sandbox = provider.protocol == Protocol::Sandbox;
-    let (api_key, key_from) = match key(settings, provider, env) {
-        Some((key, from)) => (Some(key), Some(from)),
-        None => (None, None),
+    let (api_keys, key_from) = match keys(settings, provider, env) {
+        Some((keys, from)) => (keys, Some(from)),
+        None => (Vec::new(), None),
     };
     let (base_url, missing) = match provider.base_url.as_deref().map(|url| env.fill(url)) {
         Some(Ok(url)) => (Some(url), None),
@@ -92,7 +92,7 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
         Some(version) => format!("{url}?api-version={version}"),
         None => url,
     });
-    let (cloud, cloud_from) = match &api_key {
+    let (cloud, cloud_from) = match key_from {
         Some(_) => (Cloud::Nothing, None),
         None => cloud::find(provider, settings.map(|s| &s.cloud), env),
     };
@@ -100,7 +100,7 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
     let (on, why) = match (enabled, missing, key_from) {
         (Some(false), _, _) => (false, "switched off".to_owned()),
         (_, Some(missing), _) => (false, missing),
-        (_, None, Some(from)) => (true, format!("key from {from}")),
+        (_, None, Some(from)) => (true, from),
         (_, None, None) if cloud_from.is_some() => (true, cloud_from.unwrap_or_default().to_owned()),
         (_, None, None) if sandbox => (true, "built in".to_owned()),
         (_, None, None) if keyless && settings.is_some() => (true, "needs no key".to_owned()),
@@ -110,7 +110,7 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
         }
         (None, None, None) => (false, no_key(provider)),
     };
-    ProviderState { slug: Arc::clone(&provider.id), on, why, base_url, api_key, cloud }
+    ProviderState { slug: Arc::clone(&provider.id), on, why, base_url, api_keys, cloud }
 }
 
 /// Azure's older addresses need a version.
@@ -132,20 +132,25 @@ fn no_key(provider: &Provider) -> String {
     }
 }
 
-fn key(
+/// The keys, and where they are from.
+fn keys(
     settings: Option<&ProviderConfig>,
     provider: &Provider,
     env: &Environment,
-) -> Option<(SecretString, String)> {
+) -> Option<(Vec<SecretString>, String)> {
+    if let Some(settings) = settings.filter(|s| !s.api_keys.is_empty()) {
+        let count = settings.api_keys.len();
+        return Some((settings.api_keys.clone(), format!("{count} keys from the configuration")));
+    }
     if let Some(settings) = settings
         && let Some(key) = &settings.api_key
     {
-        let from = settings.api_key_env.clone().unwrap_or_else(|| "the configuration".to_owned());
-        return Some((key.clone(), from));
+        let from = settings.api_key_env.as_deref().unwrap_or("the configuration");
+        return Some((vec![key.clone()], format!("key from {from}")));
     }
     let usual = provider.api_key_env.iter().filter_map(|name| Some((env.get(name)?, name)));
     let (value, name) = usual.into_iter().find(|(value, _)| !value.is_empty())?;
-    Some((SecretString::from(value), name.clone()))
+    Some((vec![SecretString::from(value)], format!("key from {name}")))
 }
 
 impl Config {

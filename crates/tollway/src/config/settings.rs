@@ -221,6 +221,7 @@ pub enum LogFormat {
 pub struct ProviderConfig {
     /// `api_key`, or the value of the variable that `api_key_env` names.
     pub api_key: Option<SecretString>,
+    pub api_keys: Vec<SecretString>,
     pub api_key_env: Option<String>,
     /// Without a slash at the end; may hold `${NAME}`.
     pub base_url: Option<String>,

@@ -211,6 +211,11 @@ const WRONG: &[(&str, &[&str])] = &[
     ("[providers.lab]\nbase_url = \"ftp://h\"", &["an `http://` or `https://` URL"]),
     ("[providers.lab]\napi_key = \"hush hush\"", &["`providers.lab.api_key` (value hidden) is not allowed"]),
     (
+        "[providers.lab]\napi_keys = [\"a\", \"hu sh\"]",
+        &["`providers.lab.api_keys` (value hidden) is not allowed"],
+    ),
+    ("[providers.lab]\napi_keys = []", &["`providers.lab.api_keys` (value hidden) is not allowed"]),
+    (
         "[providers.lab]\napi_key_env = \"NO_KEY\"",
         &["names `NO_KEY`, which is not set", "TOLLWAY_PROVIDERS__LAB__ENABLED=false"],
     ),

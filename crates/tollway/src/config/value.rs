@@ -183,10 +183,9 @@ fn try_set<T>(
         }
         Kind::Text { set, .. } => ensure(set(into, spot.raw.text()?))?,
         Kind::Secret { set, .. } => ensure(set(into, SecretString::from(spot.raw.text()?)))?,
-        Kind::List { set, .. } => {
-            let toml = matches!(&spot.raw, Raw::Loose(text) if text.trim_start().starts_with('['));
-            let spot = if toml { spot.structured().ok_or(Refused)? } else { spot.clone() };
-            ensure(set(into, &spot.raw.list()?))?;
+        Kind::List { set, .. } => ensure(set(into, &list(spot)?))?,
+        Kind::Secrets { set, .. } => {
+            ensure(set(into, list(spot)?.into_iter().map(SecretString::from).collect()))?;
         }
         Kind::Headers(put) => put(into, headers(path, &table(spot)?, problems)),
         Kind::Prices(put) => put(into, prices(path, &table(spot)?, problems)),
@@ -199,6 +198,16 @@ fn try_set<T>(
         }
     }
     Ok(())
+}
+
+/// A list in TOML, or in a variable also as texts between commas.
+fn list(spot: &Spot) -> Result<Vec<String>, Refused> {
+    match &spot.raw {
+        Raw::Loose(text) if text.trim_start().starts_with('[') => {
+            spot.structured().ok_or(Refused)?.raw.list()
+        }
+        raw => raw.list(),
+    }
 }
 
 fn table(spot: &Spot) -> Result<Vec<(String, Spot)>, Refused> {

@@ -129,17 +129,15 @@ impl Watch {
 
     fn part(&mut self, part: Node<'_>) {
         for (key, value) in part.members() {
-            let bytes = value.raw().len() as u64;
-            self.seen.content_bytes += match &*key {
-                "text" => bytes.saturating_sub(2),
+            match &*key {
+                "text" | "executableCode" | "codeExecutionResult" => self.seen.said.json(value.raw()),
                 "functionCall" => {
                     self.calls = true;
-                    bytes
+                    self.seen.said.json(value.raw());
                 }
-                "inlineData" => 1_000,
-                "executableCode" | "codeExecutionResult" => bytes,
-                _ => 0,
-            };
+                "inlineData" => self.seen.said.media(),
+                _ => (),
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use types::Usage;
 
+use crate::tally::Tally;
+
 use super::{
     AnswerError, CallError, ChunkError, Event, Finish, Ident, SealedCall, Settlement, ToolStart, Watch,
 };
@@ -15,8 +17,8 @@ pub struct Seen {
     pub finish_reason: Option<String>,
     /// The provider's own id.
     pub upstream_id: Option<String>,
-    /// Bytes of what the model wrote so far: text, reasoning, arguments of calls.
-    pub content_bytes: u64,
+    /// What the model wrote so far: text, reasoning, arguments of calls.
+    pub said: Tally,
     /// Frames that said something.
     pub chunks: u64,
     /// The provider said that it is done; nothing after it counts.
@@ -187,13 +189,13 @@ fn note(seen: &mut Seen, event: &Event) {
     match event {
         Event::Id(id) => seen.upstream_id = Some(id.chars().take(200).collect()),
         Event::Text(text) | Event::Refusal(text) | Event::Reasoning { text, .. } => {
-            seen.content_bytes += text.len() as u64;
+            seen.said.text(text);
         }
-        Event::ToolCall(start) => seen.content_bytes += start.name.len() as u64,
-        Event::ToolArguments { json, .. } => seen.content_bytes += json.len() as u64,
+        Event::ToolCall(start) => seen.said.text(&start.name),
+        Event::ToolArguments { json, .. } => seen.said.text(json),
         Event::Finish { reason, .. } => seen.finish_reason = Some(reason.name().to_owned()),
         Event::Usage(usage) => seen.usage = Some(*usage),
-        Event::Image(_) | Event::Audio(_) => seen.content_bytes += 1_000,
+        Event::Image(_) | Event::Audio(_) => seen.said.media(),
         Event::Sealed(_) | Event::Citation(_) | Event::Logprobs(_) => (),
     }
 }

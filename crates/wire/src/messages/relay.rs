@@ -11,6 +11,7 @@ use crate::json::{self, Member};
 use crate::node::Node;
 use crate::provider_error;
 use crate::splice::Splice;
+use crate::tally::Tally;
 use crate::writer::Writer;
 
 /// A scanned whole answer.
@@ -31,11 +32,13 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     let content = node.get("content").ok_or(AnswerError::Empty)?;
     let mut told = Told::default();
     told.take(node.get("usage").unwrap_or(node));
+    let mut said = Tally::default();
+    said.json(content.raw());
     let seen = Seen {
         usage: told.usage(),
         finish_reason: finish(node.get_string("stop_reason").as_deref()),
         upstream_id: node.get_string("id").map(|id| id.chars().take(200).collect()),
-        content_bytes: content.raw().len() as u64,
+        said,
         chunks: 1,
         done: true,
         ..Seen::default()
@@ -187,8 +190,11 @@ impl Carry for Relay {
             "message_stop" => self.seen.done = true,
             "content_block_delta" => {
                 let delta = node.get("delta");
-                let said = |key: &str| delta.and_then(|d| d.get(key)).map_or(0, |n| n.raw().len() as u64);
-                self.seen.content_bytes += said("text") + said("thinking") + said("partial_json");
+                for key in ["text", "thinking", "partial_json"] {
+                    if let Some(piece) = delta.and_then(|delta| delta.get(key)) {
+                        self.seen.said.json(piece.raw());
+                    }
+                }
                 send("content_block_delta", data, out);
             }
             other => send(other, data, out),

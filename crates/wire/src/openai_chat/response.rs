@@ -9,6 +9,7 @@ use crate::hub::{AnswerError, Ident, Plain, Seen, Settlement};
 use crate::json::{self, Kind, Member};
 use crate::provider_error;
 use crate::splice::Splice;
+use crate::tally::Tally;
 use crate::{usage, warnings_json};
 
 /// A scanned plain answer.
@@ -17,7 +18,7 @@ pub struct Answer {
     /// Where the object stands in the body.
     pub span: Range<usize>,
     members: Vec<Member>,
-    /// What it says; `content_bytes` only where the provider reports no usage, else 0.
+    /// What it says; `said` only where the provider reports no usage.
     pub seen: Seen,
 }
 
@@ -48,14 +49,15 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
             .map(|text| text.into_owned())
     };
     let usage = json::find(body, &members, "usage").and_then(|m| usage::read(json::slice(body, &m.value)));
+    let mut said = Tally::default();
+    // Only an estimate needs it, and it costs a pass over the answer.
+    if let Some(message) = json::find(body, &choice, "message").filter(|_| usage.is_none()) {
+        json::members(body, &message.value).iter().for_each(|member| tally(&mut said, body, member));
+    }
     let seen = Seen {
         finish_reason: text(&choice, "finish_reason"),
         upstream_id: text(&members, "id"),
-        // Only an estimate needs it, and it costs a pass over the answer.
-        content_bytes: match usage {
-            Some(_) => 0,
-            None => json::find(body, &choice, "message").map_or(0, |m| content_bytes(body, &m.value)),
-        },
+        said,
         usage,
         chunks: 1,
         done: true,
@@ -64,25 +66,14 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     Ok(Answer { span: start..end, members, seen })
 }
 
-/// Bytes of text, reasoning and tool calls of a message or delta.
-pub(super) fn content_bytes(text: &[u8], message: &Range<usize>) -> u64 {
-    json::members(text, message).iter().map(|member| member_bytes(text, member)).sum()
-}
-
-/// As [`content_bytes`] for one member.
-pub(super) fn member_bytes(text: &[u8], member: &Member) -> u64 {
+/// Takes in what the model says in one member of a message or delta: text, reasoning, tool calls.
+pub(super) fn tally(said: &mut Tally, text: &[u8], member: &Member) {
     let value = json::slice(text, &member.value);
     match json::slice(text, &member.key) {
-        b"content" | b"reasoning" | b"reasoning_content" | b"refusal" | b"text"
-            if Kind::of(value) == Kind::String =>
-        {
-            value.len() as u64 - 2
-        }
-        // Content in parts and tool calls: structure included, since it costs tokens too.
-        b"content" | b"tool_calls" | b"function_call" | b"images" | b"audio" if value.len() > 4 => {
-            value.len() as u64
-        }
-        _ => 0,
+        b"content" | b"reasoning" | b"reasoning_content" | b"refusal" | b"text" | b"tool_calls"
+        | b"function_call" => said.json(value),
+        b"images" | b"audio" if value.len() > 4 => said.media(),
+        _ => (),
     }
 }
 
@@ -235,7 +226,7 @@ mod tests {
         let body = br#"{"id":"chatcmpl-9","object":"chat.completion","model":"b-2024","choices":[{"index":0,"message":{"role":"assistant","content":"h\u00e9llo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":10,"total_tokens":19,"cost":5},"odd":1.50}"#;
         let answer = scan(body).unwrap();
         assert_eq!(answer.seen.finish_reason.as_deref(), Some("stop"));
-        assert_eq!((answer.seen.upstream_id.as_deref(), answer.seen.content_bytes), (Some("chatcmpl-9"), 0));
+        assert_eq!((answer.seen.upstream_id.as_deref(), answer.seen.said.bytes()), (Some("chatcmpl-9"), 0));
         let out = String::from_utf8(render(body, &answer, &ident(), &settlement())).unwrap();
         assert_eq!(
             out,
@@ -247,7 +238,7 @@ mod tests {
     fn a_missing_usage_is_estimated_and_says_so() {
         let body = br#"{"choices":[{"message":{"content":"x","tool_calls":[{"id":"1"}]}}],"usage":null}"#;
         let answer = scan(body).unwrap();
-        assert_eq!((answer.seen.usage, answer.seen.content_bytes), (None, 13));
+        assert_eq!((answer.seen.usage, answer.seen.said.bytes()), (None, 13));
         let settlement = Settlement { source: UsageSource::Estimated, ..settlement() };
         let out: serde_json::Value =
             serde_json::from_slice(&render(body, &answer, &ident(), &settlement)).unwrap();

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::response::{member_bytes, name, tell};
+use super::response::{name, tally, tell};
 use crate::hub::{CallError, Carry, ChunkError, Ident, Seen, Settlement};
 use crate::json::{self, Kind, Member};
 use crate::provider_error;
@@ -91,7 +91,7 @@ impl Relay {
         }
         if let Some(delta) = json::find(data, &inner, "delta").map(|m| m.value.clone()) {
             json::members_into(data, &delta, &mut inner);
-            self.seen.content_bytes += inner.iter().map(|m| member_bytes(data, m)).sum::<u64>();
+            inner.iter().for_each(|member| tally(&mut self.seen.said, data, member));
         }
         self.inner = inner;
     }
@@ -212,7 +212,7 @@ mod tests {
             out,
             "data: {\"id\":\"gen-1\",\"object\":\"chat.completion.chunk\",\"created\":5,\"model\":\"a/b\",\"provider\":\"Lab\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h\\u00e9\"},\"finish_reason\":null}],\"p\":\"zzz\"}\n\n"
         );
-        assert_eq!((relay.seen.content_bytes, relay.seen.upstream_id.as_deref()), (7, Some("c-1")));
+        assert_eq!((relay.seen.said.bytes(), relay.seen.upstream_id.as_deref()), (7, Some("c-1")));
         assert!(!relay.is_complete());
     }
 

@@ -77,7 +77,7 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     let output = node.get("output").ok_or(AnswerError::Empty)?;
     let mut seen = Seen { chunks: 1, done: true, ..Seen::default() };
     note(&mut seen, node);
-    seen.content_bytes = output.raw().len() as u64;
+    seen.said.json(output.raw());
     let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
     let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);
     Ok(Answer { span: start..end, seen })
@@ -238,8 +238,9 @@ impl Carry for Relay {
             }
             _ if node.get("response").is_some() => send(&kind, &self.whole(data, None), out),
             _ => {
-                let delta = node.get("delta").map_or(0, |delta| delta.raw().len() as u64);
-                self.seen.content_bytes += delta;
+                if let Some(delta) = node.get("delta") {
+                    self.seen.said.json(delta.raw());
+                }
                 send(&kind, data, out);
             }
         }

@@ -48,6 +48,8 @@ pub(crate) enum Kind<T: 'static> {
     Text { allowed: &'static str, set: fn(&mut T, &str) -> bool },
     /// A text that is never shown. `set` answers whether the text has its form.
     Secret { allowed: &'static str, set: fn(&mut T, SecretString) -> bool },
+    /// A list of texts that are never shown. `set` answers whether every one has its form.
+    Secrets { allowed: &'static str, set: fn(&mut T, Vec<SecretString>) -> bool },
     /// A list of texts. `set` answers whether every one has its form.
     List { allowed: &'static str, set: fn(&mut T, &[String]) -> bool },
     /// A table of HTTP headers.
@@ -68,9 +70,10 @@ impl<T> Key<T> {
                 format!("a size from {} to {}, as bytes or as text such as `20 MiB`", size(*min), size(*max))
             }
             Kind::Choice { allowed, .. } => format!("one of {}", allowed.join(", ")),
-            Kind::Text { allowed, .. } | Kind::Secret { allowed, .. } | Kind::List { allowed, .. } => {
-                (*allowed).to_owned()
-            }
+            Kind::Text { allowed, .. }
+            | Kind::Secret { allowed, .. }
+            | Kind::Secrets { allowed, .. }
+            | Kind::List { allowed, .. } => (*allowed).to_owned(),
             Kind::Headers(_) => {
                 "a table of header names and text values, without Host, Content-Length, Connection and \
                  Transfer-Encoding"
@@ -85,7 +88,7 @@ impl<T> Key<T> {
 
     /// Whether the value must not be shown.
     pub fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret { .. } | Kind::Headers(_))
+        matches!(self.kind, Kind::Secret { .. } | Kind::Secrets { .. } | Kind::Headers(_))
     }
 
     /// The last part of the path: `listen`.

@@ -21,6 +21,21 @@ pub(super) static KEYS: &[Key<ProviderConfig>] = &[
         },
     },
     Key {
+        path: "providers.<slug>.api_keys",
+        preset: Unset("the one `api_key`"),
+        example: "first,second",
+        doc: "Several keys that calls take in turn. One that the provider refuses, or that is busy, rests and leaves its \
+              calls to the others.",
+        kind: Kind::Secrets {
+            allowed: "a list of texts without spaces and control characters",
+            set: |p, v| {
+                let all = v.len();
+                p.api_keys = v.into_iter().filter_map(graphic).collect();
+                p.api_keys.len() == all && all > 0
+            },
+        },
+    },
+    Key {
         path: "providers.<slug>.api_key_env",
         preset: Unset("the provider's usual variables"),
         example: "LAB_KEY",

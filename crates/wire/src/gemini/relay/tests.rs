@@ -64,7 +64,7 @@ fn plain_answers_and_what_is_none() {
     let estimated = Settlement { source: UsageSource::Estimated, ..settlement() };
     let bare = br#" {"candidates":[{"content":{"parts":[{"text":"abc"}]}}]} "#;
     let answer = scan(bare).unwrap();
-    assert_eq!((answer.seen().usage, answer.seen().content_bytes), (None, 3));
+    assert_eq!((answer.seen().usage, answer.seen().said.bytes()), (None, 3));
     let out: Value = serde_json::from_slice(&answer.render(bare, &ident(), &estimated)).unwrap();
     assert_eq!(out["usageMetadata"]["estimated"], true);
     assert!(matches!(
