@@ -19,13 +19,16 @@ pub struct Options {
     pub stream_frames: usize,
     /// Pause before each frame of a stream, microseconds.
     pub delay_us: u64,
+    /// Pause after the first frame of a stream, microseconds: who shares a core with the provider sees that frame when it
+    /// comes, not when the provider has written all others.
+    pub pause_us: u64,
     /// Size of a whole answer's body, bytes, as near as the text allows.
     pub answer_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { stream_frames: 50, delay_us: 0, answer_bytes: 700 }
+        Options { stream_frames: 50, delay_us: 0, pause_us: 0, answer_bytes: 700 }
     }
 }
 
@@ -34,6 +37,7 @@ struct Answers {
     stream_head: Vec<u8>,
     frames: Vec<Vec<u8>>,
     delay: Option<Duration>,
+    pause: Option<Duration>,
 }
 
 impl Answers {
@@ -62,8 +66,9 @@ impl Answers {
         let mut done = framed("[DONE]".to_owned());
         done.extend_from_slice(b"0\r\n\r\n");
         frames.push(done);
-        let delay = (options.delay_us > 0).then(|| Duration::from_micros(options.delay_us));
-        Answers { plain: plain.into_bytes(), stream_head, frames, delay }
+        let wait = |us: u64| (us > 0).then(|| Duration::from_micros(us));
+        let (delay, pause) = (wait(options.delay_us), wait(options.pause_us));
+        Answers { plain: plain.into_bytes(), stream_head, frames, delay, pause }
     }
 }
 
@@ -110,9 +115,9 @@ async fn connection(mut stream: TcpStream, answers: &Answers) -> io::Result<()> 
 
 async fn send_stream(stream: &mut TcpStream, answers: &Answers) -> io::Result<()> {
     stream.write_all(&answers.stream_head).await?;
-    for frame in &answers.frames {
-        if let Some(delay) = answers.delay {
-            tokio::time::sleep(delay).await;
+    for (number, frame) in answers.frames.iter().enumerate() {
+        if let Some(wait) = answers.pause.filter(|_| number == 1).or(answers.delay) {
+            tokio::time::sleep(wait).await;
         }
         stream.write_all(frame).await?;
     }

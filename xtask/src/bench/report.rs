@@ -179,7 +179,7 @@ impl Report {
         let _ = writeln!(
             out,
             "Loopback, HTTP/1.1 without TLS; the proxy alone on one core, provider (no latency of its own) and client on \
-             another;\na request of 1 KB, an answer of 700 bytes; medians of {} interleaved rounds; {} {}.\n",
+             another;\na request of 1 KB, an answer of 700 bytes; a stream rests 1 ms after its first frame; medians of {} interleaved rounds; {} {}.\n",
             self.round_count,
             std::env::consts::OS,
             std::env::consts::ARCH

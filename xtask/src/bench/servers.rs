@@ -18,6 +18,8 @@ use crate::{sh, tools};
 const PROXY_CORE: &str = "0";
 const PEER_CORE: &str = "1";
 /// What the bench's key may spend, so that every request reserves and books.
+/// After a stream's first frame the provider rests, so that the client, which shares its core, sees it come.
+const STREAM_PAUSE_US: &str = "1000";
 const CREDIT_USD: &str = "1000000";
 
 /// Who is measured.
@@ -75,7 +77,7 @@ impl Setup {
         let dir = tempfile::Builder::new().prefix("tollway-bench-").tempdir()?;
         let upstream_port = sh::free_port()?;
         let mut command = pinned(PEER_CORE, &release.join("fake-upstream"));
-        command.args(["--port", &upstream_port.to_string()]);
+        command.args(["--port", &upstream_port.to_string(), "--pause-us", STREAM_PAUSE_US]);
         let mut upstream = sh::Server::start(&mut command, "TERM", &dir.path().join("upstream.log"))?;
         upstream.wait_until("the provider", || sh::listens(upstream_port))?;
 

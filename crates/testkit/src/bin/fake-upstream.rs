@@ -1,5 +1,5 @@
 //! The provider for measurements as a program: `fake-upstream --port N [--stream-frames 50] [--delay-us 0]
-//! [--answer-bytes 700]`. Port 0 takes a free one; the address is printed.
+//! [--pause-us 0] [--answer-bytes 700]`. Port 0 takes a free one; the address is printed.
 #![expect(clippy::print_stdout, reason = "the address is its output")]
 
 use anyhow::{Context, bail};
@@ -24,8 +24,11 @@ fn arguments(mut words: impl Iterator<Item = String>) -> anyhow::Result<(u16, Op
             "--port" => port = u16::try_from(number).context("--port takes 0 to 65535")?,
             "--stream-frames" => options.stream_frames = usize::try_from(number)?,
             "--delay-us" => options.delay_us = number,
+            "--pause-us" => options.pause_us = number,
             "--answer-bytes" => options.answer_bytes = usize::try_from(number)?,
-            _ => bail!("unknown argument {name}; known: --port --stream-frames --delay-us --answer-bytes"),
+            _ => bail!(
+                "unknown argument {name}; known: --port --stream-frames --delay-us --pause-us --answer-bytes"
+            ),
         }
     }
     Ok((port, options))
