@@ -17,9 +17,9 @@ use crate::{sh, tools};
 
 const PROXY_CORE: &str = "0";
 const PEER_CORE: &str = "1";
-/// What the bench's key may spend, so that every request reserves and books.
 /// After a stream's first frame the provider rests, so that the client, which shares its core, sees it come.
 const STREAM_PAUSE_US: &str = "1000";
+/// What the bench's key may spend, so that every request reserves and books.
 const CREDIT_USD: &str = "1000000";
 
 /// Who is measured.
