@@ -41,8 +41,17 @@ pub struct View<'a> {
     pub snapshot: &'a Snapshot,
     /// True for endpoints that can be called now: their provider is switched on.
     pub available: &'a dyn Fn(&Endpoint) -> bool,
+    /// What was measured of an endpoint, by the names of the answer.
+    pub live: &'a dyn Fn(&Endpoint) -> Vec<(&'static str, Value)>,
     /// Listed first, on the first page.
     pub virtual_models: &'a [VirtualModel],
+}
+
+/// For [`View::live`] where nothing is measured.
+pub fn unmeasured(_: &Endpoint) -> Vec<(&'static str, Value)> {
+    let names =
+        ["uptime_last_5m", "uptime_last_30m", "uptime_last_1d", "latency_last_30m", "throughput_last_30m"];
+    names.into_iter().map(|name| (name, Value::Null)).chain([("samples_last_30m", json!(0))]).collect()
 }
 
 /// A claim with its provenance. What is absent is left out; the configuration's claims have no date.

@@ -68,7 +68,12 @@ fn the_sandbox_is_there_and_priced() {
 #[test]
 fn every_model_is_listed_and_every_format_is_written() {
     let snapshot = shipped();
-    let view = export::View { snapshot: &snapshot, available: &|_| true, virtual_models: &[] };
+    let view = export::View {
+        snapshot: &snapshot,
+        available: &|_| true,
+        live: &export::unmeasured,
+        virtual_models: &[],
+    };
     let all = select(&snapshot, &ModelQuery::default(), 0);
     assert_eq!((all.total, &all), (snapshot.models.len(), &Selection::all(&snapshot)));
     let listed: serde_json::Value = serde_json::from_str(&export::models(&view, &all, None)).unwrap();

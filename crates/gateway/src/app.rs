@@ -41,6 +41,8 @@ pub struct Gateway {
     pub store_answers: AtomicBool,
     /// Responses of the last moments.
     pub recent_responses: crate::responses::Recent,
+    /// Which endpoints conversations stay with.
+    pub pins: crate::sticky::Pins,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
     /// Answers of the catalog, rendered once per world.
@@ -88,6 +90,11 @@ impl Worker {
     pub fn generation_id(&self, at: Timestamp) -> GenerationId {
         let high = u128::from(self.next());
         GenerationId::new(at, high << 64 | u128::from(self.next()))
+    }
+
+    /// What a decision's chance is drawn from.
+    pub fn seed(&self) -> u64 {
+        self.next()
     }
 
     /// SplitMix64.

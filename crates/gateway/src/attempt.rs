@@ -17,6 +17,7 @@ use catalog::{Endpoint, OnDisconnect, Protocol, Snapshot};
 use http::{HeaderName, HeaderValue};
 use ledger::Attempt;
 use routing::breaker::{Report, Verdict};
+use routing::health::Size;
 use routing::keyring::KeyReport;
 use routing::plan::Plan;
 use tokio::sync::OnceCell;
@@ -30,6 +31,7 @@ use crate::app::Worker;
 use crate::error::{FailedAttempt, GatewayError};
 use crate::leg::Leg;
 use crate::settle::Flight;
+use crate::vitals::{Vitals, Watched};
 use crate::world::{ProviderState, World};
 
 /// Longest wait for a busy provider before the second round.
@@ -60,6 +62,8 @@ pub struct Arrival {
     pub committed: Committed,
     /// Attempts that failed before.
     pub failed: Vec<FailedAttempt>,
+    /// Watches it to its end.
+    pub watched: Watched,
 }
 
 /// What the loop goes by.
@@ -80,6 +84,8 @@ pub struct Trip<'a, 'b> {
     pub fetched: OnceCell<Result<Fetched, Failure>>,
     /// What to try.
     pub plan: &'a Plan,
+    /// How long the prompt is.
+    pub size: Size,
     /// What the caller asked for, for messages.
     pub asked: &'a str,
     /// The caller's own bound on the first byte.
@@ -214,16 +220,16 @@ async fn round(
         }
         let Some(mut place) = Place::find(trip.world, index) else { continue };
         let now = gateway.clock.now();
-        if let Verdict::Wait(until) = place.state.breaker.lock().enter(now) {
+        if let Verdict::Wait(until) = place.state.enter(now) {
             let left = Duration::from_micros(until.0.saturating_sub(now.0).max(0).unsigned_abs());
             log.wait = Some(log.wait.map_or(left, |wait| wait.min(left)));
             log.resting.push(index);
             continue;
         }
         match keys(trip, flight, &mut place, log).await {
-            Ok(committed) => {
+            Ok((committed, watched)) => {
                 let failed = std::mem::take(&mut log.failed);
-                return Ok(Some(Arrival { endpoint: index, committed, failed }));
+                return Ok(Some(Arrival { endpoint: index, committed, failed, watched }));
             }
             Err(failure) => fail(trip, log, &place, index, failure)?,
         }
@@ -237,11 +243,12 @@ async fn keys(
     flight: &mut Flight,
     place: &mut Place<'_>,
     log: &mut Log,
-) -> Result<Committed, Failure> {
+) -> Result<(Committed, Watched), Failure> {
     let gateway = &trip.worker.gateway;
     loop {
         place.take_key(gateway.clock.now());
-        let started_us = flight.elapsed_us();
+        let (started_us, started) = (flight.elapsed_us(), Instant::now());
+        let under_way = place.state.begin();
         let outcome = one(trip, flight, place).await;
         let endpoint = place.endpoint.id.to_string();
         let mut attempt =
@@ -254,7 +261,9 @@ async fn keys(
                 attempt.outcome = String::from("ok");
                 flight.note(attempt);
                 place.report_key(Some(KeyReport::Taken), now);
-                return Ok(committed);
+                let streamed = matches!(committed, Committed::Stream(_));
+                let watched = Watched::new(under_way, trip.size, streamed.then(|| started.elapsed()));
+                return Ok((committed, watched));
             }
             Err(failure) => failure,
         };
@@ -293,7 +302,7 @@ fn fail(
     let gateway = &trip.worker.gateway;
     gateway.metrics.attempts_failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     if let Some(report) = failure.report() {
-        place.state.breaker.lock().report(report, gateway.clock.now());
+        place.state.failed(report, trip.size, gateway.clock.now());
     }
     tracing::debug!(endpoint = %place.endpoint.id, status = failure.error.status, code = %failure.code, "an attempt failed");
     let provider = place.provider_name.to_owned();
@@ -348,7 +357,7 @@ pub(crate) struct Place<'w> {
     pub(crate) provider: &'w ProviderState,
     provider_name: &'w str,
     protocol: Protocol,
-    state: &'w crate::world::EndpointState,
+    state: &'w Arc<Vitals>,
     /// Which of the provider's keys, where there are several.
     key: Option<usize>,
 }

@@ -7,13 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 use ledger::{GenerationRecord, Status};
-use routing::name::{NameError, Target, Variant};
-use routing::plan::{self, Facts, Plan, Wishes};
+use routing::breaker::Report;
+use routing::health::Size;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::{GenerationId, Timestamp};
-use wire::Warning;
-use wire::asked::Asked;
 use wire::call::{Call, PathSays};
 use wire::hub::{Dialect, Ident, Plain};
 use wire::tally::Request;
@@ -25,11 +23,11 @@ use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::intake::{self, Hints};
 use crate::keys::{KeyState, Permit};
+use crate::planning::{self, Asking, Decision};
 use crate::pump::{Pump, Start};
 use crate::responses::Remember;
 use crate::settings::ROUTER_VERSION;
 use crate::settle::{Departure, Flight, Outcome, Slot};
-use crate::world::World;
 use crate::{hold, read_body};
 
 /// What a path and its query say beside the body.
@@ -150,13 +148,25 @@ pub(crate) async fn answer_call(
     let asked = call.asked();
     let created = admitted.created;
     let world = gateway.world.load_full();
-    let (name, targets, mut warnings) = targets(gateway, &world, asked)?;
+    let (name, targets, mut warnings) = planning::targets(gateway, &world, asked)?;
     warnings.extend(hints.warnings.iter().cloned());
-    let plan = plan_for(gateway, &world, asked, &targets, created);
-    if plan.steps.is_empty() {
-        return Err(no_endpoints(&name, plan));
-    }
     let key = admitted.key;
+    let Decision { plan, facts, conversation } = planning::decide(
+        gateway,
+        &Asking {
+            world: &world,
+            request: asked,
+            targets: &targets,
+            account: key.account.id.as_str(),
+            name: &name,
+            session: hints.session_id.as_deref(),
+            at: created,
+            seed: worker.seed(),
+        },
+    );
+    if plan.steps.is_empty() {
+        return Err(planning::no_endpoints(&world, &name, plan));
+    }
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     describe(&mut record, gateway, call, &hints, &name);
@@ -170,7 +180,8 @@ pub(crate) async fn answer_call(
         input_tokens: asked.input_tokens_estimate(),
         read: Request::of(&extra.body, asked),
         expected: asked.expected.map(|expected| expected.likely),
-        metadata: hints.metadata.then(|| plan_json(&world, &plan)),
+        metadata: hints.metadata.then(|| planning::plan_json(&world, &plan)),
+        conversation,
     });
     flight.warn(&warnings);
     let trip = Trip {
@@ -178,6 +189,7 @@ pub(crate) async fn answer_call(
         world: &world,
         call,
         plan: &plan,
+        size: Size::of(facts.input_tokens),
         asked: &name,
         betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
         echo: extra.echo,
@@ -195,74 +207,6 @@ pub(crate) async fn answer_call(
     }
 }
 
-/// What the caller asked for, and what that means.
-pub(crate) fn targets(
-    gateway: &Gateway,
-    world: &World,
-    request: &Asked<'_>,
-) -> Result<(String, Vec<Target>, Vec<Warning>), GatewayError> {
-    let names = &gateway.settings.names;
-    let first = request.model.as_deref().or(request.models.first().map(String::as_str));
-    let asked = first.map(str::to_owned).ok_or_else(|| {
-        GatewayError::InvalidRequest(format!(
-            "`model` is missing; name one of `GET /v1/models`, or `{}/auto`",
-            names.brand
-        ))
-    })?;
-    let fallbacks = request.models.iter().filter(|model| **model != asked);
-    let mut warnings = Vec::new();
-    let mut targets = Vec::with_capacity(1 + request.models.len());
-    for name in std::iter::once(&asked).chain(fallbacks) {
-        let target = names.resolve(&world.snapshot, name).map_err(|error| match error {
-            NameError::Unknown { name, suggestions } => GatewayError::ModelNotFound { name, suggestions },
-            NameError::NotServed { .. } => GatewayError::NotFound(error.to_string()),
-        })?;
-        if let Some(Variant::NotServedYet(variant)) = target.variant {
-            let message = format!("the variant `:{variant}` is not served yet and had no effect");
-            warnings.push(Warning::about("not_served_yet", "model", message));
-        }
-        targets.push(target);
-    }
-    for key in &request.provider.not_served {
-        let message = format!("`provider.{key}` is not served yet and had no effect");
-        warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
-    }
-    Ok((asked.chars().take(200).collect(), targets, warnings))
-}
-
-pub(crate) fn plan_for(
-    gateway: &Gateway,
-    world: &World,
-    request: &Asked<'_>,
-    targets: &[Target],
-    at: Timestamp,
-) -> Plan {
-    let facts = Facts {
-        task: request.task,
-        expected: request.expected.map(|expected| expected.likely),
-        input_tokens: request.input_tokens_estimate(),
-        max_tokens: request.max_tokens,
-        tools: request.needs.tools,
-        image: request.needs.image,
-        audio: request.needs.audio,
-        file: request.needs.file,
-        at,
-    };
-    let provider = &request.provider;
-    let wishes = Wishes {
-        order: provider.order.as_deref().unwrap_or_default().into(),
-        only: provider.only.as_deref().map(Into::into),
-        ignore: provider.ignore.as_deref().unwrap_or_default().into(),
-        allow_fallbacks: provider.allow_fallbacks.unwrap_or(true),
-    };
-    plan::plan(&world.snapshot, world, targets, &facts, &wishes, gateway.settings.attempts_max)
-}
-
-pub(crate) fn no_endpoints(asked: &str, plan: Plan) -> GatewayError {
-    let failed_step = plan.funnel.last().map_or("the catalog", |line| line.step).to_owned();
-    GatewayError::NoEndpoints { model: asked.to_owned(), failed_step, funnel: plan.funnel }
-}
-
 fn describe(record: &mut GenerationRecord, gateway: &Gateway, call: &Call<'_>, hints: &Hints, asked: &str) {
     let request = call.asked();
     record.dialect = call.name().to_owned();
@@ -273,14 +217,6 @@ fn describe(record: &mut GenerationRecord, gateway: &Gateway, call: &Call<'_>, h
     record.session_id = request.session_id.clone().or_else(|| hints.session_id.clone());
     record.user.clone_from(&request.user);
     record.dimensions.clone_from(&hints.dimensions);
-}
-
-fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
-    let id = |index: u32| world.snapshot.endpoints.get(index as usize).map_or("", |e| &*e.id);
-    serde_json::json!({
-        "steps": plan.steps.iter().map(|s| serde_json::json!({"endpoint": id(s.endpoint), "reason": s.reason})).collect::<Vec<_>>(),
-        "rejected": plan.rejected.iter().take(50).map(|(e, step)| serde_json::json!({"endpoint": id(*e), "step": step})).collect::<Vec<_>>(),
-    })
 }
 
 /// Turns an arrival into the response: settled at once when it is plain, else as it streams.
@@ -296,9 +232,7 @@ fn answer(
     let endpoint = arrival.endpoint as usize;
     let place =
         trip.world.snapshot.endpoints.get(endpoint).and_then(|e| trip.world.providers.get(e.provider));
-    let (Some(provider), Some(state)) = (place, trip.world.endpoints.get(endpoint)) else {
-        return Err(GatewayError::Internal);
-    };
+    let Some(provider) = place else { return Err(GatewayError::Internal) };
     flight.first_byte();
     match arrival.committed {
         Committed::Stream(leg) => {
@@ -306,7 +240,7 @@ fn answer(
             let pump = Pump::new(Start {
                 leg: *leg,
                 flight,
-                endpoint: Arc::clone(state),
+                watched: arrival.watched,
                 clock: Arc::clone(&gateway.clock),
                 stall_timeout: provider.stall_timeout,
                 keep_alive: gateway.settings.keep_alive,
@@ -317,7 +251,7 @@ fn answer(
             *response.body_mut() = ResponseBody::Pump(Box::new(pump));
         }
         Committed::Plain { body, answer } => {
-            state.breaker.lock().report(routing::breaker::Report::Success, gateway.clock.now());
+            arrival.watched.ended(Report::Success, 0, gateway.clock.now());
             let mut ident = flight.ident(&provider.name_json);
             ident.echo.clone_from(&trip.echo);
             plain(gateway, flight, &ident, &body, &*answer, remember, &mut response)?;
@@ -382,7 +316,7 @@ fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_, '_>, arri
     if let Some(model) = snapshot.models.get(endpoint.model) {
         insert(headers, &names.model, &model.id);
     }
-    headers.insert(names.router_version.clone(), ROUTER_VERSION);
+    headers.insert(names.router_version.clone(), HeaderValue::from_static(ROUTER_VERSION));
     if let Some(first) = arrival.failed.first() {
         let tried = arrival.failed.iter().map(|a| a.endpoint.as_str()).chain(std::iter::once(&*endpoint.id));
         insert(headers, &names.fallback_chain, &tried.collect::<Vec<_>>().join(","));

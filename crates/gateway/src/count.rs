@@ -15,6 +15,7 @@ use crate::attempt::Place;
 use crate::body::ResponseBody;
 use crate::call::{self, Path};
 use crate::error::GatewayError;
+use crate::planning::{self, Asking};
 use crate::upstream::address::Operation;
 use crate::upstream::{self, Outbound, collect};
 use crate::world::World;
@@ -41,10 +42,20 @@ where
     let call =
         Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let world = gateway.world.load_full();
-    let (name, targets, _) = call::targets(gateway, &world, call.asked())?;
-    let plan = call::plan_for(gateway, &world, call.asked(), &targets, admitted.created);
+    let (name, targets, _) = planning::targets(gateway, &world, call.asked())?;
+    let asking = Asking {
+        world: &world,
+        request: call.asked(),
+        targets: &targets,
+        account: admitted.key.account.id.as_str(),
+        name: &name,
+        session: None,
+        at: admitted.created,
+        seed: 0,
+    };
+    let plan = planning::decide(gateway, &asking).plan;
     let Some(first) = plan.steps.first() else {
-        return Err(call::no_endpoints(&name, plan));
+        return Err(planning::no_endpoints(&world, &name, plan));
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let counted = ask(worker, &world, &call, first.endpoint, betas).await;

@@ -58,7 +58,10 @@ pub enum GatewayError {
         suggestions: Vec<String>,
     },
     /// The model is known and no endpoint of it can be used.
-    #[error("no endpoint can serve `{model}`: {failed_step} left none{}", remedy(failed_step, funnel))]
+    #[error(
+        "no endpoint can serve `{model}`: {failed_step} left none{}",
+        remedy(failed_step, funnel, without)
+    )]
     NoEndpoints {
         /// What was asked for.
         model: String,
@@ -66,6 +69,8 @@ pub enum GatewayError {
         failed_step: String,
         /// Every filter that removed something.
         funnel: Vec<Funnel>,
+        /// Endpoints that there would be without the last filter.
+        without: Vec<String>,
     },
     /// A spend limit or the balance doesn't cover the call.
     #[error("{}", money_message(.0))]
@@ -234,7 +239,7 @@ docs! {
 }
 
 /// What the filter asks that left nothing, and what to do.
-fn remedy(failed_step: &str, funnel: &[Funnel]) -> String {
+fn remedy(failed_step: &str, funnel: &[Funnel], without: &[String]) -> String {
     let asks = funnel.last().map_or(String::new(), |line| format!(" (it asks that {})", line.reason));
     let todo = match failed_step {
         "Filter by Switched-on Providers" => {
@@ -245,9 +250,22 @@ fn remedy(failed_step: &str, funnel: &[Funnel]) -> String {
         "Filter by Allowed Providers" => "; widen `provider.only`, `provider.order` or `provider.ignore`",
         "Filter by Input Modalities" => "; name a model whose `input_modalities` fit the request",
         "Filter by Context Length" => "; shorten the prompt, or name a model with a larger context",
+        "Filter by Free Price" => "; take the model without `:free`",
+        "Filter by Service Tier" => "; ask for the tier by `service_tier`",
+        "Filter by Quantization" => "; add to `provider.quantizations`, `unknown` where nobody says",
+        "Filter by Region" => "; widen `provider.region`",
+        "Filter by Training" => "; set `provider.data_collection` to allow",
+        "Filter by Retention" => "; loosen `provider.zdr` or `provider.max_retention_days`",
+        "Filter by Distillation Rights" => "; leave `provider.enforce_distillable_text` out",
+        "Filter by Max Price" => "; raise `provider.max_price`",
         _ => "",
     };
-    format!("{asks}{todo}")
+    let without = match without {
+        [] => String::new(),
+        [one] => format!("; without it there would be {one}"),
+        [first, others @ ..] => format!("; without it there would be {first} and {} more", others.len()),
+    };
+    format!("{asks}{todo}{without}")
 }
 
 impl GatewayError {
@@ -301,7 +319,8 @@ impl GatewayError {
     fn metadata(&self) -> Value {
         match self {
             GatewayError::ModelNotFound { suggestions, .. } => json!({ "suggestions": suggestions }),
-            GatewayError::NoEndpoints { funnel, failed_step, .. } => json!({
+            GatewayError::NoEndpoints { funnel, failed_step, without, .. } => json!({
+                "without_failed_step": without,
                 "failed_routing_step": failed_step,
                 "routing_funnel": funnel.iter().map(|line| json!({
                     "step": line.step, "endpoint_count": line.endpoint_count, "reason": line.reason,
@@ -414,7 +433,12 @@ mod tests {
         let errors = [
             GatewayError::KeyMissing,
             GatewayError::NoMoney(refusal()),
-            GatewayError::NoEndpoints { model: "m".into(), failed_step: "s".into(), funnel: Vec::new() },
+            GatewayError::NoEndpoints {
+                model: "m".into(),
+                failed_step: "s".into(),
+                funnel: Vec::new(),
+                without: Vec::new(),
+            },
             GatewayError::ModelNotFound { name: "x\"y".into(), suggestions: vec!["a/b".into()] },
             GatewayError::Overloaded(5),
         ];

@@ -10,7 +10,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderValue, Response, StatusCode, header};
 use parking_lot::Mutex;
+use routing::health::{MINUTES_SHOWN, Size};
 use routing::name::Virtual;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::app::{Gateway, Worker};
@@ -127,7 +129,34 @@ pub fn virtual_models(gateway: &Gateway) -> Vec<VirtualModel> {
 pub fn view<T>(gateway: &Gateway, world: &World, with: impl FnOnce(&View<'_>) -> T) -> T {
     let virtual_models = virtual_models(gateway);
     let available = |endpoint: &catalog::Endpoint| world.is_available(endpoint);
-    with(&View { snapshot: &world.snapshot, available: &available, virtual_models: &virtual_models })
+    let now = gateway.clock.now();
+    let live = |endpoint: &catalog::Endpoint| live(world, endpoint, now);
+    with(&View {
+        snapshot: &world.snapshot,
+        available: &available,
+        live: &live,
+        virtual_models: &virtual_models,
+    })
+}
+
+/// What this node's own traffic says of an endpoint, in OpenRouter's names.
+fn live(world: &World, endpoint: &catalog::Endpoint, now: types::Timestamp) -> Vec<(&'static str, Value)> {
+    let found = world.snapshot.endpoints.binary_search_by(|e| e.id.cmp(&endpoint.id)).ok();
+    let vitals = found.and_then(|at| world.endpoints.get(at));
+    let percent = |minutes| {
+        let uptime = vitals.map(|vitals| vitals.health(|health| health.uptime(minutes, now)));
+        json!(uptime.and_then(|uptime| uptime.share()).map(|share| share * 100.0))
+    };
+    let figures =
+        vitals.map(|v| v.health(|h| h.figures(Size::Small, MINUTES_SHOWN, now))).unwrap_or_default();
+    vec![
+        ("uptime_last_5m", percent(5)),
+        ("uptime_last_30m", percent(30)),
+        ("uptime_last_1d", percent(1_440)),
+        ("latency_last_30m", json!(figures.ttft_ms)),
+        ("throughput_last_30m", json!(figures.tokens_per_s)),
+        ("samples_last_30m", json!(figures.samples)),
+    ]
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::error::GatewayError;
 use crate::leg::{Leg, LegFailure};
 use crate::responses::Remember;
 use crate::settle::{Flight, Outcome};
-use crate::world::EndpointState;
+use crate::vitals::Watched;
 
 /// How long the end of a provider's body is waited for after `[DONE]`, so that its connection can be used again.
 const TAIL_WAIT: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(120);
 pub struct Pump {
     leg: Leg,
     flight: Option<Flight>,
-    endpoint: Arc<EndpointState>,
+    watched: Watched,
     clock: ClockHandle,
     stall_timeout: Duration,
     keep_alive: Duration,
@@ -62,8 +62,8 @@ pub struct Start {
     pub leg: Leg,
     /// The call.
     pub flight: Flight,
-    /// Whose health is reported.
-    pub endpoint: Arc<EndpointState>,
+    /// Watches the attempt to its end.
+    pub watched: Watched,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Longest silence.
@@ -87,7 +87,7 @@ impl Pump {
         Pump {
             leg: start.leg,
             flight: Some(start.flight),
-            endpoint: start.endpoint,
+            watched: start.watched,
             clock: ClockHandle(start.clock),
             stall_timeout: start.stall_timeout,
             keep_alive: start.keep_alive,
@@ -170,7 +170,9 @@ impl Pump {
         let error = error.or_else(|| self.leg.failure.take().map(broken));
         if !own {
             let report = if error.is_none() { Report::Success } else { Report::Failure };
-            self.endpoint.breaker.lock().report(report, self.clock.0.now());
+            let seen = self.leg.carry.seen();
+            let tokens = seen.usage.map_or(seen.said.bytes() / 4, |usage| usage.output_total());
+            self.watched.ended(report, tokens, self.clock.0.now());
         }
         let status = if error.is_none() { Status::Ok } else { Status::Truncated };
         let kind = error.as_ref().map(|error| error.kind().1);

@@ -17,7 +17,7 @@ use crate::error::GatewayError;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, catalog_feeds, chat, completions, credits, embeddings, gemini, generation, health,
-    images, key, messages, models, rerank, responses,
+    images, key, messages, models, rerank, responses, route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -51,6 +51,7 @@ enum Handler {
     Images,
     Speech,
     Transcriptions,
+    Route,
     Models,
     ModelsCount,
     Model,
@@ -208,6 +209,13 @@ pub const ROUTES: &[Route] = &[
     ),
     route("GET", "/v1/models/{author}/{slug}/endpoints", Access::Public, Handler::Endpoints, "its offers"),
     route("GET", "/v1/providers", Access::Public, Handler::Providers, "who serves models"),
+    route(
+        "POST",
+        "/v1/route",
+        Access::ApiKey,
+        Handler::Route,
+        "the plan for a chat request, with reasons and cost bounds; nothing is called, nothing charged",
+    ),
     route("GET", "/v1/key", Access::AnyKey, Handler::Key, "the caller's own key"),
     route("GET", "/v1/auth/key", Access::AnyKey, Handler::Key, "the caller's own key, the older path"),
     route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
@@ -368,6 +376,7 @@ where
         Handler::Images => Box::pin(images::generate(worker, id, parts.headers, body)).await,
         Handler::Speech => Box::pin(audio::speech(worker, id, parts.headers, body)).await,
         Handler::Transcriptions => Box::pin(audio::transcriptions(worker, id, parts.headers, body)).await,
+        Handler::Route => dry_run::create(worker, parts, body).await,
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
         Handler::Model => models::one(worker, &parts),

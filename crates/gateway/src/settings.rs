@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use ledger::BillingMode;
 use routing::name::Names;
 
@@ -86,7 +86,7 @@ pub struct ResponseHeaders {
 /// `X-Generation-Id`.
 pub const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 /// Of the decision code: changes when decisions change.
-pub const ROUTER_VERSION: HeaderValue = HeaderValue::from_static("cheapest-1");
+pub const ROUTER_VERSION: &str = "balanced-1";
 
 impl Brand {
     /// Prepares the names. Fails when the prefix makes no header name.

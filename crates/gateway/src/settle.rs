@@ -26,6 +26,7 @@ use crate::app::Worker;
 use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
+use crate::sticky::Conversation;
 
 /// Bytes of delivered text that count as a token for the growth of a hold: fewer, so that a hold runs ahead of the bill.
 const BYTES_PER_TOKEN_HOLD: u64 = 3;
@@ -73,6 +74,7 @@ struct Inner {
     /// Delivered bytes up to which the hold covers the output.
     covered_bytes: u64,
     metadata: Option<serde_json::Value>,
+    conversation: Option<Conversation>,
     on_disconnect: &'static str,
 }
 
@@ -98,6 +100,8 @@ pub struct Departure {
     pub expected: Option<Usage>,
     /// The plan, when the caller wants to see it.
     pub metadata: Option<serde_json::Value>,
+    /// The conversation that it belongs to.
+    pub conversation: Option<Conversation>,
 }
 
 /// How it went.
@@ -137,6 +141,7 @@ impl Flight {
             sent: false,
             covered_bytes: 0,
             metadata: from.metadata,
+            conversation: from.conversation,
             on_disconnect: "cancel",
         })))
     }
@@ -340,6 +345,18 @@ impl Inner {
         (Usage { input, output, requests: 1, ..Usage::default() }, UsageSource::Estimated)
     }
 
+    /// Lets the conversation stay at the endpoint that has its prompt cached now.
+    fn stay(&self, outcome: &Outcome, usage: &Usage) {
+        let Some(conversation) = self.conversation.filter(|_| outcome.status == Status::Ok) else { return };
+        let sheet = &self.record.price_sheet;
+        let rate = |kind| sheet.quote(kind).and_then(|quote| quote.rate());
+        let saves = usage.cache_read > 0 && rate(PriceKind::CacheRead) < rate(PriceKind::Input);
+        if conversation.named || saves {
+            let now = self.worker.gateway.clock.now();
+            self.worker.gateway.pins.keep(conversation, &self.record.endpoint, now);
+        }
+    }
+
     /// Settles; elsewhere where the tokenizer's vocabulary has to be loaded first, which takes a while.
     fn leave(self: Box<Self>, outcome: Outcome) {
         if outcome.usage.is_some() || !self.sent || self.expected.is_some() || tally::is_loaded() {
@@ -361,6 +378,7 @@ impl Inner {
         let (usage, source) = self.used(&outcome);
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
+        self.stay(&outcome, &usage);
         let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, .. } = *self;
         let charged = hold.settle(cost.total).charged;
         drop((slot, permit));

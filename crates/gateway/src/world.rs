@@ -9,7 +9,7 @@ use catalog::{MaxTokensName, OnDisconnect, Protocol, Provider, Snapshot, StreamU
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
-use routing::breaker::{Breaker, Verdict};
+use routing::health::{Figures, Size};
 use routing::keyring::Keyring;
 use routing::plan::Conditions;
 use types::{Clock, ExposeSecret, SecretString};
@@ -19,6 +19,7 @@ use wire::openai_chat::Adapt;
 use crate::settings::Settings;
 use crate::upstream::address::{self, Operation};
 use crate::upstream::credentials::Credentials;
+use crate::vitals::Vitals;
 
 /// What the configuration and the environment say about a provider.
 #[derive(Clone, Debug, Default)]
@@ -158,13 +159,6 @@ impl Target {
     }
 }
 
-/// The live state of an endpoint; survives reloads.
-#[derive(Debug, Default)]
-pub struct EndpointState {
-    /// When it is left alone.
-    pub breaker: Mutex<Breaker>,
-}
-
 /// One immutable view of catalog and configuration.
 pub struct World {
     /// The catalog.
@@ -172,7 +166,7 @@ pub struct World {
     /// By the snapshot's provider index.
     pub providers: Vec<ProviderState>,
     /// By the snapshot's endpoint index.
-    pub endpoints: Vec<Arc<EndpointState>>,
+    pub endpoints: Vec<Arc<Vitals>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -202,7 +196,7 @@ impl World {
                 provider_state(provider, setup, settings, before, &mut problems)
             })
             .collect();
-        let mut old: HashMap<&str, &Arc<EndpointState>> = HashMap::new();
+        let mut old: HashMap<&str, &Arc<Vitals>> = HashMap::new();
         if let Some(previous) = previous {
             old.extend(previous.snapshot.endpoints.iter().map(|e| &*e.id).zip(&previous.endpoints));
         }
@@ -243,12 +237,18 @@ impl Conditions for World {
         provider.is_some_and(|p| p.off.is_none())
     }
 
-    /// An endpoint that is ready for its probe counts as healthy: it would never recover if it always came last.
     fn healthy(&self, endpoint: usize) -> bool {
         let now = self.clock.now();
-        self.endpoints
-            .get(endpoint)
-            .is_some_and(|state| !matches!(state.breaker.lock().peek(now), Verdict::Wait(_)))
+        self.endpoints.get(endpoint).is_some_and(|vitals| vitals.is_well(now))
+    }
+
+    fn figures(&self, endpoint: usize, size: Size) -> Figures {
+        self.endpoints.get(endpoint).map(|vitals| vitals.figures(size)).unwrap_or_default()
+    }
+
+    fn load(&self, endpoint: usize) -> f64 {
+        let now = self.clock.now();
+        self.endpoints.get(endpoint).map_or(0.0, |vitals| vitals.load(now))
     }
 }
 

@@ -1,9 +1,16 @@
 //! The routing decision: values in, a plan with reasons out. No socket, no clock, no randomness of its own.
 //!
 //! [`name`] says what a caller's model name means, [`plan`] which endpoints to try in which order and why the others were
-//! left out, [`breaker`] when an endpoint is left alone for a while.
+//! left out ([`order`], [`wishes`]), [`health`] and [`load`] what an endpoint's own traffic says of it, [`breaker`] and
+//! [`keyring`] when an endpoint or a key is left alone for a while.
 
 pub mod breaker;
+mod filters;
+pub mod health;
 pub mod keyring;
+pub mod load;
 pub mod name;
+pub mod order;
 pub mod plan;
+pub mod random;
+pub mod wishes;

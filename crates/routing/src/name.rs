@@ -66,8 +66,16 @@ pub struct Pin {
 pub enum Variant {
     /// Only endpoints that cost nothing.
     Free,
-    /// The cheapest first: the default order so far.
+    /// The cheapest first.
     Floor,
+    /// The fastest writer first.
+    Nitro,
+    /// The best at calling tools first.
+    Exacto,
+    /// The longest context first.
+    Extended,
+    /// Reasons unless the caller says otherwise.
+    Thinking,
     /// One of those that a later step serves.
     NotServedYet(&'static str),
 }
@@ -163,11 +171,11 @@ fn variant_of(text: &str) -> Option<Variant> {
     Some(match text {
         "free" => Variant::Free,
         "floor" => Variant::Floor,
-        "nitro" => Variant::NotServedYet("nitro"),
-        "exacto" => Variant::NotServedYet("exacto"),
+        "nitro" => Variant::Nitro,
+        "exacto" => Variant::Exacto,
+        "extended" => Variant::Extended,
+        "thinking" => Variant::Thinking,
         "online" => Variant::NotServedYet("online"),
-        "thinking" => Variant::NotServedYet("thinking"),
-        "extended" => Variant::NotServedYet("extended"),
         _ => return None,
     })
 }

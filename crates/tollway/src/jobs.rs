@@ -4,6 +4,7 @@ pub(crate) mod expire;
 pub(crate) mod fold;
 pub(crate) mod poll;
 pub(crate) mod reload;
+pub(crate) mod vitals;
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gateway::app::{Gateway, Worker};
+use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
@@ -25,7 +26,7 @@ use crate::first_run::{self, Greeting};
 use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::poll::Poller;
-use crate::jobs::{expire, fold, poll, reload};
+use crate::jobs::{expire, fold, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::{telemetry, wire_up};
 
@@ -92,19 +93,12 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let metrics = Arc::default();
     let boot = boot_name(clock.now().micros())?;
     let journal = wire_up::journal(&config, workers, Arc::clone(&metrics), &boot)?;
-    // What an earlier start left must be in the books before a balance is read from them.
-    let mut folder = Folder::new(journal.dir());
-    let left = folder
-        .pass(&store, &journal.open_segments())
-        .await
-        .context("can't fold the journal of the last start")?;
-    if left.records > 0 {
-        tracing::info!(records = left.records, "folded what the last start left in the journal");
-    }
+    let folder = fold_what_is_left(&journal, &store).await?;
     let mut poller = Poller::new(config.billing.mode);
     let keys = poller.once(&store, &KeyTable::default()).await?.unwrap_or_default();
     let settings = wire_up::settings(&config)?;
     let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
+    vitals::restore(&world, &config.server.data_dir, clock.now());
     let gateway =
         wire_up::gateway(wire_up::Shared { settings, world, keys, journal, metrics, store, control, clock });
 
@@ -121,6 +115,8 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     ));
     tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
     tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
+    let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
+    let watching = tokio::spawn(health);
     let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env };
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 
@@ -135,6 +131,7 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let _ = drained.await;
     let _ = stop_jobs.send(true);
     let _ = folding.await;
+    let _ = watching.await;
     let mut last = Folder::new(gateway.journal.dir());
     let folded = tokio::time::timeout(
         LAST_FOLD_MAX,
@@ -147,6 +144,19 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     gateway.store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What an earlier start left must be in the books before a balance is read from them.
+async fn fold_what_is_left(journal: &Journal, store: &Store) -> anyhow::Result<Folder> {
+    let mut folder = Folder::new(journal.dir());
+    let left = folder
+        .pass(store, &journal.open_segments())
+        .await
+        .context("can't fold the journal of the last start")?;
+    if left.records > 0 {
+        tracing::info!(records = left.records, "folded what the last start left in the journal");
+    }
+    Ok(folder)
 }
 
 /// Sorts after the names of earlier starts, and differs between nodes.

@@ -131,6 +131,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         draining: AtomicBool::new(false),
         store_answers: AtomicBool::new(true),
         recent_responses: Default::default(),
+        pins: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
     })

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use types::{Task, Usage};
+
+use crate::preferences::ProviderPreferences;
 
 /// What a caller asked for, as far as the gateway acts on it.
 #[derive(Clone, Debug)]
@@ -24,6 +25,13 @@ pub struct Asked<'b> {
     pub provider: ProviderPreferences,
     /// `session_id`.
     pub session_id: Option<String>,
+    /// `prompt_cache_key`.
+    pub prompt_cache_key: Option<String>,
+    /// `service_tier`.
+    pub service_tier: Option<String>,
+    /// Names how the conversation begins: a hash of the instructions and the first message that is none. `None`: no
+    /// conversation.
+    pub opening: Option<u64>,
     /// The caller's own user.
     pub user: Option<String>,
     /// What an endpoint must be able to do.
@@ -58,6 +66,9 @@ impl Default for Asked<'_> {
             choices: 1,
             provider: ProviderPreferences::default(),
             session_id: None,
+            prompt_cache_key: None,
+            service_tier: None,
+            opening: None,
             user: None,
             needs: Needs::default(),
             prompt_bytes: 0,
@@ -81,25 +92,6 @@ pub struct Needs {
     pub file: bool,
     /// Asks for a JSON schema.
     pub structured_output: bool,
-}
-
-/// The part of OpenRouter's `provider` object that is served so far. Unknown keys are listed in warnings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct ProviderPreferences {
-    /// Provider slugs to try first, in order.
-    pub order: Option<Vec<String>>,
-    /// Only these providers.
-    pub only: Option<Vec<String>>,
-    /// Never these providers.
-    pub ignore: Option<Vec<String>>,
-    /// False: only the first choice.
-    pub allow_fallbacks: Option<bool>,
-    /// True: only endpoints to which everything in the request can be carried over.
-    pub require_parameters: Option<bool>,
-    /// Keys of the object that are not served yet.
-    #[serde(skip)]
-    pub not_served: Vec<String>,
 }
 
 impl Asked<'_> {

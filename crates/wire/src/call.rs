@@ -241,9 +241,15 @@ fn top_level(body: &[u8]) -> Result<Asked<'_>, RequestError> {
         match &*key {
             "model" => asked.model = value.string().filter(|model| !model.trim().is_empty()),
             "models" => asked.models = openai_chat::models(value.raw())?,
-            "provider" => asked.provider = openai_chat::provider(value.raw())?,
+            "provider" => asked.provider = crate::preferences::read(value.raw())?,
             "session_id" => asked.session_id = value.string().map(|id| id.chars().take(256).collect()),
             "user" => asked.user = value.string().map(|user| user.chars().take(256).collect()),
+            "prompt_cache_key" => {
+                asked.prompt_cache_key = value.string().map(|key| key.chars().take(256).collect());
+            }
+            "service_tier" => {
+                asked.service_tier = value.string().map(|tier| tier.chars().take(256).collect())
+            }
             _ => (),
         }
     }
@@ -284,6 +290,7 @@ fn facts(asked: &mut Asked<'_>, request: &Request<'_>, body_bytes: usize) {
         }
     });
     asked.needs = needs;
+    asked.opening = Some(crate::opening::of_request(request));
     asked.prompt_bytes = body_bytes;
     asked.data_url_bytes = data_bytes.min(body_bytes);
 }

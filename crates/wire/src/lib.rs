@@ -23,6 +23,8 @@ pub mod messages;
 pub mod node;
 pub mod ollama;
 pub mod openai_chat;
+mod opening;
+pub mod preferences;
 pub mod provider_error;
 pub mod responses;
 pub mod splice;

@@ -20,7 +20,7 @@ pub use answer_in::{Reader, read_answer};
 pub(crate) use answer_out::tail;
 pub use answer_out::write_answer;
 pub use request::{ChatRequest, MESSAGES_MAX, MODELS_MAX, RequestError};
-pub(crate) use request::{models, provider};
+pub(crate) use request::{field, models};
 pub use request_in::read_request;
 pub use request_out::write_request;
 pub(crate) use response::own_usage_with_cost;

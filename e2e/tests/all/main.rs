@@ -14,6 +14,7 @@ mod first_run;
 mod kill;
 mod losses;
 mod money;
+mod routing;
 mod sdk;
 mod seals;
 mod smuggling;

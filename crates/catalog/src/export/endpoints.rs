@@ -8,7 +8,8 @@ use crate::endpoint::Endpoint;
 use crate::model::Model;
 
 /// `{data: {id, name, created, description, architecture, endpoints: [...]}}` for the model at this position; `None`:
-/// there is none. Latency, throughput and uptime are `null` until they are measured.
+/// there is none. Latency (milliseconds to the first token), throughput (tokens per second) and uptime (percent) are those of
+/// this node's own traffic, `null` where that is too little to say.
 pub fn endpoints(view: &View<'_>, at: usize) -> Option<String> {
     let model = view.snapshot.models.get(at)?;
     let rows = view.snapshot.model_endpoints(at).map(|endpoint| entry(view, model, endpoint));
@@ -54,10 +55,8 @@ fn entry(view: &View<'_>, model: &Model, endpoint: &Endpoint) -> Value {
     put("supports_voice_cloning", json!(false));
     put("status", json!(0));
     put("stage", json!(endpoint.status.name()));
-    for key in
-        ["uptime_last_5m", "uptime_last_30m", "uptime_last_1d", "latency_last_30m", "throughput_last_30m"]
-    {
-        put(key, Value::Null);
+    for (key, value) in (view.live)(endpoint) {
+        put(key, value);
     }
     put("available", json!((view.available)(endpoint)));
     put("billable", json!(endpoint.is_priced()));

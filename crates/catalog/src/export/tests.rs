@@ -15,7 +15,7 @@ fn with_view<T>(available: &dyn Fn(&Endpoint) -> bool, run: impl FnOnce(&View<'_
         description: "The best model for the prompt.".to_owned(),
     };
     let small = snapshot.resolve("small-4").unwrap();
-    run(&View { snapshot: &snapshot, available, virtual_models: &[auto] }, small)
+    run(&View { snapshot: &snapshot, available, live: &unmeasured, virtual_models: &[auto] }, small)
 }
 
 #[test]

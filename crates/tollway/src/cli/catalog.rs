@@ -52,7 +52,12 @@ pub(super) fn export(context: &mut Context<'_>, format: ExportFormat) -> Result<
             let available = |endpoint: &::catalog::Endpoint| {
                 states.get(endpoint.provider).is_some_and(|state| state.on) && endpoint.is_priced()
             };
-            let view = export::View { snapshot, available: &available, virtual_models: &[] };
+            let view = export::View {
+                snapshot,
+                available: &available,
+                live: &export::unmeasured,
+                virtual_models: &[],
+            };
             let query = ::catalog::query::ModelQuery::parse(&[])
                 .map_err(|error| Failure::Failed(format!("the empty query is refused: {}", error.allowed)))?;
             let today = context.clock.now().day();

@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::asked::{Asked, ProviderPreferences};
+use crate::asked::Asked;
 use crate::json::{self, Kind, Member};
+use crate::{opening, preferences};
 
 /// Most messages of one request.
 pub const MESSAGES_MAX: usize = 100_000;
@@ -140,7 +141,9 @@ impl<'b> ChatRequest<'b> {
                 let kind = json::find(body, &format, "type").and_then(|m| json::string(body, &m.value));
                 self.asked.needs.structured_output = kind.as_deref() == Some("json_schema");
             }
-            b"provider" => self.asked.provider = provider(json::slice(body, value))?,
+            b"provider" => self.asked.provider = preferences::read(json::slice(body, value))?,
+            b"prompt_cache_key" => self.asked.prompt_cache_key = short(json::string(body, value)),
+            b"service_tier" => self.asked.service_tier = short(json::string(body, value)),
             b"session_id" => {
                 let id = json::string(body, value).map(Cow::into_owned).unwrap_or_default();
                 if id.len() > 256 {
@@ -148,7 +151,7 @@ impl<'b> ChatRequest<'b> {
                 }
                 self.asked.session_id = Some(id);
             }
-            b"user" => self.asked.user = json::string(body, value).map(|u| u.chars().take(256).collect()),
+            b"user" => self.asked.user = short(json::string(body, value)),
             _ => return Ok(false),
         }
         Ok(true)
@@ -158,11 +161,15 @@ impl<'b> ChatRequest<'b> {
         let text = json::slice(self.body, span);
         let body = self.body;
         let (mut count, mut odd) = (0, None);
+        let mut first = Vec::with_capacity(opening::MESSAGES_MAX);
         json::each_element(body, span, &mut |element| {
             if odd.is_none() && Kind::of(json::slice(body, &element)) != Kind::Object {
                 odd = Some(count);
             }
             count += 1;
+            if first.len() < opening::MESSAGES_MAX {
+                first.push(element);
+            }
         });
         if count == 0 {
             return Err(field("messages", "is empty; send at least one message"));
@@ -178,6 +185,7 @@ impl<'b> ChatRequest<'b> {
         }
         let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
         self.asked.prompt_bytes += text.len();
+        self.asked.opening = Some(opening::of(body, &first));
         // Every part has a type: most requests have no parts, and one search says so.
         if has(b"\"type\"") {
             self.asked.needs.image = has(b"\"image_url\"");
@@ -201,6 +209,10 @@ fn data_url_bytes(text: &[u8]) -> usize {
             memchr::memchr(b'"', rest).unwrap_or(rest.len())
         })
         .sum()
+}
+
+fn short(text: Option<Cow<'_, str>>) -> Option<String> {
+    text.map(|text| text.chars().take(256).collect())
 }
 
 /// A field with a problem.
@@ -253,20 +265,6 @@ pub(crate) fn models(value: &[u8]) -> Result<Vec<String>, RequestError> {
     Ok(models)
 }
 
-/// Reads `provider`.
-pub(crate) fn provider(value: &[u8]) -> Result<ProviderPreferences, RequestError> {
-    let mut preferences: ProviderPreferences = serde_json::from_slice(value)
-        .map_err(|error| field("provider", &format!("is not understood: {error}")))?;
-    let served = ["order", "only", "ignore", "allow_fallbacks", "require_parameters"];
-    preferences.not_served = json::members(value, &(0..value.len()))
-        .iter()
-        .filter_map(|m| std::str::from_utf8(json::slice(value, &m.key)).ok())
-        .filter(|key| !served.contains(key))
-        .map(|key| key.chars().take(64).collect())
-        .collect();
-    Ok(preferences)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,7 +282,7 @@ mod tests {
         assert_eq!((r.asked.max_tokens, r.asked.choices), (Some(50), 2));
         assert!(r.asked.needs.image && r.asked.needs.tools && !r.asked.needs.audio);
         assert_eq!(r.asked.provider.order.as_deref(), Some(["x".to_owned()].as_slice()));
-        assert_eq!(r.asked.provider.not_served, ["zdr"]);
+        assert_eq!((r.asked.provider.zdr, r.asked.opening.is_some()), (Some(true), true));
         assert!(r.asked.data_url_bytes > 0 && r.member("custom").is_some());
     }
 

@@ -1,0 +1,184 @@
+//! From a request to a plan: what its model name means, what it wishes, and the one decision that live traffic and the dry
+//! run share.
+
+use routing::name::{NameError, Target, Variant};
+use routing::plan::{self, Facts, Plan, Question, Sticky};
+use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
+use types::Timestamp;
+use wire::Warning;
+use wire::asked::Asked;
+use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences, SortBy};
+
+use crate::app::Gateway;
+use crate::error::GatewayError;
+use crate::sticky::Conversation;
+use crate::world::World;
+
+/// What the caller asked for, and what that means.
+pub(crate) fn targets(
+    gateway: &Gateway,
+    world: &World,
+    request: &Asked<'_>,
+) -> Result<(String, Vec<Target>, Vec<Warning>), GatewayError> {
+    let names = &gateway.settings.names;
+    let first = request.model.as_deref().or(request.models.first().map(String::as_str));
+    let asked = first.map(str::to_owned).ok_or_else(|| {
+        GatewayError::InvalidRequest(format!(
+            "`model` is missing; name one of `GET /v1/models`, or `{}/auto`",
+            names.brand
+        ))
+    })?;
+    let fallbacks = request.models.iter().filter(|model| **model != asked);
+    let mut warnings = Vec::new();
+    let mut targets = Vec::with_capacity(1 + request.models.len());
+    for name in std::iter::once(&asked).chain(fallbacks) {
+        let target = names.resolve(&world.snapshot, name).map_err(|error| match error {
+            NameError::Unknown { name, suggestions } => GatewayError::ModelNotFound { name, suggestions },
+            NameError::NotServed { .. } => GatewayError::NotFound(error.to_string()),
+        })?;
+        if let Some(Variant::NotServedYet(variant)) = target.variant {
+            let message = format!("the variant `:{variant}` is not served yet and had no effect");
+            warnings.push(Warning::about("not_served_yet", "model", message));
+        }
+        targets.push(target);
+    }
+    for key in &request.provider.unknown {
+        let message = format!("`provider.{key}` is not known and had no effect");
+        warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
+    }
+    Ok((asked.chars().take(200).collect(), targets, warnings))
+}
+
+/// A decision about one request.
+pub(crate) struct Decision {
+    /// What to try.
+    pub(crate) plan: Plan,
+    /// What it was made from.
+    pub(crate) facts: Facts,
+    /// The conversation that the request belongs to.
+    pub(crate) conversation: Option<Conversation>,
+}
+
+/// What a decision needs beside the request.
+pub(crate) struct Asking<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) request: &'a Asked<'a>,
+    pub(crate) targets: &'a [Target],
+    /// The account, the model's name as it was asked for, and the session that a header names.
+    pub(crate) account: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) session: Option<&'a str>,
+    pub(crate) at: Timestamp,
+    /// What chance is drawn from.
+    pub(crate) seed: u64,
+}
+
+/// Decides.
+pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_>) -> Decision {
+    let Asking { world, request, .. } = *asking;
+    let facts = facts(request, asking.at);
+    let conversation = Conversation::of(asking.account, asking.name, request, asking.session);
+    let sticky = conversation.and_then(|conversation| {
+        let endpoint = gateway.pins.find(conversation, asking.at)?;
+        let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
+        Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
+    });
+    let wishes = wishes(&request.provider, request.service_tier.as_deref());
+    let plan = plan::plan(&Question {
+        snapshot: &world.snapshot,
+        conditions: world,
+        targets: asking.targets,
+        facts: &facts,
+        wishes: &wishes,
+        sticky,
+        seed: asking.seed,
+        attempts_max: gateway.settings.attempts_max,
+    });
+    Decision { plan, facts, conversation }
+}
+
+fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {
+    Facts {
+        task: request.task,
+        expected: request.expected.map(|expected| expected.likely),
+        input_tokens: request.input_tokens_estimate(),
+        max_tokens: request.max_tokens,
+        tools: request.needs.tools,
+        image: request.needs.image,
+        audio: request.needs.audio,
+        file: request.needs.file,
+        structured_output: request.needs.structured_output,
+        at,
+    }
+}
+
+fn wishes<'a>(provider: &'a ProviderPreferences, service_tier: Option<&'a str>) -> Wishes<'a> {
+    let list = |list: &'a Option<Vec<String>>| list.as_deref().unwrap_or_default().into();
+    let max_price = provider.max_price.unwrap_or_default();
+    let zero = provider.zdr.unwrap_or(false).then_some(0);
+    Wishes {
+        order: list(&provider.order),
+        only: provider.only.as_deref().map(Into::into),
+        ignore: list(&provider.ignore),
+        allow_fallbacks: provider.allow_fallbacks.unwrap_or(true),
+        quantizations: list(&provider.quantizations),
+        regions: list(&provider.region),
+        no_training: provider.data_collection == Some(Collection::Deny),
+        retention_days_max: zero.or(provider.max_retention_days),
+        distillable: provider.enforce_distillable_text.unwrap_or(false),
+        sort: provider.sort.map(|sort| match sort.by {
+            SortBy::Price => Sort::Price,
+            SortBy::Throughput => Sort::Throughput,
+            SortBy::Latency => Sort::Latency,
+            SortBy::Exacto => Sort::Exacto,
+        }),
+        across_models: provider.sort.is_some_and(|sort| sort.partition == Partition::None),
+        throughput_min: cutoffs(provider.preferred_min_throughput),
+        latency_max: cutoffs(provider.preferred_max_latency),
+        max_price: MaxPrice {
+            prompt: max_price.prompt,
+            completion: max_price.completion,
+            request: max_price.request,
+            image: max_price.image,
+            audio: max_price.audio,
+        },
+        service_tier: service_tier.map(Into::into),
+    }
+}
+
+fn cutoffs(told: Option<Percentiles>) -> Cutoffs {
+    let told = told.unwrap_or_default();
+    Cutoffs { p50: told.p50, p75: told.p75, p90: told.p90, p99: told.p99 }
+}
+
+/// Nothing was left: which step did it, and what would be left without it.
+pub(crate) fn no_endpoints(world: &World, asked: &str, plan: Plan) -> GatewayError {
+    let failed_step = plan.funnel.last().map_or("the catalog", |line| line.step).to_owned();
+    let id = |index: &u32| world.snapshot.endpoints.get(*index as usize).map(|e| e.id.to_string());
+    let without = plan.without.iter().filter_map(id).take(20).collect();
+    GatewayError::NoEndpoints { model: asked.to_owned(), failed_step, funnel: plan.funnel, without }
+}
+
+/// The plan for those who asked to see it.
+pub(crate) fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
+    let id = |index: u32| world.snapshot.endpoints.get(index as usize).map_or("", |e| &*e.id);
+    let steps = plan.steps.iter().map(|step| {
+        serde_json::json!({
+            "endpoint": id(step.endpoint),
+            "reason": step.reason,
+            "expected_cost_usd": step.expected.to_string(),
+            "propensity": step.propensity,
+        })
+    });
+    serde_json::json!({
+        "steps": steps.collect::<Vec<_>>(),
+        "rejected": plan.rejected.iter().take(50).map(|(e, step)| serde_json::json!({"endpoint": id(*e), "step": step})).collect::<Vec<_>>(),
+        "routing_funnel": plan.funnel.iter().map(funnel).collect::<Vec<_>>(),
+        "sticky": plan.sticky,
+    })
+}
+
+/// A line of the funnel.
+pub(crate) fn funnel(line: &plan::Funnel) -> serde_json::Value {
+    serde_json::json!({"step": line.step, "endpoint_count": line.endpoint_count, "reason": line.reason})
+}

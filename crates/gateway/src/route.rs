@@ -1,0 +1,168 @@
+//! `POST /v1/route`: the decision about a request without making it. No call, no charge; the same function decides as for
+//! live traffic, so what it says is what would happen at this moment.
+//!
+//! The answer is repeatable: the seed is a hash of the request, or `?seed=` of the query.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use http_body::Body;
+use routing::health::Size;
+use routing::plan::Step;
+use serde_json::{Value, json};
+use types::{Money, Usage};
+use wire::call::{Call, PathSays};
+use wire::hub::Dialect;
+
+use crate::app::Worker;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::planning::{self, Asking, Decision, funnel};
+use crate::settings::ROUTER_VERSION;
+use crate::world::World;
+use crate::{call, intake, read_body, router};
+
+/// Most endpoints left out that are listed.
+const REJECTED_MAX: usize = 200;
+
+/// Answers.
+pub(crate) async fn create<B>(
+    worker: &Arc<Worker>,
+    parts: Parts,
+    body: B,
+) -> Result<Response<ResponseBody>, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let gateway = &worker.gateway;
+    let admitted = call::admit(worker, &parts.headers, None)?;
+    let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
+    let says = PathSays { model: None, stream: false, memory: None };
+    let call = Call::scan(Dialect::Chat, &body, &says)
+        .map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let hints = intake::read(&parts.headers, &gateway.settings.brand)?;
+    let asked = call.asked();
+    let world = gateway.world.load_full();
+    let (name, targets, mut warnings) = planning::targets(gateway, &world, asked)?;
+    warnings.extend(hints.warnings);
+    let seed = match router::query(&parts).iter().find(|(key, _)| key == "seed") {
+        Some((_, text)) => text.parse().map_err(|_| {
+            GatewayError::InvalidRequest(String::from("`seed` must be a whole number from 0 to 2^64 - 1"))
+        })?,
+        None => {
+            let mut hash = DefaultHasher::new();
+            body.hash(&mut hash);
+            hash.finish()
+        }
+    };
+    let asking = Asking {
+        world: &world,
+        request: asked,
+        targets: &targets,
+        account: admitted.key.account.id.as_str(),
+        name: &name,
+        session: hints.session_id.as_deref(),
+        at: admitted.created,
+        seed,
+    };
+    let decision = planning::decide(gateway, &asking);
+    if decision.plan.steps.is_empty() {
+        return Err(planning::no_endpoints(&world, &name, decision.plan));
+    }
+    let longest = asked.max_tokens;
+    let worst = |step: &Step| worst_case(&world, step, asked.input_tokens_max(), longest, &decision);
+    let data = told(&world, &decision, &worst, seed, &name);
+    let warnings: Vec<_> = warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
+    Ok(router::json(json!({"data": data, "warnings": warnings}).to_string()))
+}
+
+fn told(
+    world: &World,
+    decision: &Decision,
+    worst: &dyn Fn(&Step) -> Option<Money>,
+    seed: u64,
+    name: &str,
+) -> Value {
+    let size = Size::of(decision.facts.input_tokens);
+    let plan: Vec<Value> = decision.plan.steps.iter().map(|s| step(world, s, worst(s), size)).collect();
+    let rejected = decision.plan.rejected.iter().take(REJECTED_MAX).filter_map(|(index, step)| {
+        let endpoint = world.snapshot.endpoints.get(*index as usize)?;
+        let reason = decision.plan.funnel.iter().find(|line| line.step == *step).map(|line| line.reason);
+        Some(json!({"endpoint": endpoint.id, "step": step, "reason": reason}))
+    });
+    let rejected: Vec<Value> = rejected.collect();
+    let first = |key: &str| plan.first().and_then(|step| step.get(key)).cloned().unwrap_or_default();
+    json!({
+        "requested_model": name,
+        "model": first("model"),
+        "endpoint": first("endpoint"),
+        "task": null,
+        "task_confidence": null,
+        "dial": null,
+        "preference": null,
+        "expected_cost_usd": first("expected_cost_usd"),
+        "worst_case_cost_usd": first("worst_case_cost_usd"),
+        "sticky": decision.plan.sticky,
+        "summary": summary(plan.first(), plan.len(), decision.plan.rejected.len()),
+        "plan": plan,
+        "rejected": rejected,
+        "routing_funnel": decision.plan.funnel.iter().map(funnel).collect::<Vec<_>>(),
+        "input_tokens": decision.facts.input_tokens,
+        "router_version": ROUTER_VERSION,
+        // As text: a JSON number of this size is not safe in every language.
+        "seed": seed.to_string(),
+    })
+}
+
+fn step(world: &World, step: &Step, worst: Option<Money>, size: Size) -> Value {
+    let endpoint = world.snapshot.endpoints.get(step.endpoint as usize);
+    let model = endpoint.and_then(|e| e.model_in(&world.snapshot)).map(|model| model.id.to_string());
+    let provider = endpoint.and_then(|e| e.provider_in(&world.snapshot)).map(|p| p.id.to_string());
+    let figures = world.endpoints.get(step.endpoint as usize).map(|vitals| vitals.figures(size));
+    json!({
+        "endpoint": endpoint.map(|e| e.id.to_string()),
+        "model": model,
+        "provider": provider,
+        "reason": step.reason,
+        "quality": null,
+        "expected_cost_usd": step.expected.to_string(),
+        "worst_case_cost_usd": worst.map(|worst| worst.to_string()),
+        "latency_ms": figures.and_then(|figures| figures.ttft_ms).map(|q| q.p50),
+        "tokens_per_s": figures.and_then(|figures| figures.tokens_per_s).map(|q| q.p50),
+        "samples": figures.map(|figures| figures.samples),
+        "propensity": step.propensity,
+    })
+}
+
+/// What it costs at most: all of the prompt's bound, and as much output as the caller or else the endpoint allows.
+fn worst_case(
+    world: &World,
+    step: &Step,
+    input: u64,
+    cap: Option<u64>,
+    decision: &Decision,
+) -> Option<Money> {
+    let endpoint = world.snapshot.endpoints.get(step.endpoint as usize)?;
+    let output = cap.or_else(|| endpoint.max_output_tokens(&world.snapshot))?;
+    let usage = Usage { input, output, requests: 1, ..Usage::default() };
+    endpoint.price.cost(&usage, decision.facts.at).ok().map(|cost| cost.total)
+}
+
+/// One plain sentence.
+fn summary(first: Option<&Value>, attempts: usize, rejected: usize) -> String {
+    let text = |key: &str| first.and_then(|step| step.get(key)?.as_str()).unwrap_or_default();
+    let others = match attempts {
+        0 | 1 => String::from("nobody stands behind it"),
+        2 => String::from("one more stands behind it"),
+        many => format!("{} more stand behind it", many - 1),
+    };
+    format!(
+        "{} goes first ({}), at about {} USD; {others}, {rejected} were left out.",
+        text("endpoint"),
+        text("reason"),
+        text("expected_cost_usd")
+    )
+}

@@ -1,0 +1,151 @@
+//! The live state of an endpoint on this node: when it is left alone, how it fares, how loaded it is. Survives reloads, and
+//! restarts as far as `tollway` writes it down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use routing::breaker::{Breaker, Report, Verdict};
+use routing::health::{Ending, Figures, Health, MINUTES_ROUTED, Sample, Size};
+use routing::load::PeakEwma;
+use tokio::time::Instant;
+use types::Timestamp;
+
+/// The live state of an endpoint.
+#[derive(Debug, Default)]
+pub struct Vitals {
+    breaker: Mutex<Breaker>,
+    health: Mutex<Health>,
+    load: Mutex<PeakEwma>,
+    under_way: AtomicU32,
+    /// What routing goes by, for each size of prompt: made anew every second, so that a decision only reads.
+    board: ArcSwap<[Figures; 3]>,
+}
+
+impl Vitals {
+    /// Whether a call may pass; takes the probe when that is the verdict.
+    pub fn enter(&self, now: Timestamp) -> Verdict {
+        self.breaker.lock().enter(now)
+    }
+
+    /// Whether calls pass freely. An endpoint that is ready for its probe counts: it would never recover if it always came
+    /// last.
+    pub fn is_well(&self, now: Timestamp) -> bool {
+        !matches!(self.breaker.lock().peek(now), Verdict::Wait(_))
+    }
+
+    /// Tells the breaker how an attempt ended.
+    pub fn report(&self, report: Report, now: Timestamp) {
+        self.breaker.lock().report(report, now);
+    }
+
+    /// Takes in an attempt that brought no answer.
+    pub fn failed(&self, report: Report, size: Size, now: Timestamp) {
+        self.report(report, now);
+        let ending = match report {
+            Report::Busy(_) => Ending::Busy,
+            Report::Failure => Ending::Failed,
+            Report::Success => Ending::Answered,
+        };
+        self.record(&Sample { at: now, size, ending, ttft_us: None, written: None, tool_calls_good: None });
+        if ending == Ending::Failed {
+            // The next decision knows.
+            self.refresh(now);
+        }
+    }
+
+    /// Takes in an attempt.
+    pub fn record(&self, sample: &Sample) {
+        self.health.lock().record(sample);
+        if let Some(us) = sample.ttft_us {
+            self.load.lock().observe(us, sample.at);
+        }
+    }
+
+    /// What routing goes by.
+    pub fn figures(&self, size: Size) -> Figures {
+        self.board.load().get(size as usize).copied().unwrap_or_default()
+    }
+
+    /// Its load.
+    pub fn load(&self, now: Timestamp) -> f64 {
+        self.load.lock().load(self.under_way.load(Ordering::Relaxed), now)
+    }
+
+    /// Makes the board anew; called every second. True when anything was ever recorded.
+    pub fn refresh(&self, now: Timestamp) -> bool {
+        let health = self.health.lock();
+        if health.is_empty() {
+            return false;
+        }
+        let board = Size::ALL.map(|size| health.figures(size, MINUTES_ROUTED, now));
+        drop(health);
+        self.board.store(Arc::new(board));
+        true
+    }
+
+    /// Looks at the record.
+    pub fn health<T>(&self, look: impl FnOnce(&Health) -> T) -> T {
+        look(&self.health.lock())
+    }
+
+    /// Puts a record of before in place.
+    pub fn restore(&self, health: Health, now: Timestamp) {
+        *self.health.lock() = health;
+        self.refresh(now);
+    }
+
+    /// Counts a call that is under way, until what comes back is dropped.
+    pub fn begin(self: &Arc<Self>) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(self))
+    }
+}
+
+/// A call that is under way at an endpoint.
+#[derive(Debug)]
+pub struct UnderWay(Arc<Vitals>);
+
+/// A committed attempt, watched to its end.
+#[derive(Debug)]
+pub struct Watched {
+    under_way: UnderWay,
+    size: Size,
+    /// To the first token; `None` where the answer comes whole.
+    ttft: Option<Duration>,
+    first_byte: Instant,
+}
+
+impl Watched {
+    /// From its first byte on, which came after `ttft`.
+    pub fn new(under_way: UnderWay, size: Size, ttft: Option<Duration>) -> Watched {
+        Watched { under_way, size, ttft, first_byte: Instant::now() }
+    }
+
+    /// It has ended, after so many tokens.
+    pub fn ended(&self, report: Report, output_tokens: u64, now: Timestamp) {
+        let vitals = &self.under_way.0;
+        if report == Report::Failure {
+            return vitals.failed(report, self.size, now);
+        }
+        vitals.report(report, now);
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let ttft_us = self.ttft.map(micros);
+        vitals.record(&Sample {
+            at: now,
+            size: self.size,
+            ending: Ending::Answered,
+            ttft_us,
+            written: ttft_us.map(|_| (output_tokens, micros(self.first_byte.elapsed()))),
+            tool_calls_good: None,
+        });
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}

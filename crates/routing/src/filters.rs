@@ -1,0 +1,248 @@
+//! Which endpoints can serve a request at all. Filters run in this order, and each counts what it leaves out.
+
+use catalog::{Endpoint, Modality, Model, Snapshot, Status};
+use types::{PriceKind, Rate, Task};
+
+use crate::name::{Target, Variant, Virtual, What};
+use crate::plan::{Conditions, Facts};
+use crate::wishes::Wishes;
+
+/// Keeps an endpoint or not.
+pub(crate) type Test<'t> = Box<dyn Fn(&Snapshot, usize, &Endpoint) -> bool + 't>;
+
+/// A filter: its name, what it asks, and the test.
+pub(crate) struct Filter<'t> {
+    pub(crate) step: &'static str,
+    pub(crate) asks: &'static str,
+    pub(crate) keeps: Test<'t>,
+}
+
+fn filter<'t>(
+    step: &'static str,
+    asks: &'static str,
+    keeps: impl Fn(&Snapshot, usize, &Endpoint) -> bool + 't,
+) -> Filter<'t> {
+    Filter { step, asks, keeps: Box::new(keeps) }
+}
+
+/// The filters, in order.
+pub(crate) fn filters<'t>(
+    conditions: &'t dyn Conditions,
+    target: &'t Target,
+    facts: &'t Facts,
+    wishes: &'t Wishes<'_>,
+) -> Vec<Filter<'t>> {
+    let mut all = what_it_is(conditions, target, facts);
+    all.extend(what_is_wished(target, facts, wishes));
+    all
+}
+
+/// What follows from the request itself.
+fn what_it_is<'t>(conditions: &'t dyn Conditions, target: &'t Target, facts: &'t Facts) -> Vec<Filter<'t>> {
+    let is_virtual = matches!(target.what, What::Virtual(_));
+    let free_only = target.variant == Some(Variant::Free) || target.what == What::Virtual(Virtual::Free);
+    vec![
+        filter("Filter by Switched-on Providers", "the provider has a key or needs none", |_, index, _| {
+            conditions.switched_on(index)
+        }),
+        filter("Filter by Output", "the model makes what the path is for", move |s, _, e| {
+            let live = !is_virtual || e.status == Status::Live;
+            let talks = !is_virtual || facts.task != Task::Generate;
+            live && model(s, e).is_some_and(|m| talks || m.is_chat()) && makes(s, e, facts.task)
+        }),
+        filter("Filter by Known Price", "what the answer is counted in has a known price", |_, _, e| {
+            e.price.bills(facts.task)
+        }),
+        filter("Filter by Free Price", "the offer costs nothing", move |_, _, e| !free_only || is_free(e)),
+        filter(
+            "Filter by Input Modalities",
+            "the model takes the images, audio or files of the request",
+            move |s, _, e| takes_input(s, e, facts, is_virtual),
+        ),
+        filter("Filter by Context Length", "the prompt fits the context window", |s, _, e| {
+            e.context_tokens(s).is_none_or(|context| facts.input_tokens <= context)
+        }),
+    ]
+}
+
+/// What the caller wishes.
+fn what_is_wished<'t>(target: &'t Target, facts: &'t Facts, wishes: &'t Wishes<'_>) -> Vec<Filter<'t>> {
+    vec![
+        filter(
+            "Filter by Allowed Providers",
+            "`provider` and the name after @ allow the endpoint's provider",
+            |s, _, e| allowed(s, e, target, wishes),
+        ),
+        filter(
+            "Filter by Service Tier",
+            "an offer of a tier serves those who ask for it by `service_tier` or by its full name",
+            |s, _, e| tier_fits(s, e, target, wishes),
+        ),
+        filter(
+            "Filter by Quantization",
+            "the weights are stored as `provider.quantizations` says",
+            |_, _, e| wishes.quantizations.is_empty() || stored_as(e, &wishes.quantizations),
+        ),
+        filter("Filter by Region", "it is computed where `provider.region` says", |s, _, e| {
+            wishes.regions.is_empty() || wishes.regions.iter().any(|region| computed_in(s, e, region))
+        }),
+        filter("Filter by Training", "the provider is known not to train on prompts", |s, _, e| {
+            let known = |p: &catalog::Provider| p.facts.trains_on_data.as_ref().map(|claim| claim.value);
+            !wishes.no_training || e.provider_in(s).and_then(known) == Some(false) || is_sandbox(s, e)
+        }),
+        filter(
+            "Filter by Retention",
+            "the provider is known to keep prompts no longer than allowed",
+            |s, _, e| {
+                let known = |p: &catalog::Provider| p.facts.retention_days.as_ref().map(|claim| claim.value);
+                wishes.retention_days_max.is_none_or(|max| {
+                    e.provider_in(s).and_then(known).is_some_and(|days| days <= max) || is_sandbox(s, e)
+                })
+            },
+        ),
+        filter(
+            "Filter by Distillation Rights",
+            "the model's license is known to let others train on what it writes",
+            |s, _, e| !wishes.distillable || model(s, e).is_some_and(is_distillable),
+        ),
+        filter("Filter by Max Price", "the offer costs at most `provider.max_price`", |_, _, e| {
+            affordable(e, facts, wishes)
+        }),
+    ]
+}
+
+fn model<'s>(snapshot: &'s Snapshot, endpoint: &Endpoint) -> Option<&'s Model> {
+    snapshot.models.get(endpoint.model)
+}
+
+/// Whether an endpoint is answered inside this program.
+pub(crate) fn is_sandbox(snapshot: &Snapshot, endpoint: &Endpoint) -> bool {
+    endpoint.provider_in(snapshot).is_some_and(|provider| provider.protocol == catalog::Protocol::Sandbox)
+}
+
+/// Whether a caller's word for a provider means this endpoint: the provider's slug or name, any case; behind a slash the
+/// variant. A slug alone means all offers of the provider but those of a tier.
+pub(crate) fn means(snapshot: &Snapshot, endpoint: &Endpoint, word: &str) -> bool {
+    let (slug, variant) = match word.split_once('/') {
+        Some((slug, variant)) => (slug, Some(variant)),
+        None => (word, None),
+    };
+    let fits = endpoint
+        .provider_in(snapshot)
+        .is_some_and(|p| p.id.eq_ignore_ascii_case(slug) || p.name.eq_ignore_ascii_case(word));
+    fits && variant.is_none_or(|wanted| {
+        endpoint.variant.as_deref().is_some_and(|variant| variant.eq_ignore_ascii_case(wanted))
+    })
+}
+
+fn allowed(snapshot: &Snapshot, endpoint: &Endpoint, target: &Target, wishes: &Wishes<'_>) -> bool {
+    let named = |list: &[String]| list.iter().any(|word| means(snapshot, endpoint, word));
+    let provider = endpoint.provider_in(snapshot).map_or("", |p| &p.id);
+    let pinned = target.pin.as_ref().is_none_or(|pin| {
+        provider == pin.provider
+            && pin.variant.as_deref().is_none_or(|v| endpoint.variant.as_deref() == Some(v))
+    });
+    let listed = wishes.allow_fallbacks || wishes.order.is_empty() || named(&wishes.order);
+    pinned && listed && wishes.only.as_ref().is_none_or(|only| named(only)) && !named(&wishes.ignore)
+}
+
+/// The tier that an offer belongs to: its variant's last word.
+fn tier(endpoint: &Endpoint) -> Option<&str> {
+    let word = endpoint.variant.as_deref()?.rsplit('-').next()?;
+    ["flex", "priority", "batch"].into_iter().find(|tier| *tier == word)
+}
+
+fn tier_fits(snapshot: &Snapshot, endpoint: &Endpoint, target: &Target, wishes: &Wishes<'_>) -> bool {
+    let Some(tier) = tier(endpoint) else { return true };
+    let full_name =
+        |list: &[String]| list.iter().any(|word| word.contains('/') && means(snapshot, endpoint, word));
+    let pinned = target.pin.as_ref().is_some_and(|pin| pin.variant.is_some());
+    wishes.service_tier.as_deref() == Some(tier)
+        || pinned
+        || wishes.only.as_ref().is_some_and(|only| full_name(only))
+        || full_name(&wishes.order)
+}
+
+fn stored_as(endpoint: &Endpoint, wanted: &[String]) -> bool {
+    let own = endpoint.facts.quantization.as_ref().map_or("unknown", |claim| claim.value.as_str());
+    wanted.iter().any(|word| {
+        let word = word.as_str();
+        // The family's name means its members too.
+        own.eq_ignore_ascii_case(word)
+            || word.eq_ignore_ascii_case("fp4") && ["mxfp4", "nvfp4"].contains(&own)
+            || word.eq_ignore_ascii_case("fp8") && own == "mxfp8"
+    })
+}
+
+/// Members of the European Union, ISO 3166.
+const EU: [&str; 27] = [
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT",
+    "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+];
+
+fn computed_in(snapshot: &Snapshot, endpoint: &Endpoint, region: &str) -> bool {
+    let own = endpoint.facts.region.as_ref().map(|claim| claim.value.as_str());
+    if let Some(own) = own {
+        return own.eq_ignore_ascii_case(region);
+    }
+    let centers = endpoint.provider_in(snapshot).and_then(|p| p.facts.datacenters.as_ref());
+    centers.is_some_and(|claim| {
+        let there = |country: &String| match region {
+            "eu" | "EU" => EU.contains(&country.as_str()),
+            _ => country.eq_ignore_ascii_case(region),
+        };
+        !claim.value.is_empty() && claim.value.iter().all(there)
+    })
+}
+
+fn is_distillable(model: &Model) -> bool {
+    const FREE: [&str; 5] = ["mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "isc"];
+    let license = model.facts.license.as_ref().map(|claim| claim.value.to_ascii_lowercase());
+    license.is_some_and(|license| FREE.contains(&license.as_str()))
+}
+
+fn affordable(endpoint: &Endpoint, facts: &Facts, wishes: &Wishes<'_>) -> bool {
+    let within = |kind, max: Option<Rate>| {
+        max.is_none_or(|max| {
+            let quote =
+                endpoint.price.resolve(kind, facts.input_tokens, facts.at).and_then(|(_, q)| q.rate());
+            // What has no price of its own is not charged for.
+            quote.is_none_or(|rate| rate <= max)
+        })
+    };
+    let max = &wishes.max_price;
+    within(PriceKind::Input, max.prompt)
+        && within(PriceKind::Output, max.completion)
+        && within(PriceKind::Requests, max.request)
+        && within(PriceKind::Images, max.image)
+        && within(PriceKind::AudioInput, max.audio)
+}
+
+fn is_free(endpoint: &Endpoint) -> bool {
+    let free = |kind| endpoint.price.quote(kind).and_then(|q| q.rate()) == Some(Rate::FREE);
+    free(PriceKind::Input) && free(PriceKind::Output)
+}
+
+fn makes(snapshot: &Snapshot, endpoint: &Endpoint, task: Task) -> bool {
+    let modalities = endpoint.output_modalities(snapshot);
+    let wanted = match task {
+        Task::Generate => Modality::Text,
+        Task::Embeddings => Modality::Embeddings,
+        Task::Rerank => Modality::Rerank,
+        Task::Images => Modality::Image,
+        Task::Speech => Modality::Audio,
+        Task::Transcription => Modality::Transcription,
+    };
+    modalities.contains(&wanted) || modalities.is_empty()
+}
+
+fn takes_input(snapshot: &Snapshot, endpoint: &Endpoint, facts: &Facts, strict: bool) -> bool {
+    let modalities = endpoint.input_modalities(snapshot);
+    let unknown = modalities.is_empty() && !strict;
+    let takes = |wanted: bool, modality: Modality| !wanted || unknown || modalities.contains(&modality);
+    let tools = !strict || !facts.tools || endpoint.tool_call(snapshot) == Some(true);
+    takes(facts.image, Modality::Image)
+        && takes(facts.audio, Modality::Audio)
+        && takes(facts.file, Modality::File)
+        && tools
+}

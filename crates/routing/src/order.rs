@@ -1,0 +1,318 @@
+//! In which order endpoints are tried.
+//!
+//! 1. The endpoint that a conversation sticks to, while it is well.
+//! 2. Those that don't rest.
+//! 3. The caller's `provider.order`; then those that did not fail within [`RECENT_US`].
+//! 4. Those within the caller's preferred speed and latency, then those that miss it or of which nothing is known.
+//! 5. Of requests with tools or a schema: those known to serve them; with tools, those that called them badly of late last.
+//! 6. Live offers before deprecated ones.
+//! 7. The caller's `sort`. Without one the first is drawn, weighted by the inverse square of its price for this request, so
+//!    that load spreads over what is about as cheap; under load the second draw may win (power of two choices on
+//!    [`crate::load`]). What was not drawn follows by price. `provider.order` and virtual models switch the draw off.
+//!
+//! Offers that cost nothing share the draw alone: nothing that costs is as cheap.
+
+use std::cmp::Ordering;
+
+use catalog::{Endpoint, Snapshot, Status};
+use types::{Money, PriceKind, Rate};
+
+use crate::filters::{is_sandbox, means};
+use crate::health::{Figures, Quantiles, Size};
+use crate::name::{Target, Variant, Virtual, What};
+use crate::plan::{Conditions, Facts, Step, Sticky};
+use crate::random::Random;
+use crate::wishes::{Cutoffs, Sort, Wishes};
+
+/// How long a failure is held against an endpoint, microseconds.
+pub const RECENT_US: i64 = 30_000_000;
+/// Tool calls below which nothing is said about how well they are made.
+pub const TOOL_CALLS_MIN: u64 = 20;
+/// The share of good tool calls below which an endpoint comes late.
+const TOOLS_GOOD_MIN: f64 = 0.8;
+/// The draw is taken back when its load is more than this many times the second draw's.
+const LOAD_FACTOR: f64 = 2.0;
+
+/// What an endpoint is put in order by.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) endpoint: u32,
+    rank: Rank,
+    expected: Money,
+    /// By the caller's sort: what is known first, then smaller first.
+    key: (bool, f64),
+    load: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    sandbox: bool,
+    astray: bool,
+    resting: bool,
+    wished: usize,
+    failed: bool,
+    misses: bool,
+    unfit: bool,
+    deprecated: bool,
+}
+
+impl Rank {
+    fn is_well(self) -> bool {
+        !self.resting && !self.failed
+    }
+}
+
+/// What holds for all candidates of a decision.
+pub(crate) struct Sorting<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) conditions: &'a dyn Conditions,
+    pub(crate) facts: &'a Facts,
+    pub(crate) wishes: &'a Wishes<'a>,
+    /// Where the conversation stays.
+    pub(crate) sticky: Option<Sticky>,
+}
+
+impl Sorting<'_> {
+    /// The sort that a target asks for.
+    fn sort(&self, target: &Target) -> Option<Sort> {
+        match (target.variant, target.what) {
+            (Some(Variant::Floor), _) => Some(Sort::Price),
+            (Some(Variant::Nitro), _) => Some(Sort::Throughput),
+            (Some(Variant::Exacto), _) => Some(Sort::Exacto),
+            (Some(Variant::Extended), _) => Some(Sort::Context),
+            (_, What::Virtual(Virtual::Fast)) => self.wishes.sort.or(Some(Sort::Latency)),
+            (_, What::Virtual(_)) => self.wishes.sort.or(Some(Sort::Price)),
+            _ => self.wishes.sort,
+        }
+    }
+
+    /// What each endpoint is put in order by.
+    pub(crate) fn candidates(&self, target: &Target, left: Vec<u32>) -> Vec<Candidate> {
+        let is_virtual = matches!(target.what, What::Virtual(_));
+        let sort = self.sort(target);
+        let size = Size::of(self.facts.input_tokens);
+        let all = left.into_iter().filter_map(|index| {
+            let e = self.snapshot.endpoints.get(index as usize)?;
+            let sandbox = is_virtual && is_sandbox(self.snapshot, e);
+            // Of the sandbox only its plain echo stands in for a real model.
+            if sandbox && &*e.name != "echo" {
+                return None;
+            }
+            let figures = self.conditions.figures(index as usize, size);
+            let wished = self.wishes.order.iter().position(|word| means(self.snapshot, e, word));
+            let resting = !self.conditions.healthy(index as usize);
+            let failed = self.has_failed(&figures);
+            let stays = self.sticky.is_some_and(|sticky| sticky.endpoint == index);
+            let rank = Rank {
+                sandbox,
+                astray: !(stays && !resting && !failed),
+                resting,
+                wished: wished.unwrap_or(usize::MAX),
+                failed,
+                misses: self.misses(&figures),
+                unfit: self.is_unfit(e, &figures),
+                deprecated: e.status == Status::Deprecated,
+            };
+            let expected = expected(e, self.facts);
+            let key = sort.map_or((false, 0.0), |sort| self.key(sort, e, &figures, expected));
+            let load = self.conditions.load(index as usize);
+            Some(Candidate { endpoint: index, rank, expected, key, load })
+        });
+        let mut all: Vec<Candidate> = all.collect();
+        self.leave_what_costs_more(&mut all);
+        all
+    }
+
+    /// A conversation that nobody named leaves its endpoint for one that is cheaper even without the cached prompt.
+    fn leave_what_costs_more(&self, all: &mut [Candidate]) {
+        let Some(sticky) = self.sticky.filter(|sticky| !sticky.named) else { return };
+        let well = |c: &&Candidate| c.endpoint != sticky.endpoint && c.rank.is_well();
+        let Some(others) = all.iter().filter(well).map(|c| c.expected).min() else { return };
+        let Some(own) = all.iter_mut().find(|candidate| candidate.endpoint == sticky.endpoint) else {
+            return;
+        };
+        let saved = self.snapshot.endpoints.get(sticky.endpoint as usize).map_or(Money::ZERO, |e| {
+            let rate = |kind| e.price.resolve(kind, self.facts.input_tokens, self.facts.at)?.1.rate();
+            let cost = |kind| rate(kind).map(|rate: Rate| rate.times(self.facts.input_tokens));
+            let input = cost(PriceKind::Input).unwrap_or(Money::ZERO);
+            input.saturating_sub(cost(PriceKind::CacheRead).unwrap_or(input))
+        });
+        own.rank.astray |= own.expected.saturating_sub(saved) > others;
+    }
+
+    fn has_failed(&self, figures: &Figures) -> bool {
+        figures.last_failure.is_some_and(|at| self.facts.at.0.saturating_sub(at.0) < RECENT_US)
+    }
+
+    fn misses(&self, figures: &Figures) -> bool {
+        let speed = |bound: f64, value: f64| value >= bound;
+        let latency = |bound: f64, value: f64| value <= bound * 1_000.0;
+        !holds(&self.wishes.throughput_min, figures.tokens_per_s, speed)
+            || !holds(&self.wishes.latency_max, figures.ttft_ms, latency)
+    }
+
+    fn is_unfit(&self, e: &Endpoint, figures: &Figures) -> bool {
+        let (good, all) = figures.tool_calls;
+        let clumsy = all >= TOOL_CALLS_MIN && (good as f64) < TOOLS_GOOD_MIN * all as f64;
+        let tools = self.facts.tools && (clumsy || e.tool_call(self.snapshot) == Some(false));
+        let schema = self.facts.structured_output && e.structured_output(self.snapshot) == Some(false);
+        tools || schema
+    }
+
+    fn key(&self, sort: Sort, e: &Endpoint, figures: &Figures, expected: Money) -> (bool, f64) {
+        let stated = |claim: Option<&catalog::Claim<String>>| claim.and_then(|c| c.value.parse::<f64>().ok());
+        let known = match sort {
+            Sort::Price => Some(expected.nanos() as f64),
+            Sort::Throughput => figures
+                .tokens_per_s
+                .map(|q| q.p50)
+                .or_else(|| stated(e.facts.throughput_tokens_per_s.as_ref()))
+                .map(|speed| -speed),
+            Sort::Latency => figures.ttft_ms.map(|q| q.p50).or_else(|| stated(e.facts.ttft_ms.as_ref())),
+            Sort::Exacto => {
+                let (good, all) = figures.tool_calls;
+                (all >= TOOL_CALLS_MIN).then(|| -(good as f64) / all as f64)
+            }
+            Sort::Context => e.context_tokens(self.snapshot).map(|tokens| -(tokens as f64)),
+        };
+        (known.is_none(), known.unwrap_or(0.0))
+    }
+
+    /// Puts candidates in order; the first is drawn where nothing else decides.
+    pub(crate) fn ordered(&self, target: &Target, mut all: Vec<Candidate>, random: &mut Random) -> Vec<Step> {
+        let real = all.iter().any(|candidate| !candidate.rank.sandbox);
+        all.retain(|candidate| !(candidate.rank.sandbox && real));
+        let id = |candidate: &Candidate| {
+            self.snapshot.endpoints.get(candidate.endpoint as usize).map_or("", |e| &*e.id)
+        };
+        all.sort_by(|a, b| compare(a, b).then_with(|| id(a).cmp(id(b))));
+        let sort = self.sort(target);
+        let draws = sort.is_none() && self.wishes.order.is_empty();
+        let odds = if draws { odds(&all) } else { Vec::new() };
+        let drawn = draw(&all, &odds, random);
+        let mut steps: Vec<Step> = all
+            .iter()
+            .enumerate()
+            .map(|(at, candidate)| Step {
+                endpoint: candidate.endpoint,
+                reason: self.reason(candidate, sort, odds.get(at).is_some()),
+                expected: candidate.expected,
+                propensity: odds.get(at).copied().unwrap_or(if at == 0 && odds.is_empty() {
+                    1.0
+                } else {
+                    0.0
+                }),
+            })
+            .collect();
+        if let Some(drawn) = drawn.filter(|at| *at < steps.len()) {
+            let first = steps.remove(drawn);
+            steps.insert(0, first);
+        }
+        steps
+    }
+
+    fn reason(&self, candidate: &Candidate, sort: Option<Sort>, drawn: bool) -> &'static str {
+        let rank = candidate.rank;
+        if rank.sandbox {
+            "no real provider is switched on"
+        } else if !rank.astray {
+            "served this conversation before, and holds its prompt cached"
+        } else if rank.resting {
+            "resting after failures or a rate limit, so tried late"
+        } else if rank.wished != usize::MAX {
+            "named in provider.order"
+        } else if rank.failed {
+            "failed within the last 30 s, so tried late"
+        } else if rank.misses {
+            "misses the preferred speed or latency, or too little is known of it"
+        } else if rank.unfit {
+            "not known to serve the request's tools or schema well"
+        } else if rank.deprecated {
+            "deprecated, so tried late"
+        } else {
+            match sort {
+                Some(Sort::Throughput) if candidate.key.0 => "its speed is not known yet",
+                Some(Sort::Throughput) => "writes fastest",
+                Some(Sort::Latency) if candidate.key.0 => "its latency is not known yet",
+                Some(Sort::Latency) => "begins soonest",
+                Some(Sort::Exacto) if candidate.key.0 => "too few tool calls to judge",
+                Some(Sort::Exacto) => "calls tools best",
+                Some(Sort::Context) => "longest context",
+                None if drawn => "drawn among the well, weighted by the inverse square of its price",
+                Some(Sort::Price) | None => "cheapest for this request",
+            }
+        }
+    }
+}
+
+/// The order of two candidates, the draw apart.
+pub(crate) fn compare(a: &Candidate, b: &Candidate) -> Ordering {
+    a.rank
+        .cmp(&b.rank)
+        .then(a.key.0.cmp(&b.key.0))
+        .then(a.key.1.total_cmp(&b.key.1))
+        .then(a.expected.cmp(&b.expected))
+}
+
+fn holds(cutoffs: &Cutoffs, known: Option<Quantiles>, within: impl Fn(f64, f64) -> bool) -> bool {
+    if cutoffs.is_empty() {
+        return true;
+    }
+    let Some(known) = known else { return false };
+    let pairs = [
+        (cutoffs.p50, known.p50),
+        (cutoffs.p75, known.p75),
+        (cutoffs.p90, known.p90),
+        (cutoffs.p99, known.p99),
+    ];
+    pairs.into_iter().all(|(bound, value)| bound.is_none_or(|bound| within(bound, value)))
+}
+
+/// The chance of each of the first candidates, which are equal but for their price, to be drawn.
+fn odds(all: &[Candidate]) -> Vec<f64> {
+    let Some(first) = all.first().filter(|first| first.rank.astray) else { return Vec::new() };
+    let equal = all.iter().take_while(|candidate| candidate.rank == first.rank);
+    let prices: Vec<f64> = equal.map(|candidate| candidate.expected.nanos() as f64).collect();
+    let free = prices.iter().any(|price| *price <= 0.0);
+    let weight = |price: &f64| match free {
+        true => f64::from(u8::from(*price <= 0.0)),
+        false => 1.0 / (price * price),
+    };
+    let weights: Vec<f64> = prices.iter().map(weight).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / sum).collect()
+}
+
+fn draw(all: &[Candidate], odds: &[f64], random: &mut Random) -> Option<usize> {
+    let mut once = || {
+        let mut left = random.unit();
+        odds.iter().position(|chance| {
+            left -= chance;
+            left < 0.0
+        })
+    };
+    let (first, second) = (once(), once());
+    let load = |at: Option<usize>| at.and_then(|at| all.get(at)).map_or(0.0, |candidate| candidate.load);
+    match second {
+        Some(_) if load(first) > LOAD_FACTOR * load(second) => second,
+        _ => first,
+    }
+}
+
+/// Expected price of this request; with no cap on output, as much comes out as went in, up to 500 tokens.
+pub fn expected(endpoint: &Endpoint, facts: &Facts) -> Money {
+    let unknown = Money::from_nanos(i64::MAX / 8);
+    if let Some(usage) = &facts.expected {
+        return endpoint.price.cost(usage, facts.at).map_or(unknown, |cost| cost.total);
+    }
+    let output = facts.max_tokens.unwrap_or(500).min(facts.input_tokens.clamp(100, 500));
+    let amount = |kind, units: u64| {
+        let quote =
+            endpoint.price.resolve(kind, facts.input_tokens, facts.at).and_then(|(_, quote)| quote.rate());
+        quote.map_or(unknown, |rate| rate.times(units))
+    };
+    let request = endpoint.price.resolve(PriceKind::Requests, 0, facts.at);
+    amount(PriceKind::Input, facts.input_tokens.max(1))
+        .saturating_add(amount(PriceKind::Output, output))
+        .saturating_add(request.map_or(Money::ZERO, |_| amount(PriceKind::Requests, 1)))
+}

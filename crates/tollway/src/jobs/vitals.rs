@@ -1,0 +1,81 @@
+//! Keeps the figures that routing goes by: made anew every second, written down every minute and at the end, read at the
+//! start. What can't be read is left aside with a warning: it is measured again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::app::Gateway;
+use gateway::world::World;
+use routing::health::Health;
+use tokio::sync::watch;
+
+/// How often the figures are made anew.
+const EVERY: Duration = Duration::from_secs(1);
+/// Every so many times they are written down.
+const WRITTEN_EVERY: u32 = 60;
+
+fn file(data_dir: &Path) -> PathBuf {
+    data_dir.join("health.json")
+}
+
+/// Puts what was written down in place.
+pub(crate) fn restore(world: &World, data_dir: &Path, now: types::Timestamp) {
+    let path = file(data_dir);
+    let Ok(bytes) = std::fs::read(&path) else { return };
+    let mut known: BTreeMap<String, Health> = match serde_json::from_slice(&bytes) {
+        Ok(known) => known,
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "the endpoints' figures can't be read; they are measured anew");
+            return;
+        }
+    };
+    for (endpoint, vitals) in world.snapshot.endpoints.iter().zip(&world.endpoints) {
+        if let Some(health) = known.remove(&*endpoint.id) {
+            vitals.restore(health, now);
+        }
+    }
+}
+
+/// Writes everything down: whole, or not at all.
+pub(crate) fn write(gateway: &Gateway, data_dir: &Path) {
+    let world = gateway.world.load_full();
+    let pairs = world.snapshot.endpoints.iter().zip(&world.endpoints);
+    let known: BTreeMap<&str, Health> = pairs
+        .filter_map(|(endpoint, vitals)| {
+            let health = vitals.health(|health| (!health.is_empty()).then(|| health.clone()))?;
+            Some((&*endpoint.id, health))
+        })
+        .collect();
+    if known.is_empty() {
+        return;
+    }
+    let path = file(data_dir);
+    let next = path.with_extension("json.next");
+    let written = serde_json::to_vec(&known)
+        .map_err(std::io::Error::from)
+        .and_then(|bytes| std::fs::write(&next, bytes))
+        .and_then(|()| std::fs::rename(&next, &path));
+    if let Err(error) = written {
+        tracing::warn!(path = %path.display(), %error, "the endpoints' figures can't be written down");
+    }
+}
+
+/// The job.
+pub(crate) async fn run(gateway: Arc<Gateway>, data_dir: PathBuf, mut stopping: watch::Receiver<bool>) {
+    let mut passes: u32 = 0;
+    while !super::pause(&mut stopping, EVERY).await {
+        let world = gateway.world.load_full();
+        let now = gateway.clock.now();
+        for vitals in &world.endpoints {
+            vitals.refresh(now);
+        }
+        passes = passes.wrapping_add(1);
+        if passes.is_multiple_of(WRITTEN_EVERY) {
+            let (gateway, data_dir) = (Arc::clone(&gateway), data_dir.clone());
+            let _ = tokio::task::spawn_blocking(move || write(&gateway, &data_dir)).await;
+        }
+    }
+    write(&gateway, &data_dir);
+}
