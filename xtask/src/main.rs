@@ -12,6 +12,7 @@ mod sh;
 mod style;
 mod test;
 mod tools;
+mod train;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,8 @@ enum Command {
         #[command(subcommand)]
         what: eval::What,
     },
+    /// Trains the task classifier on our own prompts, and measures it on those kept apart
+    Train(train::Args),
     /// Fuzzes every target, or the named ones
     Fuzz(fuzz::Args),
     /// Takes pictures of the pages, and fails on console errors and foreign requests
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Chaos(args) => chaos::run(&args),
         Command::Conformance => conformance::run(),
         Command::Eval { what } => eval::run(&what),
+        Command::Train(args) => train::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Screens => screens::run(),
     }

@@ -29,6 +29,7 @@ use wire::provider_error::{Class, ProviderError};
 
 use crate::app::Worker;
 use crate::error::{FailedAttempt, GatewayError};
+use crate::judging::Judged;
 use crate::leg::Leg;
 use crate::settle::Flight;
 use crate::vitals::{Vitals, Watched};
@@ -86,6 +87,8 @@ pub struct Trip<'a, 'b> {
     pub plan: &'a Plan,
     /// How long the prompt is.
     pub size: Size,
+    /// What a virtual model was told, and where its dial stood.
+    pub judged: Option<(Judged, f64)>,
     /// What the caller asked for, for messages.
     pub asked: &'a str,
     /// The caller's own bound on the first byte.

@@ -151,15 +151,15 @@ pub(crate) async fn answer_call(
     let (name, targets, mut warnings) = planning::targets(gateway, &world, asked)?;
     warnings.extend(hints.warnings.iter().cloned());
     let key = admitted.key;
-    let Decision { plan, facts, conversation } = planning::decide(
+    let Decision { plan, facts, conversation, judged } = planning::decide(
         gateway,
         &Asking {
             world: &world,
-            request: asked,
+            call,
+            hints: &hints,
             targets: &targets,
             account: key.account.id.as_str(),
             name: &name,
-            session: hints.session_id.as_deref(),
             at: created,
             seed: worker.seed(),
         },
@@ -190,6 +190,7 @@ pub(crate) async fn answer_call(
         call,
         plan: &plan,
         size: Size::of(facts.input_tokens),
+        judged,
         asked: &name,
         betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
         echo: extra.echo,
@@ -317,6 +318,13 @@ fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_, '_>, arri
         insert(headers, &names.model, &model.id);
     }
     headers.insert(names.router_version.clone(), HeaderValue::from_static(ROUTER_VERSION));
+    if let Some((judged, dial)) = &trip.judged {
+        headers.insert(names.task.clone(), HeaderValue::from_static(judged.task));
+        if let Some(confidence) = judged.confidence {
+            insert(headers, &names.task_confidence, &format!("{confidence:.3}"));
+        }
+        insert(headers, &names.cost_quality_applied, &dial.to_string());
+    }
     if let Some(first) = arrival.failed.first() {
         let tried = arrival.failed.iter().map(|a| a.endpoint.as_str()).chain(std::iter::once(&*endpoint.id));
         insert(headers, &names.fallback_chain, &tried.collect::<Vec<_>>().join(","));

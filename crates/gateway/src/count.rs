@@ -15,6 +15,7 @@ use crate::attempt::Place;
 use crate::body::ResponseBody;
 use crate::call::{self, Path};
 use crate::error::GatewayError;
+use crate::intake::Hints;
 use crate::planning::{self, Asking};
 use crate::upstream::address::Operation;
 use crate::upstream::{self, Outbound, collect};
@@ -45,11 +46,11 @@ where
     let (name, targets, _) = planning::targets(gateway, &world, call.asked())?;
     let asking = Asking {
         world: &world,
-        request: call.asked(),
+        call: &call,
+        hints: &Hints::default(),
         targets: &targets,
         account: admitted.key.account.id.as_str(),
         name: &name,
-        session: None,
         at: admitted.created,
         seed: 0,
     };

@@ -17,6 +17,42 @@ const DIMENSIONS_MAX: usize = 16;
 /// Longest text that is kept of a header.
 const TEXT_CHARS_MAX: usize = 256;
 
+/// `X-Tollway-Preference`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// What begins soonest.
+    Latency,
+    /// What costs least.
+    Cost,
+    /// What answers best.
+    Quality,
+    /// As `auto` stands by itself.
+    Balanced,
+}
+
+impl Preference {
+    /// By its name, in any case.
+    fn from_name(name: &str) -> Option<Preference> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "latency" => Preference::Latency,
+            "cost" => Preference::Cost,
+            "quality" => Preference::Quality,
+            "balanced" => Preference::Balanced,
+            _ => return None,
+        })
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Preference::Latency => "latency",
+            Preference::Cost => "cost",
+            Preference::Quality => "quality",
+            Preference::Balanced => "balanced",
+        }
+    }
+}
+
 /// What the headers ask for.
 #[derive(Clone, Debug, Default)]
 pub struct Hints {
@@ -24,6 +60,10 @@ pub struct Hints {
     pub max_cost: Option<Money>,
     /// Leave an endpoint that has not begun to answer within this time.
     pub max_latency: Option<Duration>,
+    /// What virtual models choose by.
+    pub preference: Option<Preference>,
+    /// The dial of virtual models, 0 (quality) to 1 (cost).
+    pub cost_quality: Option<f64>,
     /// Put plan and timings into the body.
     pub metadata: bool,
     /// The calling application.
@@ -79,18 +119,14 @@ impl Hints {
         };
         match rest {
             "preference" => {
-                if !["latency", "cost", "quality", "balanced"].contains(&told.to_ascii_lowercase().as_str()) {
-                    return Err(refuse("latency, cost, quality or balanced"));
-                }
-                self.not_served(name);
+                let preference = Preference::from_name(told);
+                self.preference =
+                    Some(preference.ok_or_else(|| refuse("latency, cost, quality or balanced"))?);
             }
             "cost-quality" => {
-                let dial: Money =
-                    told.parse().map_err(|_| refuse("a decimal from 0.0 (quality) to 1.0 (cost)"))?;
-                if dial.is_negative() || dial > Money::from_usd(1) {
-                    return Err(refuse("a decimal from 0.0 (quality) to 1.0 (cost)"));
-                }
-                self.not_served(name);
+                let dial = told.parse().ok().filter(|dial| (0.0..=1.0).contains(dial));
+                let dial = dial.ok_or_else(|| refuse("a decimal from 0.0 (quality) to 1.0 (cost)"))?;
+                self.cost_quality = Some(dial);
             }
             "max-cost-usd" => {
                 let max: Money = told.parse().map_err(|_| refuse("plain decimal dollars such as 0.05"))?;

@@ -26,6 +26,7 @@ mod hold;
 pub mod images;
 pub mod intake;
 pub mod journal;
+pub mod judging;
 pub mod key;
 pub mod keys;
 mod leg;

@@ -1,16 +1,20 @@
 //! From a request to a plan: what its model name means, what it wishes, and the one decision that live traffic and the dry
 //! run share.
 
-use routing::name::{NameError, Target, Variant};
+use routing::guide::Guide;
+use routing::name::{NameError, Target, Variant, What};
 use routing::plan::{self, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
 use types::Timestamp;
 use wire::Warning;
 use wire::asked::Asked;
+use wire::call::Call;
 use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences, SortBy};
 
 use crate::app::Gateway;
 use crate::error::GatewayError;
+use crate::intake::Hints;
+use crate::judging::{self, Judged};
 use crate::sticky::Conversation;
 use crate::world::World;
 
@@ -57,33 +61,43 @@ pub(crate) struct Decision {
     pub(crate) facts: Facts,
     /// The conversation that the request belongs to.
     pub(crate) conversation: Option<Conversation>,
+    /// What a virtual model was told, and where its dial stood.
+    pub(crate) judged: Option<(Judged, f64)>,
 }
 
 /// What a decision needs beside the request.
-pub(crate) struct Asking<'a> {
+pub(crate) struct Asking<'a, 'b> {
     pub(crate) world: &'a World,
-    pub(crate) request: &'a Asked<'a>,
+    pub(crate) call: &'a Call<'b>,
+    pub(crate) hints: &'a Hints,
     pub(crate) targets: &'a [Target],
-    /// The account, the model's name as it was asked for, and the session that a header names.
+    /// The account, and the model's name as it was asked for.
     pub(crate) account: &'a str,
     pub(crate) name: &'a str,
-    pub(crate) session: Option<&'a str>,
     pub(crate) at: Timestamp,
     /// What chance is drawn from.
     pub(crate) seed: u64,
 }
 
 /// Decides.
-pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_>) -> Decision {
-    let Asking { world, request, .. } = *asking;
+pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
+    let Asking { world, call, hints, .. } = *asking;
+    let request = call.asked();
     let facts = facts(request, asking.at);
-    let conversation = Conversation::of(asking.account, asking.name, request, asking.session);
+    let conversation = Conversation::of(asking.account, asking.name, request, hints.session_id.as_deref());
     let sticky = conversation.and_then(|conversation| {
         let endpoint = gateway.pins.find(conversation, asking.at)?;
         let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
         Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
     });
     let wishes = wishes(&request.provider, request.service_tier.as_deref());
+    let chosen = asking.targets.iter().find_map(|target| match target.what {
+        What::Virtual(what) => Some(what),
+        What::Model(_) => None,
+    });
+    let judged = chosen.map(|_| judging::judge(call));
+    let (dial, fast) = judging::dial(hints);
+    let guide = judged.map(|judged| Guide { abilities: &world.abilities, work: judged.work, dial, fast });
     let plan = plan::plan(&Question {
         snapshot: &world.snapshot,
         conditions: world,
@@ -91,10 +105,12 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_>) -> Decision {
         facts: &facts,
         wishes: &wishes,
         sticky,
+        guide: guide.as_ref(),
         seed: asking.seed,
         attempts_max: gateway.settings.attempts_max,
     });
-    Decision { plan, facts, conversation }
+    let stood = guide.zip(chosen).map(|(guide, what)| guide.dial_of(what));
+    Decision { plan, facts, conversation, judged: judged.zip(stood) }
 }
 
 fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {
@@ -166,6 +182,7 @@ pub(crate) fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
         serde_json::json!({
             "endpoint": id(step.endpoint),
             "reason": step.reason,
+            "quality": step.quality,
             "expected_cost_usd": step.expected.to_string(),
             "propensity": step.propensity,
         })

@@ -20,6 +20,7 @@ use wire::hub::Dialect;
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
+use crate::intake::Preference;
 use crate::planning::{self, Asking, Decision, funnel};
 use crate::settings::ROUTER_VERSION;
 use crate::world::World;
@@ -47,12 +48,13 @@ where
     let asked = call.asked();
     let world = gateway.world.load_full();
     let (name, targets, mut warnings) = planning::targets(gateway, &world, asked)?;
-    warnings.extend(hints.warnings);
+    warnings.extend(hints.warnings.iter().cloned());
     let seed = match router::query(&parts).iter().find(|(key, _)| key == "seed") {
         Some((_, text)) => text.parse().map_err(|_| {
             GatewayError::InvalidRequest(String::from("`seed` must be a whole number from 0 to 2^64 - 1"))
         })?,
         None => {
+            // The dial is a header: turning it draws no other numbers.
             let mut hash = DefaultHasher::new();
             body.hash(&mut hash);
             hash.finish()
@@ -60,11 +62,11 @@ where
     };
     let asking = Asking {
         world: &world,
-        request: asked,
+        call: &call,
+        hints: &hints,
         targets: &targets,
         account: admitted.key.account.id.as_str(),
         name: &name,
-        session: hints.session_id.as_deref(),
         at: admitted.created,
         seed,
     };
@@ -74,7 +76,8 @@ where
     }
     let longest = asked.max_tokens;
     let worst = |step: &Step| worst_case(&world, step, asked.input_tokens_max(), longest, &decision);
-    let data = told(&world, &decision, &worst, seed, &name);
+    let preference = hints.preference.map(Preference::name);
+    let data = told(&world, &decision, &worst, (seed, &name, preference));
     let warnings: Vec<_> = warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
     Ok(router::json(json!({"data": data, "warnings": warnings}).to_string()))
 }
@@ -83,8 +86,7 @@ fn told(
     world: &World,
     decision: &Decision,
     worst: &dyn Fn(&Step) -> Option<Money>,
-    seed: u64,
-    name: &str,
+    (seed, name, preference): (u64, &str, Option<&str>),
 ) -> Value {
     let size = Size::of(decision.facts.input_tokens);
     let plan: Vec<Value> = decision.plan.steps.iter().map(|s| step(world, s, worst(s), size)).collect();
@@ -99,10 +101,10 @@ fn told(
         "requested_model": name,
         "model": first("model"),
         "endpoint": first("endpoint"),
-        "task": null,
-        "task_confidence": null,
-        "dial": null,
-        "preference": null,
+        "task": decision.judged.map(|(judged, _)| judged.task),
+        "task_confidence": decision.judged.and_then(|(judged, _)| judged.confidence),
+        "dial": decision.judged.map(|(_, dial)| dial),
+        "preference": preference,
         "expected_cost_usd": first("expected_cost_usd"),
         "worst_case_cost_usd": first("worst_case_cost_usd"),
         "sticky": decision.plan.sticky,
@@ -127,7 +129,7 @@ fn step(world: &World, step: &Step, worst: Option<Money>, size: Size) -> Value {
         "model": model,
         "provider": provider,
         "reason": step.reason,
-        "quality": null,
+        "quality": step.quality,
         "expected_cost_usd": step.expected.to_string(),
         "worst_case_cost_usd": worst.map(|worst| worst.to_string()),
         "latency_ms": figures.and_then(|figures| figures.ttft_ms).map(|q| q.p50),

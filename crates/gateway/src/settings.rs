@@ -81,12 +81,15 @@ pub struct ResponseHeaders {
     pub fallback_reason: HeaderName,
     pub router_version: HeaderName,
     pub translation: HeaderName,
+    pub task: HeaderName,
+    pub task_confidence: HeaderName,
+    pub cost_quality_applied: HeaderName,
 }
 
 /// `X-Generation-Id`.
 pub const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 /// Of the decision code: changes when decisions change.
-pub const ROUTER_VERSION: &str = "balanced-1";
+pub const ROUTER_VERSION: &str = "guided-1";
 
 impl Brand {
     /// Prepares the names. Fails when the prefix makes no header name.
@@ -119,6 +122,9 @@ impl Brand {
                 fallback_reason: header("fallback-reason")?,
                 router_version: header("router-version")?,
                 translation: header("translation")?,
+                task: header("task")?,
+                task_confidence: header("task-confidence")?,
+                cost_quality_applied: header("cost-quality-applied")?,
             },
         })
     }

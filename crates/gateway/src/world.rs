@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use routing::health::{Figures, Size};
 use routing::keyring::Keyring;
 use routing::plan::Conditions;
+use routing::quality::Abilities;
 use types::{Clock, ExposeSecret, SecretString};
 use wire::hub::{Dialect, Flavor};
 use wire::openai_chat::Adapt;
@@ -167,6 +168,8 @@ pub struct World {
     pub providers: Vec<ProviderState>,
     /// By the snapshot's endpoint index.
     pub endpoints: Vec<Arc<Vitals>>,
+    /// How good its models are likely to be.
+    pub abilities: Abilities,
     clock: Arc<dyn Clock>,
 }
 
@@ -208,7 +211,8 @@ impl World {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(World { snapshot, providers, endpoints, clock })
+        let abilities = Abilities::of(&snapshot);
+        Ok(World { snapshot, providers, endpoints, abilities, clock })
     }
 
     /// Whether calls can go to this endpoint: its provider is on and its price known.

@@ -5,12 +5,15 @@
 //! [`keyring`] when an endpoint or a key is left alone for a while.
 
 pub mod breaker;
+pub mod classify;
 mod filters;
+pub mod guide;
 pub mod health;
 pub mod keyring;
 pub mod load;
 pub mod name;
 pub mod order;
 pub mod plan;
+pub mod quality;
 pub mod random;
 pub mod wishes;

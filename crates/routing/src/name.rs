@@ -28,7 +28,7 @@ pub enum What {
 /// The virtual models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Virtual {
-    /// The best choice; until there is more to go by, the cheapest endpoint that is switched on.
+    /// The best balance of quality and cost for the prompt.
     Auto,
     /// The quickest.
     Fast,
@@ -44,10 +44,18 @@ impl Virtual {
         (
             "auto",
             Virtual::Auto,
-            "Picks a model for each prompt: for now the cheapest endpoint that is switched on and fits.",
+            "Picks a model for each prompt by the kind of work, expected quality and cost; a dial says which counts more.",
         ),
-        ("fast", Virtual::Fast, "Picks for latency; for now the same choice as auto."),
-        ("cheap", Virtual::Cheap, "Picks the cheapest endpoint that is switched on and fits."),
+        (
+            "fast",
+            Virtual::Fast,
+            "Picks what begins soonest among the models that are good enough for the prompt.",
+        ),
+        (
+            "cheap",
+            Virtual::Cheap,
+            "Picks what costs little among the models that are good enough for the prompt.",
+        ),
         ("free", Virtual::Free, "Picks an endpoint that costs nothing."),
     ];
 }

@@ -18,6 +18,7 @@ use catalog::{Endpoint, Snapshot, Status};
 use types::{Money, PriceKind, Rate};
 
 use crate::filters::{is_sandbox, means};
+use crate::guide::{self, Guide};
 use crate::health::{Figures, Quantiles, Size};
 use crate::name::{Target, Variant, Virtual, What};
 use crate::plan::{Conditions, Facts, Step, Sticky};
@@ -38,9 +39,11 @@ const LOAD_FACTOR: f64 = 2.0;
 pub(crate) struct Candidate {
     pub(crate) endpoint: u32,
     rank: Rank,
-    expected: Money,
+    pub(crate) expected: Money,
     /// By the caller's sort: what is known first, then smaller first.
-    key: (bool, f64),
+    pub(crate) key: (bool, f64),
+    /// How good its answer is likely to be; of virtual models only.
+    pub(crate) quality: Option<f64>,
     load: f64,
 }
 
@@ -70,6 +73,8 @@ pub(crate) struct Sorting<'a> {
     pub(crate) wishes: &'a Wishes<'a>,
     /// Where the conversation stays.
     pub(crate) sticky: Option<Sticky>,
+    /// What guides the choice of a virtual model.
+    pub(crate) guide: Option<&'a Guide<'a>>,
 }
 
 impl Sorting<'_> {
@@ -81,6 +86,9 @@ impl Sorting<'_> {
             (Some(Variant::Exacto), _) => Some(Sort::Exacto),
             (Some(Variant::Extended), _) => Some(Sort::Context),
             (_, What::Virtual(Virtual::Fast)) => self.wishes.sort.or(Some(Sort::Latency)),
+            (_, What::Virtual(_)) if self.guide.is_some_and(|guide| guide.fast) => {
+                self.wishes.sort.or(Some(Sort::Latency))
+            }
             (_, What::Virtual(_)) => self.wishes.sort.or(Some(Sort::Price)),
             _ => self.wishes.sort,
         }
@@ -116,9 +124,12 @@ impl Sorting<'_> {
             let expected = expected(e, self.facts);
             let key = sort.map_or((false, 0.0), |sort| self.key(sort, e, &figures, expected));
             let load = self.conditions.load(index as usize);
-            Some(Candidate { endpoint: index, rank, expected, key, load })
+            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load })
         });
         let mut all: Vec<Candidate> = all.collect();
+        if let (What::Virtual(what), Some(guide), None) = (target.what, self.guide, self.wishes.sort) {
+            guide.rate(what, self.snapshot, self.facts, &mut all);
+        }
         self.leave_what_costs_more(&mut all);
         all
     }
@@ -186,6 +197,9 @@ impl Sorting<'_> {
             self.snapshot.endpoints.get(candidate.endpoint as usize).map_or("", |e| &*e.id)
         };
         all.sort_by(|a, b| compare(a, b).then_with(|| id(a).cmp(id(b))));
+        if matches!(target.what, What::Virtual(_)) && self.wishes.sort.is_none() {
+            guide::spread(self.snapshot, &mut all, |a, b| a.rank == b.rank && a.key.0 == b.key.0);
+        }
         let sort = self.sort(target);
         let draws = sort.is_none() && self.wishes.order.is_empty();
         let odds = if draws { odds(&all) } else { Vec::new() };
@@ -197,6 +211,7 @@ impl Sorting<'_> {
                 endpoint: candidate.endpoint,
                 reason: self.reason(candidate, sort, odds.get(at).is_some()),
                 expected: candidate.expected,
+                quality: candidate.quality,
                 propensity: odds.get(at).copied().unwrap_or(if at == 0 && odds.is_empty() {
                     1.0
                 } else {
@@ -231,6 +246,15 @@ impl Sorting<'_> {
             "deprecated, so tried late"
         } else {
             match sort {
+                _ if candidate.quality.is_some() && candidate.key.0 => {
+                    "not good enough by its prior, so tried late"
+                }
+                Some(Sort::Latency) if candidate.quality.is_some() => {
+                    "good enough, and begins soonest as far as is known"
+                }
+                _ if candidate.quality.is_some() => {
+                    "best balance of quality and cost at this dial, authors mixed"
+                }
                 Some(Sort::Throughput) if candidate.key.0 => "its speed is not known yet",
                 Some(Sort::Throughput) => "writes fastest",
                 Some(Sort::Latency) if candidate.key.0 => "its latency is not known yet",

@@ -9,6 +9,7 @@ use catalog::Snapshot;
 use types::{Money, Task, Timestamp, Usage};
 
 use crate::filters::{Filter, filters};
+use crate::guide::Guide;
 use crate::health::{Figures, Size};
 use crate::name::{Target, What};
 use crate::order::{Candidate, Sorting};
@@ -65,6 +66,8 @@ pub struct Step {
     pub reason: &'static str,
     /// What it will likely cost.
     pub expected: Money,
+    /// How good its answer is likely to be, 0 to 1; of virtual models only.
+    pub quality: Option<f64>,
     /// The chance that it came first, 0 to 1.
     pub propensity: f64,
 }
@@ -120,6 +123,8 @@ pub struct Question<'a> {
     pub wishes: &'a Wishes<'a>,
     /// Where the conversation stays.
     pub sticky: Option<Sticky>,
+    /// What guides the choice of a virtual model; without it the cheapest comes first.
+    pub guide: Option<&'a Guide<'a>>,
     /// What chance is drawn from.
     pub seed: u64,
     /// Most attempts of a plan.
@@ -129,7 +134,8 @@ pub struct Question<'a> {
 /// Decides.
 pub fn plan(question: &Question<'_>) -> Plan {
     let Question { snapshot, conditions, facts, wishes, .. } = *question;
-    let sorting = Sorting { snapshot, conditions, facts, wishes, sticky: question.sticky };
+    let sorting =
+        Sorting { snapshot, conditions, facts, wishes, sticky: question.sticky, guide: question.guide };
     let mut plan = Plan::default();
     let mut counts: Vec<(usize, Funnel)> = Vec::new();
     let mut random = Random::new(question.seed);

@@ -191,3 +191,41 @@ async fn the_dry_run_tells_the_plan_and_calls_nobody() {
     app.owner().post("/v1/route?seed=x", &body).await.expect(400);
     app.owner().post("/v1/route", &json!({"model": "lab/nothing", "messages": [{}]})).await.expect(404);
 }
+
+#[tokio::test]
+async fn auto_tells_the_task_and_the_dial_goes_from_quality_to_cost() {
+    let ups = ups();
+    let app = three(&ups).await;
+    let code = json!({"model": "tollway/auto", "messages": [
+        {"role": "user", "content": "Write a Python function that checks whether a string is a palindrome, with unit tests."}
+    ]});
+    let reply = app.owner().chat_request(&code).send().await.expect(200);
+    assert_eq!(reply.header("x-tollway-task"), Some("code"));
+    assert_eq!(reply.header("x-tollway-cost-quality-applied"), Some("0.3"));
+    let confidence: f64 =
+        reply.header("x-tollway-task-confidence").and_then(|c| c.parse().ok()).expect("a confidence");
+    assert!((0.35..=1.0).contains(&confidence));
+    assert_eq!(reply.header("x-tollway-model"), Some("lab/m"));
+    let mut last = None;
+    for dial in ["0", "0.25", "0.5", "0.75", "1"] {
+        let request =
+            app.owner().request("POST", "/v1/route").json(&code).header("x-tollway-cost-quality", dial);
+        let data = request.send().await.expect(200).json()["data"].clone();
+        assert_eq!(data["dial"].as_f64().map(|d| d.to_string()).as_deref(), Some(dial), "{data}");
+        assert!(data["plan"][0]["quality"].as_f64().is_some_and(|q| (0.0..=1.0).contains(&q)), "{data}");
+        let cost: types::Money =
+            data["expected_cost_usd"].as_str().and_then(|text| text.parse().ok()).expect("an amount");
+        assert!(last.is_none_or(|before| cost <= before), "{dial}: {cost} after {last:?}");
+        last = Some(cost);
+    }
+    let tools = with(
+        code.clone(),
+        json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}),
+    );
+    let data = app.owner().post("/v1/route", &tools).await.json();
+    assert!(data.to_string().contains("tool_use") || data["error"]["type"] == "no_endpoints", "{data}");
+    let request = app.owner().chat_request(&code).header("x-tollway-preference", "cost");
+    let reply = request.send().await.expect(200);
+    assert_eq!(reply.header("x-tollway-cost-quality-applied"), Some("0.85"));
+    app.owner().chat_request(&code).header("x-tollway-cost-quality", "1.5").send().await.expect(400);
+}

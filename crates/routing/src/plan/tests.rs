@@ -113,6 +113,7 @@ fn decide(name: &str, wishes: &Wishes<'_>, facts: &Facts, mut node: Node) -> (Ve
             endpoint: node.names.iter().position(|name| name == id).unwrap() as u32,
             named,
         }),
+        guide: None,
         seed: node.seed,
         attempts_max: 6,
     };
