@@ -1,6 +1,7 @@
 //! Measurements at full count against something that nobody here wrote.
 
 mod dialects;
+mod routing;
 mod streams;
 
 use std::io::Write;
@@ -38,6 +39,15 @@ pub enum What {
         #[arg(long, hide = true)]
         measure: bool,
     },
+    /// How long a routing decision takes, and whether a higher dial ever costs more
+    Routing {
+        /// How many random pairs of dials
+        #[arg(long, default_value_t = 1_000_000)]
+        pairs: u64,
+        /// In this build, which should be an optimized one
+        #[arg(long, hide = true)]
+        measure: bool,
+    },
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -50,6 +60,8 @@ pub enum What {
 pub fn run(what: &What) -> Result<bool> {
     match what {
         What::Prices { count, seed } => prices(*count, *seed),
+        What::Routing { pairs, measure: true } => routing::measure(*pairs),
+        What::Routing { pairs, measure: false } => routing::run(*pairs),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),
         What::Dialects { measure: true } => dialects::measure(),

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
-use ledger::{GenerationRecord, Status};
+use ledger::{GenerationRecord, Routed, Status};
 use routing::breaker::Report;
 use routing::health::Size;
 use tokio::sync::OnceCell;
@@ -22,6 +22,7 @@ use crate::auth::{Access, authenticate, key_text};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::intake::{self, Hints};
+use crate::judging::Judged;
 use crate::keys::{KeyState, Permit};
 use crate::planning::{self, Asking, Decision};
 use crate::pump::{Pump, Start};
@@ -151,6 +152,7 @@ pub(crate) async fn answer_call(
     let (name, targets, mut warnings) = planning::targets(gateway, &world, asked)?;
     warnings.extend(hints.warnings.iter().cloned());
     let key = admitted.key;
+    let seed = worker.seed();
     let Decision { plan, facts, conversation, judged } = planning::decide(
         gateway,
         &Asking {
@@ -161,7 +163,7 @@ pub(crate) async fn answer_call(
             account: key.account.id.as_str(),
             name: &name,
             at: created,
-            seed: worker.seed(),
+            seed,
         },
     );
     if plan.steps.is_empty() {
@@ -170,6 +172,7 @@ pub(crate) async fn answer_call(
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     describe(&mut record, gateway, call, &hints, &name);
+    record.routed = judged.map(|judged| routed(judged, seed));
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
@@ -205,6 +208,16 @@ pub(crate) async fn answer_call(
             flight.fail(&error);
             Err(error)
         }
+    }
+}
+
+fn routed((judged, dial): (Judged, f64), seed: u64) -> Routed {
+    Routed {
+        task: judged.task.to_owned(),
+        confidence: judged.confidence.map(|confidence| format!("{confidence:.3}")),
+        dial: dial.to_string(),
+        seed,
+        router: ROUTER_VERSION.to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
-use ledger::{Attempt, GenerationRecord};
+use ledger::{Attempt, GenerationRecord, Routed};
 use serde_json::{Value, json};
 use store::StoreError;
 use types::{CostLine, GenerationId};
@@ -41,6 +41,17 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
     }
 }
 
+/// How a virtual model chose.
+fn routing(routed: &Routed) -> Value {
+    json!({
+        "task": routed.task,
+        "task_confidence": routed.confidence,
+        "dial": routed.dial,
+        "seed": routed.seed.to_string(),
+        "router_version": routed.router,
+    })
+}
+
 fn data(record: &GenerationRecord) -> Value {
     let usage = &record.usage;
     json!({
@@ -74,6 +85,7 @@ fn data(record: &GenerationRecord) -> Value {
         "duration_ms": milliseconds(record.duration_us),
         "app": record.app,
         "session_id": record.session_id,
+        "routing": record.routed.as_ref().map(routing),
         "user": record.user,
         "dimensions": record.dimensions,
         "warnings": record.warnings,

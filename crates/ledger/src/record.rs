@@ -187,6 +187,9 @@ pub struct GenerationRecord {
     /// What was dropped, changed or approximated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// How a virtual model chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Routed>,
     /// The rule that was applied when the client left: `cancel`, `drain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
@@ -196,6 +199,22 @@ pub struct GenerationRecord {
     /// The stable name of the error, never its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// How a virtual model chose: with the router's version and the seed, the choice can be made again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routed {
+    /// The kind of work: `code`.
+    pub task: String,
+    /// How sure that was, decimal text from 0 to 1; `None` where it was not guessed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<String>,
+    /// Where the dial stood, decimal text from 0 (quality) to 1 (cost).
+    pub dial: String,
+    /// What chance was drawn from.
+    pub seed: u64,
+    /// Version of the decision code.
+    pub router: String,
 }
 
 impl GenerationRecord {
@@ -233,6 +252,7 @@ impl GenerationRecord {
             user: None,
             dimensions: BTreeMap::new(),
             warnings: Vec::new(),
+            routed: None,
             on_disconnect: None,
             upstream_id: None,
             error: None,

@@ -82,8 +82,6 @@ pub enum Variant {
     Exacto,
     /// The longest context first.
     Extended,
-    /// Reasons unless the caller says otherwise.
-    Thinking,
     /// One of those that a later step serves.
     NotServedYet(&'static str),
 }
@@ -182,7 +180,7 @@ fn variant_of(text: &str) -> Option<Variant> {
         "nitro" => Variant::Nitro,
         "exacto" => Variant::Exacto,
         "extended" => Variant::Extended,
-        "thinking" => Variant::Thinking,
+        "thinking" => Variant::NotServedYet("thinking"),
         "online" => Variant::NotServedYet("online"),
         _ => return None,
     })

@@ -206,6 +206,13 @@ async fn auto_tells_the_task_and_the_dial_goes_from_quality_to_cost() {
         reply.header("x-tollway-task-confidence").and_then(|c| c.parse().ok()).expect("a confidence");
     assert!((0.35..=1.0).contains(&confidence));
     assert_eq!(reply.header("x-tollway-model"), Some("lab/m"));
+    let record = app.owner().generation(&reply.generation_id()).await;
+    assert_eq!(
+        (&record["routing"]["task"], &record["routing"]["dial"]),
+        (&json!("code"), &json!("0.3")),
+        "{record}"
+    );
+    assert!(record["routing"]["seed"].as_str().is_some_and(|seed| seed.parse::<u64>().is_ok()), "{record}");
     let mut last = None;
     for dial in ["0", "0.25", "0.5", "0.75", "1"] {
         let request =
