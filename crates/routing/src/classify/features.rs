@@ -43,15 +43,17 @@ pub fn features(view: &View<'_>) -> Vec<Feature> {
     let rest = view.last.trim().get(head.len()..).unwrap_or_default();
     let tail = ending(rest, TAIL_CHARS);
     let (first, second) = sentence(head);
-    all.place(b'1', first, 1.0);
+    let mut families = all.place(b'1', first, 1.0);
     all.place(b'h', second, 0.6);
     let end = if tail.is_empty() { head } else { tail };
     let last = last_sentence(end);
     if last.len() < first.len() || !tail.is_empty() {
-        all.place(b'9', last, 0.8);
+        families.extend(all.place(b'9', last, 0.8));
+    } else {
+        families.extend(lexicon::families(last));
     }
     all.place(b't', tail, 0.6);
-    all.pairs(first, last);
+    all.pairs(families);
     if !view.system.is_empty() {
         all.place(b's', beginning(view.system, SYSTEM_CHARS), 1.0);
     }
@@ -99,16 +101,49 @@ fn last_sentence(text: &str) -> &str {
     text
 }
 
+/// What a text is made of, in characters.
+#[derive(Default)]
+struct Made {
+    chars: usize,
+    code: usize,
+    digits: usize,
+    maths: usize,
+    quotes: usize,
+}
+
+impl Made {
+    fn of(text: &str) -> Made {
+        let mut made = Made::default();
+        for c in text.chars() {
+            made.chars += 1;
+            match c {
+                '{' | '}' | '(' | ')' | ';' | '<' | '>' | '[' | ']' | '_' => made.code += 1,
+                '=' => {
+                    made.code += 1;
+                    made.maths += 1;
+                }
+                '0'..='9' => made.digits += 1,
+                '+' | '-' | '*' | '/' | '^' | '%' | '²' | '³' | '√' | '∑' | '∫' | '≤' | '≥' => {
+                    made.maths += 1
+                }
+                '"' | '“' | '”' | '«' | '»' | '「' | '」' | '\'' => made.quotes += 1,
+                _ => (),
+            }
+        }
+        made
+    }
+}
+
 struct Collector {
     out: Vec<Feature>,
 }
 
 impl Collector {
-    /// Words, characters and telling words of one place.
-    fn place(&mut self, place: u8, text: &str, weight: f32) {
+    /// Words, characters and telling words of one place; the families of these.
+    fn place(&mut self, place: u8, text: &str, weight: f32) -> Vec<u8> {
         let words = words(text);
         if words.is_empty() {
-            return;
+            return Vec::new();
         }
         let each = weight / (words.len() as f32).sqrt();
         let mut before = hash(place, b'w', b"^");
@@ -126,16 +161,16 @@ impl Collector {
             self.characters(word, each * 0.35);
         }
         self.add(before.rotate_left(7) ^ hash(place, b'w', b"$"), each);
-        for family in lexicon::families(text) {
-            self.add(hash(place, b'l', &[family]), weight);
-            self.add(hash(b'*', b'l', &[family]), weight * 0.5);
+        let families: Vec<u8> = lexicon::families(text).collect();
+        for family in &families {
+            self.add(hash(place, b'l', &[*family]), weight);
+            self.add(hash(b'*', b'l', &[*family]), weight * 0.5);
         }
+        families
     }
 
     /// Families that come together in the instruction say more than each alone.
-    fn pairs(&mut self, first: &str, last: &str) {
-        let mut families: Vec<u8> = lexicon::families(first).collect();
-        families.extend(lexicon::families(last));
+    fn pairs(&mut self, mut families: Vec<u8>) {
         families.sort_unstable();
         families.dedup();
         for (at, one) in families.iter().enumerate() {
@@ -164,17 +199,17 @@ impl Collector {
     /// How long it is, what it is made of, how it is laid out.
     fn shape(&mut self, view: &View<'_>) {
         let text = view.last.get(..floor(view.last, SHAPE_BYTES)).unwrap_or(view.last);
-        let chars = text.chars().count().max(1);
-        let share = |test: &dyn Fn(char) -> bool| text.chars().filter(|c| test(*c)).count() * 50 / chars;
+        let made = Made::of(text);
+        let share = |count: usize| count * 50 / made.chars.max(1);
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         let (first, last) =
             (lines.clone().next().unwrap_or_default(), lines.clone().next_back().unwrap_or_default());
         let facts: [(&[u8], usize); 15] = [
             (b"length", view.last.len().max(1).ilog2() as usize),
             (b"lines", lines.clone().count().min(12)),
-            (b"code", share(&|c| "{}();=<>[]_".contains(c)).min(8)),
-            (b"digits", share(&|c| c.is_ascii_digit()).min(8)),
-            (b"maths", share(&|c| "+-*/=^%²³√∑∫≤≥".contains(c)).min(6)),
+            (b"code", share(made.code).min(8)),
+            (b"digits", share(made.digits).min(8)),
+            (b"maths", share(made.maths).min(6)),
             (b"fence", usize::from(text.contains("```"))),
             (b"asks", usize::from(last.trim_end().ends_with(['?', '？']))),
             (b"asks first", usize::from(first.trim_end().ends_with(['?', '？']))),
@@ -182,7 +217,7 @@ impl Collector {
             (b"ends open", usize::from(last.trim_end().ends_with([':', '：']))),
             (b"first line", first.len().max(1).ilog2() as usize),
             (b"last line", last.len().max(1).ilog2() as usize),
-            (b"quotes", share(&|c| "\"“”«»「」'".contains(c)).min(4)),
+            (b"quotes", share(made.quotes).min(4)),
             (b"turns", view.earlier.len().min(3)),
             (b"system", usize::from(!view.system.is_empty())),
         ];

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 /// The families of stems: each a line of texts between bars.
 const TEXT: &str = include_str!("lexicon.txt");
@@ -21,7 +21,10 @@ static LEXICON: LazyLock<Option<Lexicon>> = LazyLock::new(|| {
     let pairs =
         (0_u8..).zip(lines).flat_map(|(family, line)| line.split('|').map(move |stem| (stem, family)));
     let (stems, families): (Vec<&str>, Vec<u8>) = pairs.unzip();
-    Some(Lexicon { stems: AhoCorasick::new(stems).ok()?, families })
+    Some(Lexicon {
+        stems: AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(stems).ok()?,
+        families,
+    })
 });
 
 /// The families of which a stem stands in the text, each once, in their order.
