@@ -66,6 +66,16 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Loads the tokenizer's vocabulary where it isn't yet: half a second of work, once, that no worker waits for.
+    pub async fn load_tokenizer(&self) {
+        if !wire::tally::is_loaded() {
+            // A load that panicked is tried again by whoever counts.
+            let _ = self.control.spawn_blocking(wire::tally::load).await;
+        }
+    }
+}
+
 /// What one thread keeps to itself, so that calls share as little as possible.
 #[derive(Debug)]
 pub struct Worker {

@@ -149,8 +149,7 @@ pub(crate) async fn answer_call(
     let asked = call.asked();
     let created = admitted.created;
     let world = gateway.world.load_full();
-    let (name, targets, mut warnings) = planning::targets(gateway, &world, asked)?;
-    warnings.extend(hints.warnings.iter().cloned());
+    let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
     let key = admitted.key;
     let seed = worker.seed();
     let Decision { plan, facts, conversation, judged } = planning::decide(
@@ -202,12 +201,24 @@ pub(crate) async fn answer_call(
         max_latency: hints.max_latency,
         deadline: admitted.started + gateway.settings.total_timeout,
     };
-    match Box::pin(attempt::run(&trip, &mut flight)).await {
-        Ok(arrival) => answer(&trip, flight, arrival, extra.remember),
+    let arrival = match Box::pin(attempt::run(&trip, &mut flight)).await {
+        Ok(arrival) => arrival,
         Err(error) => {
             flight.fail(&error);
-            Err(error)
+            return Err(error);
         }
+    };
+    if is_uncounted(&arrival, &flight) {
+        gateway.load_tokenizer().await;
+    }
+    answer(&trip, flight, arrival, extra.remember)
+}
+
+/// Whether an answer is whole (a stream waits at its end), nobody reports its tokens, and what counts them is not loaded yet.
+fn is_uncounted(arrival: &Arrival, flight: &Flight) -> bool {
+    match &arrival.committed {
+        Committed::Plain { answer, .. } => flight.awaits_tokenizer(answer.seen().usage.as_ref()),
+        Committed::Stream(_) => false,
     }
 }
 

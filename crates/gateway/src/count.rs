@@ -43,11 +43,12 @@ where
     let call =
         Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let world = gateway.world.load_full();
-    let (name, targets, _) = planning::targets(gateway, &world, call.asked())?;
+    let hints = Hints::default();
+    let (name, targets, _) = planning::targets(gateway, &world, call.asked(), &hints)?;
     let asking = Asking {
         world: &world,
         call: &call,
-        hints: &Hints::default(),
+        hints: &hints,
         targets: &targets,
         account: admitted.key.account.id.as_str(),
         name: &name,
@@ -63,8 +64,8 @@ where
     let tokens = match counted {
         Some(tokens) => tokens,
         None => {
-            let read = Request::of(&body, call.asked());
-            gateway.on_control(async move { read.tokens() }).await.unwrap_or_default()
+            gateway.load_tokenizer().await;
+            Request::of(&body, call.asked()).tokens()
         }
     };
     Ok(router::json(count_body(dialect, tokens, counted.is_none())))

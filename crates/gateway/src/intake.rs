@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ledger::App;
+use routing::wishes::Sort;
 use types::Money;
 use wire::Warning;
 
@@ -40,6 +41,15 @@ impl Preference {
             "balanced" => Preference::Balanced,
             _ => return None,
         })
+    }
+
+    /// What it orders the endpoints of one model by; `None`: it chooses among models only.
+    pub const fn sort(self) -> Option<Sort> {
+        match self {
+            Preference::Latency => Some(Sort::Latency),
+            Preference::Cost => Some(Sort::Price),
+            Preference::Quality | Preference::Balanced => None,
+        }
     }
 
     /// Its name.

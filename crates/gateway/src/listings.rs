@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderValue, Response, StatusCode, header};
 use parking_lot::Mutex;
-use routing::health::{MINUTES_SHOWN, Size};
+use routing::health::MINUTES_SHOWN;
 use routing::name::Virtual;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -147,8 +147,7 @@ fn live(world: &World, endpoint: &catalog::Endpoint, now: types::Timestamp) -> V
         let uptime = vitals.map(|vitals| vitals.health(|health| health.uptime(minutes, now)));
         json!(uptime.and_then(|uptime| uptime.share()).map(|share| share * 100.0))
     };
-    let figures =
-        vitals.map(|v| v.health(|h| h.figures(Size::Small, MINUTES_SHOWN, now))).unwrap_or_default();
+    let figures = vitals.map(|v| v.health(|h| h.figures(None, MINUTES_SHOWN, now))).unwrap_or_default();
     vec![
         ("uptime_last_5m", percent(5)),
         ("uptime_last_30m", percent(30)),

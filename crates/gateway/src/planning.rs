@@ -2,10 +2,10 @@
 //! run share.
 
 use routing::guide::Guide;
-use routing::name::{NameError, Target, Variant, What};
+use routing::name::{NameError, Target, Variant, Virtual, What};
 use routing::plan::{self, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
-use types::Timestamp;
+use types::{Task, Timestamp};
 use wire::Warning;
 use wire::asked::Asked;
 use wire::call::Call;
@@ -13,7 +13,7 @@ use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences,
 
 use crate::app::Gateway;
 use crate::error::GatewayError;
-use crate::intake::Hints;
+use crate::intake::{Hints, Preference};
 use crate::judging::{self, Judged};
 use crate::sticky::Conversation;
 use crate::world::World;
@@ -23,6 +23,7 @@ pub(crate) fn targets(
     gateway: &Gateway,
     world: &World,
     request: &Asked<'_>,
+    hints: &Hints,
 ) -> Result<(String, Vec<Target>, Vec<Warning>), GatewayError> {
     let names = &gateway.settings.names;
     let first = request.model.as_deref().or(request.models.first().map(String::as_str));
@@ -33,7 +34,7 @@ pub(crate) fn targets(
         ))
     })?;
     let fallbacks = request.models.iter().filter(|model| **model != asked);
-    let mut warnings = Vec::new();
+    let mut warnings = hints.warnings.clone();
     let mut targets = Vec::with_capacity(1 + request.models.len());
     for name in std::iter::once(&asked).chain(fallbacks) {
         let target = names.resolve(&world.snapshot, name).map_err(|error| match error {
@@ -50,7 +51,23 @@ pub(crate) fn targets(
         let message = format!("`provider.{key}` is not known and had no effect");
         warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
     }
+    let dial = hints.cost_quality.is_some() || hints.preference.is_some_and(|p| p.sort().is_none());
+    if dial && virtual_model(&targets).is_none() {
+        let brand = &names.brand;
+        let message = format!(
+            "a dial and the preferences quality and balanced choose among models, and one is named; ask for `{brand}/auto`"
+        );
+        warnings.push(Warning::about("not_served_yet", "", message));
+    }
     Ok((asked.chars().take(200).collect(), targets, warnings))
+}
+
+/// The first virtual model among the targets.
+fn virtual_model(targets: &[Target]) -> Option<Virtual> {
+    targets.iter().find_map(|target| match target.what {
+        What::Virtual(what) => Some(what),
+        What::Model(_) => None,
+    })
 }
 
 /// A decision about one request.
@@ -90,11 +107,13 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
         Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
     });
-    let wishes = wishes(&request.provider, request.service_tier.as_deref());
-    let chosen = asking.targets.iter().find_map(|target| match target.what {
-        What::Virtual(what) => Some(what),
-        What::Model(_) => None,
-    });
+    let mut wishes = wishes(&request.provider, request.service_tier.as_deref());
+    if virtual_model(asking.targets).is_none() {
+        // Of a model that is named, a preference orders the endpoints.
+        wishes.sort = wishes.sort.or(hints.preference.and_then(Preference::sort));
+    }
+    // Vectors, images and sound have no kinds of work: there the cheapest that fits comes first.
+    let chosen = virtual_model(asking.targets).filter(|_| request.task == Task::Generate);
     let judged = chosen.map(|_| judging::judge(call));
     let (dial, fast) = judging::dial(hints);
     let guide = judged.map(|judged| Guide { abilities: &world.abilities, work: judged.work, dial, fast });

@@ -15,8 +15,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use ledger::Status;
 use routing::breaker::Report;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 use types::Clock;
+use wire::tally;
 
 use crate::error::GatewayError;
 use crate::leg::{Leg, LegFailure};
@@ -45,6 +47,8 @@ pub struct Pump {
     timer: Pin<Box<Sleep>>,
     drain: bool,
     remember: Option<Remember>,
+    /// Loads the tokenizer's vocabulary.
+    loading: Option<JoinHandle<()>>,
 }
 
 /// The clock, with a `Debug` that says nothing.
@@ -97,6 +101,7 @@ impl Pump {
             timer,
             drain: start.drain,
             remember: start.remember,
+            loading: None,
         }
     }
 
@@ -109,7 +114,12 @@ impl Pump {
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if self.flight.is_some() && self.leg.over {
-                self.finish(None);
+                match self.awaits_tokenizer() {
+                    // What is ready leaves first.
+                    true if !self.leg.out.is_empty() => (),
+                    true if self.is_loading(cx) => return Poll::Pending,
+                    _ => self.finish(None),
+                }
             }
             if !self.leg.out.is_empty() {
                 self.last_sent = Instant::now();
@@ -127,6 +137,17 @@ impl Pump {
                 },
             }
         }
+    }
+
+    fn awaits_tokenizer(&self) -> bool {
+        let usage = self.leg.carry.seen().usage.as_ref();
+        self.flight.as_ref().is_some_and(|flight| flight.awaits_tokenizer(usage))
+    }
+
+    /// Whether the tokenizer's vocabulary is still being loaded, on another thread.
+    fn is_loading(&mut self, cx: &mut Context<'_>) -> bool {
+        let load = || tokio::task::spawn_blocking(tally::load);
+        Pin::new(self.loading.get_or_insert_with(load)).poll(cx).is_pending()
     }
 
     fn progressed(&mut self, progress: bool) {

@@ -47,8 +47,7 @@ where
     let hints = intake::read(&parts.headers, &gateway.settings.brand)?;
     let asked = call.asked();
     let world = gateway.world.load_full();
-    let (name, targets, mut warnings) = planning::targets(gateway, &world, asked)?;
-    warnings.extend(hints.warnings.iter().cloned());
+    let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
     let seed = match router::query(&parts).iter().find(|(key, _)| key == "seed") {
         Some((_, text)) => text.parse().map_err(|_| {
             GatewayError::InvalidRequest(String::from("`seed` must be a whole number from 0 to 2^64 - 1"))

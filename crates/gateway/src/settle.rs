@@ -258,6 +258,11 @@ impl Flight {
         }
     }
 
+    /// Whether this call's tokens have to be counted here, and what counts is not loaded yet.
+    pub fn awaits_tokenizer(&self, reported: Option<&Usage>) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.awaits_tokenizer(reported))
+    }
+
     /// Ends a call whose client is gone: nobody waits for what comes of it.
     pub fn leave(mut self, outcome: Outcome) {
         if let Some(inner) = self.0.take() {
@@ -359,12 +364,16 @@ impl Inner {
 
     /// Settles; elsewhere where the tokenizer's vocabulary has to be loaded first, which takes a while.
     fn leave(self: Box<Self>, outcome: Outcome) {
-        if outcome.usage.is_some() || !self.sent || self.expected.is_some() || tally::is_loaded() {
-            drop(self.settle(outcome));
-        } else {
+        if self.sent && self.awaits_tokenizer(outcome.usage.as_ref()) {
             let control = self.worker.gateway.control.clone();
             drop(control.spawn_blocking(move || drop(self.settle(outcome))));
+        } else {
+            drop(self.settle(outcome));
         }
+    }
+
+    fn awaits_tokenizer(&self, reported: Option<&Usage>) -> bool {
+        reported.is_none() && self.expected.is_none() && !tally::is_loaded()
     }
 
     /// Whether usage has any of the units that the sheet charges for. A provider that is paid by tokens and reports only that

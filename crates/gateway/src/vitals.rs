@@ -2,7 +2,7 @@
 //! restarts as far as `tollway` writes it down.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,6 +20,8 @@ pub struct Vitals {
     health: Mutex<Health>,
     load: Mutex<PeakEwma>,
     under_way: AtomicU32,
+    /// When it last failed, microseconds since 1970; 0: never. Known to the next decision at once.
+    last_failure: AtomicI64,
     /// What routing goes by, for each size of prompt: made anew every second, so that a decision only reads.
     board: ArcSwap<[Figures; 3]>,
 }
@@ -51,8 +53,7 @@ impl Vitals {
         };
         self.record(&Sample { at: now, size, ending, ttft_us: None, written: None, tool_calls_good: None });
         if ending == Ending::Failed {
-            // The next decision knows.
-            self.refresh(now);
+            self.last_failure.store(now.0, Ordering::Relaxed);
         }
     }
 
@@ -66,7 +67,9 @@ impl Vitals {
 
     /// What routing goes by.
     pub fn figures(&self, size: Size) -> Figures {
-        self.board.load().get(size as usize).copied().unwrap_or_default()
+        let figures = self.board.load().get(size as usize).copied().unwrap_or_default();
+        let last = Timestamp(self.last_failure.load(Ordering::Relaxed));
+        Figures { last_failure: figures.last_failure.max(Some(last).filter(|at| at.0 > 0)), ..figures }
     }
 
     /// Its load.

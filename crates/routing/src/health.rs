@@ -228,8 +228,9 @@ impl Health {
         self.steps.is_empty()
     }
 
-    /// What the last `minutes` say of prompts of this size.
-    pub fn figures(&self, size: Size, minutes: i64, now: Timestamp) -> Figures {
+    /// What the last `minutes` say of prompts of this size; `None`: of all.
+    pub fn figures(&self, size: impl Into<Option<Size>>, minutes: i64, now: Timestamp) -> Figures {
+        let size = size.into();
         let first = now.0.div_euclid(MINUTE_US) - minutes;
         let within = || self.minutes.iter().filter(move |minute| minute.number > first);
         let ttft = merged(within().map(|minute| &minute.ttft), size);
@@ -259,10 +260,10 @@ fn sketch_of_ours() -> DDSketch {
     DDSketch::new(Config::new(RELATIVE_ERROR, BINS_MAX, 1e-3))
 }
 
-/// The sketch of one size, or of all where that has too few samples.
+/// The sketch of one size, or of all where none is named or the one has too few samples.
 fn merged<'m>(
     minutes: impl Iterator<Item = &'m [Option<DDSketch>; 3]> + Clone,
-    size: Size,
+    size: Option<Size>,
 ) -> Option<DDSketch> {
     let join = |pick: &dyn Fn(usize) -> bool| {
         let mut all = sketch_of_ours();
@@ -274,7 +275,8 @@ fn merged<'m>(
         }
         (all.count() as u64 >= SAMPLES_MIN).then_some(all)
     };
-    join(&|at| at == size as usize).or_else(|| join(&|_| true))
+    let one = size.and_then(|size| join(&|at| at == size as usize));
+    one.or_else(|| join(&|_| true))
 }
 
 fn quantiles(sketch: &DDSketch, share: impl Fn(f64) -> f64) -> Option<Quantiles> {

@@ -134,10 +134,15 @@ impl Sorting<'_> {
         all
     }
 
-    /// A conversation that nobody named leaves its endpoint for one that is cheaper even without the cached prompt.
+    /// A conversation that nobody named leaves its endpoint for one of the same model that is cheaper even without the cached
+    /// prompt.
     fn leave_what_costs_more(&self, all: &mut [Candidate]) {
         let Some(sticky) = self.sticky.filter(|sticky| !sticky.named) else { return };
-        let well = |c: &&Candidate| c.endpoint != sticky.endpoint && c.rank.is_well();
+        let model = |endpoint: u32| self.snapshot.endpoints.get(endpoint as usize).map(|e| e.model);
+        let own = model(sticky.endpoint);
+        // Another model is not the same answer for less.
+        let well =
+            |c: &&Candidate| c.endpoint != sticky.endpoint && c.rank.is_well() && model(c.endpoint) == own;
         let Some(others) = all.iter().filter(well).map(|c| c.expected).min() else { return };
         let Some(own) = all.iter_mut().find(|candidate| candidate.endpoint == sticky.endpoint) else {
             return;

@@ -12,20 +12,29 @@ const MESSAGE_BYTES_MAX: usize = 1024;
 /// Most messages that are looked at.
 pub(crate) const MESSAGES_MAX: usize = 4;
 
-/// Of a chat request's first messages, at most [`MESSAGES_MAX`] of them.
+/// Of a chat request's first messages, at most [`MESSAGES_MAX`] of them. Goes by their first bytes as they are written, so
+/// that a long message is not scanned again.
 pub(crate) fn of(body: &[u8], first: &[Range<usize>]) -> u64 {
     let mut hash = DefaultHasher::new();
     for message in first {
-        let members = json::members(body, message);
-        let value = |key| json::find(body, &members, key).map(|member| member.value.clone());
-        let content = value("content").map(|span| json::slice(body, &span)).unwrap_or_default();
-        start(content).hash(&mut hash);
-        let role = value("role").and_then(|span| json::string(body, &span));
-        if !matches!(role.as_deref(), Some("system" | "developer")) {
+        let text = json::slice(body, message);
+        start(text).hash(&mut hash);
+        if !instructs(text) {
             break;
         }
     }
     hash.finish()
+}
+
+/// Whether a message has the role of instructions: it stands at its beginning or its end, however it is written. A message that
+/// only looks so costs a conversation its place and nothing else.
+fn instructs(message: &[u8]) -> bool {
+    const WITHIN: usize = 48;
+    let ends = [message.get(..WITHIN), message.get(message.len().saturating_sub(WITHIN)..)];
+    let has = |part: &[u8]| {
+        [&b"\"system\""[..], b"\"developer\""].iter().any(|role| memchr::memmem::find(part, role).is_some())
+    };
+    ends.into_iter().map(|part| part.unwrap_or(message)).any(has)
 }
 
 /// Of a request of any dialect.
@@ -64,5 +73,10 @@ mod tests {
         assert_eq!(of(first), of(&later));
         assert_ne!(of(first), of(&first.replace("kind", "rude")));
         assert_ne!(of(first), of(&first.replace("hello", "bye")));
+        let role_last = first
+            .replace(r#""role":"system","content":"be kind""#, r#""content":"be kind","role":"developer""#);
+        assert_ne!(of(&role_last), of(&role_last.replace("hello", "bye")), "the role may stand last");
+        let bare = r#"{"role":"user","content":"hello"}"#;
+        assert_eq!(of(bare), of(&format!(r#"{bare},{{"role":"assistant","content":"hi"}}"#)));
     }
 }

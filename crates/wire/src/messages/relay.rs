@@ -33,9 +33,13 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     let mut told = Told::default();
     told.take(node.get("usage").unwrap_or(node));
     let mut said = Tally::default();
-    said.json(content.raw());
+    let usage = told.usage();
+    // Only an estimate needs it, and it costs a pass over the answer.
+    if usage.is_none() {
+        said.json(content.raw());
+    }
     let seen = Seen {
-        usage: told.usage(),
+        usage,
         finish_reason: finish(node.get_string("stop_reason").as_deref()),
         upstream_id: node.get_string("id").map(|id| id.chars().take(200).collect()),
         said,

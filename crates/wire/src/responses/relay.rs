@@ -77,7 +77,10 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     let output = node.get("output").ok_or(AnswerError::Empty)?;
     let mut seen = Seen { chunks: 1, done: true, ..Seen::default() };
     note(&mut seen, node);
-    seen.said.json(output.raw());
+    // Only an estimate needs it, and it costs a pass over the answer.
+    if seen.usage.is_none() {
+        seen.said.json(output.raw());
+    }
     let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
     let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);
     Ok(Answer { span: start..end, seen })
