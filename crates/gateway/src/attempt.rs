@@ -16,6 +16,7 @@ use bytes::Bytes;
 use catalog::{Endpoint, OnDisconnect, Protocol, Snapshot};
 use http::{HeaderName, HeaderValue};
 use ledger::Attempt;
+use parking_lot::Mutex;
 use routing::breaker::{Report, Verdict};
 use routing::health::Size;
 use routing::keyring::KeyReport;
@@ -83,6 +84,8 @@ pub struct Trip<'a, 'b> {
     pub array: bool,
     /// The bytes behind the request's addresses, once an endpoint needs them.
     pub fetched: OnceCell<Result<Fetched, Failure>>,
+    /// Chunks that show what providers were sent (`debug.echo_upstream_body`), until the first byte.
+    pub shown: Mutex<Vec<u8>>,
     /// What to try.
     pub plan: &'a Plan,
     /// How long the prompt is.

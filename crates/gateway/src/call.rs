@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 use ledger::{GenerationRecord, Routed, Status};
+use parking_lot::Mutex;
 use routing::breaker::Report;
 use routing::health::Size;
 use tokio::sync::OnceCell;
@@ -150,8 +151,7 @@ pub(crate) async fn answer_call(
     let created = admitted.created;
     let world = gateway.world.load_full();
     let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
-    let key = admitted.key;
-    let seed = worker.seed();
+    let (key, seed) = (admitted.key, worker.seed());
     let Decision { plan, facts, conversation, judged } = planning::decide(
         gateway,
         &Asking {
@@ -170,8 +170,8 @@ pub(crate) async fn answer_call(
     }
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
-    describe(&mut record, gateway, call, &hints, &name);
     record.routed = judged.map(|judged| routed(judged, seed));
+    describe(&mut record, gateway, call, &hints, &name);
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
@@ -198,6 +198,7 @@ pub(crate) async fn answer_call(
         echo: extra.echo,
         array,
         fetched: OnceCell::new(),
+        shown: Mutex::default(),
         max_latency: hints.max_latency,
         deadline: admitted.started + gateway.settings.total_timeout,
     };
@@ -242,6 +243,9 @@ fn describe(record: &mut GenerationRecord, gateway: &Gateway, call: &Call<'_>, h
     record.session_id = request.session_id.clone().or_else(|| hints.session_id.clone());
     record.user.clone_from(&request.user);
     record.dimensions.clone_from(&hints.dimensions);
+    for (name, value) in &request.trace {
+        record.dimensions.entry(format!("trace.{name}")).or_insert_with(|| value.clone());
+    }
 }
 
 /// Turns an arrival into the response: settled at once when it is plain, else as it streams.

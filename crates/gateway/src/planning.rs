@@ -51,6 +51,17 @@ pub(crate) fn targets(
         let message = format!("`provider.{key}` is not known and had no effect");
         warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
     }
+    for field in &request.not_served {
+        warnings.push(Warning::about(
+            "not_served_yet",
+            field,
+            format!("`{field}` is not served yet and had no effect"),
+        ));
+    }
+    if request.echo_body && !request.stream {
+        let message = String::from("`debug.echo_upstream_body` shows in streams only; set `stream` too");
+        warnings.push(Warning::about("not_served_yet", "debug", message));
+    }
     let dial = hints.cost_quality.is_some() || hints.preference.is_some_and(|p| p.sort().is_none());
     if dial && virtual_model(&targets).is_none() {
         let brand = &names.brand;

@@ -6,6 +6,11 @@ use types::{Task, Usage};
 
 use crate::preferences::ProviderPreferences;
 
+/// Most fields of `trace` that are kept, and most characters of each.
+pub const TRACE_FIELDS_MAX: usize = 16;
+/// See [`TRACE_FIELDS_MAX`].
+pub const TRACE_CHARS_MAX: usize = 128;
+
 /// What a caller asked for, as far as the gateway acts on it.
 #[derive(Clone, Debug)]
 pub struct Asked<'b> {
@@ -34,6 +39,12 @@ pub struct Asked<'b> {
     pub opening: Option<u64>,
     /// The caller's own user.
     pub user: Option<String>,
+    /// `trace`: what the caller names its work by.
+    pub trace: Vec<(String, String)>,
+    /// `debug.echo_upstream_body`: show what providers are sent.
+    pub echo_body: bool,
+    /// Fields for the gateway that it doesn't serve yet.
+    pub not_served: Vec<&'static str>,
     /// What an endpoint must be able to do.
     pub needs: Needs,
     /// Bytes of the prompt and the tools: what the input estimate goes by.
@@ -70,6 +81,9 @@ impl Default for Asked<'_> {
             service_tier: None,
             opening: None,
             user: None,
+            trace: Vec::new(),
+            echo_body: false,
+            not_served: Vec::new(),
             needs: Needs::default(),
             prompt_bytes: 0,
             data_url_bytes: 0,

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use types::Task;
 
 use crate::asked::{Asked, Needs};
+use crate::extensions;
 use crate::hub::{
     AnswerError, Bridge, Carry, Content, Dialect, Flavor, Format, Ident, Impossible, Memory, Outgoing, Plain,
     Replay, Request, RequestError, Source, Target, ToolKind, Translated, Undo, recall,
@@ -66,7 +67,7 @@ impl<'b> Call<'b> {
         }
         let mut request = remembered(read_request(dialect, body), path.memory)?;
         request.stream |= path.stream;
-        let mut asked = top_level(body)?;
+        let mut asked = top_level(Some(dialect), body)?;
         if let Some(model) = path.model {
             asked.model = Some(model.into());
         }
@@ -78,7 +79,7 @@ impl<'b> Call<'b> {
     /// Scans a body that asks for something else than the next turn of a conversation.
     pub fn scan_task(task: Task, body: &'b [u8], form: Form) -> Result<Call<'b>, RequestError> {
         let (call, expected) = TaskCall::scan(task, body, form)?;
-        let mut asked = top_level(body)?;
+        let mut asked = top_level(None, body)?;
         (asked.task, asked.expected) = (task, expected);
         asked.stream = call.streams(&asked);
         asked.prompt_bytes = body.len();
@@ -117,6 +118,15 @@ impl<'b> Call<'b> {
         // Mistral's reasoning models answer in lists, which no client of the OpenAI dialect reads.
         let lists = target.flavor == Flavor::Mistral && target.reasoning == Some(true);
         self.dialect == to && !lists && self.asked().task == Task::Generate
+    }
+
+    /// Whether the caller gets the provider's own bytes of an answer.
+    pub fn is_relayed(&self, to: Dialect, target: &Target<'_>) -> bool {
+        self.is_byte_path(to, target) && (!self.hides_reasoning() || self.asked().choices > 1)
+    }
+
+    fn hides_reasoning(&self) -> bool {
+        matches!(&self.scanned, Scanned::Chat(chat) if chat.hides_reasoning)
     }
 
     /// The request as a provider wants it.
@@ -159,7 +169,8 @@ impl<'b> Call<'b> {
             let free = request.tools.iter().filter(|tool| matches!(tool.kind, ToolKind::Custom));
             undo.custom_tools = free.map(|tool| tool.name.clone().into_owned()).collect();
         }
-        undo.hide_reasoning = self.hub.get().and_then(|r| r.as_ref().ok()).is_some_and(hidden);
+        undo.hide_reasoning =
+            self.hides_reasoning() || self.hub.get().and_then(|r| r.as_ref().ok()).is_some_and(hidden);
         undo
     }
 
@@ -235,7 +246,7 @@ pub fn anthropic_betas(told: &str, flavor: Flavor) -> String {
 }
 
 /// The fields that every dialect's body may carry for the gateway.
-fn top_level(body: &[u8]) -> Result<Asked<'_>, RequestError> {
+fn top_level(dialect: Option<Dialect>, body: &[u8]) -> Result<Asked<'_>, RequestError> {
     let mut asked = Asked::default();
     for (key, value) in Node::parse(body)?.members() {
         match &*key {
@@ -250,7 +261,7 @@ fn top_level(body: &[u8]) -> Result<Asked<'_>, RequestError> {
             "service_tier" => {
                 asked.service_tier = value.string().map(|tier| tier.chars().take(256).collect())
             }
-            _ => (),
+            key => extensions::read(dialect, key, value, &mut asked),
         }
     }
     Ok(asked)

@@ -1,6 +1,7 @@
 //! OpenAI's older text completions: a caller's dialect only. The prompt becomes a user's message, the answer's text the
 //! choice's `text`.
 
+use crate::extensions::is_ours;
 use crate::hub::{
     Assembly, Block, CallError, Content, Dialect, Event, Finish, Ident, Request, RequestError, Rest, Role,
     Settlement, StreamWriter, Turn,
@@ -10,21 +11,8 @@ use crate::node::Node;
 use crate::openai_chat::{own_usage_with_cost, tail};
 use crate::writer::Writer as Json;
 
-/// Served by the gateway itself, or said elsewhere.
-const OURS: [&str; 12] = [
-    "model",
-    "models",
-    "provider",
-    "route",
-    "session_id",
-    "trace",
-    "usage",
-    "sandbox",
-    "debug",
-    "transforms",
-    "stream_options",
-    "prompt",
-];
+/// Said elsewhere.
+const ELSEWHERE: [&str; 3] = ["model", "stream_options", "prompt"];
 
 fn field(name: &str, problem: &str) -> RequestError {
     RequestError::Field { field: name.to_owned(), problem: problem.to_owned() }
@@ -79,7 +67,7 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, RequestError> {
                 return Err(field("best_of", "is not served; ask several times and choose"));
             }
             "echo" | "suffix" | "best_of" => (),
-            key if OURS.contains(&key) => (),
+            key if is_ours(key) || ELSEWHERE.contains(&key) => (),
             _ => request.rest.push(Rest { pointer: format!("/{key}"), name: key, value }),
         }
     }

@@ -39,22 +39,10 @@ pub use splice::splice_request;
 pub use stream_out::Writer;
 pub use usage::read_usage;
 
-/// Extensions of ours and of the URL's in a caller's body: served here, never sent on.
-const OURS: [&str; 13] = [
-    "models",
-    "provider",
-    "route",
-    "session_id",
-    "trace",
-    "usage",
-    "sandbox",
-    "debug",
-    "plugins",
-    "transforms",
-    "preset",
-    "model",
-    "stream",
-];
+/// Fields for the gateway, and what the URL says: never sent on.
+fn is_ours(key: &str) -> bool {
+    matches!(key, "model" | "stream") || crate::extensions::is_ours(key)
+}
 
 /// The path of a generation below the version: `models/gemini-2.5-pro:streamGenerateContent?alt=sse`. A model that names
 /// its own collection (`tunedModels/x`, `publishers/google/models/x`) keeps it.

@@ -15,6 +15,7 @@ pub mod cohere;
 pub mod completions;
 pub mod converse;
 pub mod eventstream;
+mod extensions;
 pub mod gemini;
 pub mod hub;
 pub mod json;

@@ -47,9 +47,11 @@ fn message(
 ) -> Result<(), Impossible> {
     let mut rest: Vec<&Block<'_>> = Vec::new();
     for block in &turn.blocks {
-        if let Content::ToolResult { name, content, .. } = &block.content {
+        if let Content::ToolResult { name, content, is_error, .. } = &block.content {
             w.begin_object().field("role", "tool").field_some("tool_name", name.as_deref());
-            w.field("content", &text_of(&content.iter().collect::<Vec<_>>())).end_object();
+            let text = text_of(&content.iter().collect::<Vec<_>>());
+            let text = if *is_error { format!("Error: {text}") } else { text };
+            w.field("content", &text).end_object();
             rest.extend(content.iter().filter(|part| !matches!(part.content, Content::Text(_))));
         } else {
             rest.push(block);
@@ -121,8 +123,7 @@ fn tools(request: &Request<'_>, w: &mut Writer, losses: &mut Losses) {
             continue;
         }
         let schema = tool.parameters.map_or_else(|| json!({"type": "object", "properties": {}}), Node::value);
-        let function = json!({"name": tool.name, "description": tool.description, "parameters": schema});
-        tools.push(json!({"type": "function", "function": function}));
+        tools.push(tool.as_function(schema));
     }
     if matches!(
         request.tool_choice,
@@ -164,11 +165,26 @@ fn options(request: &Request<'_>, losses: &mut Losses) -> Map<String, Value> {
         ("logit_bias", request.logit_bias.is_some()),
         ("logprobs", request.logprobs.is_some()),
         ("n", request.choices > 1),
+        ("web_search_options", request.web_search.is_some()),
     ] {
         if given {
             losses.dropped(&format!("/{name}"), "Ollama doesn't know it");
         }
     }
+    losses.no_place(
+        request,
+        &[
+            "user",
+            "verbosity",
+            "metadata",
+            "prompt_cache_key",
+            "service_tier",
+            "audio",
+            "parallel_tool_calls",
+            "prediction",
+        ],
+    );
+    losses.no_breakpoints(request);
     options
 }
 

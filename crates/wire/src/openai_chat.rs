@@ -26,4 +26,4 @@ pub use request_out::write_request;
 pub(crate) use response::own_usage_with_cost;
 pub use response::{Answer, render, scan};
 pub use stream::Relay;
-pub use stream_out::Writer;
+pub use stream_out::{Writer, body_chunk};

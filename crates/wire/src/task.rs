@@ -16,16 +16,13 @@ use std::ops::Range;
 use types::Task;
 
 use crate::asked::{Asked, Expected};
+use crate::extensions::is_ours;
 use crate::hub::{AnswerError, Carry, Dialect, Ident, Impossible, Outgoing, Plain, RequestError, Target};
 use crate::json::{self, Member};
 use crate::node::Node;
 use crate::splice::Splice;
 
 pub use form::{Form, Upload};
-
-/// Our own and OpenRouter's extensions: served here, never sent on.
-const OURS: [&str; 9] =
-    ["models", "provider", "route", "session_id", "trace", "usage", "sandbox", "debug", "preset"];
 
 /// A caller's request, scanned.
 #[derive(Debug)]
@@ -119,7 +116,7 @@ impl<'b> TaskCall<'b> {
             if key == "model" {
                 has_model = true;
                 splice.replace(member.value.clone(), json::quote(target.model));
-            } else if OURS.contains(&&*key) {
+            } else if is_ours(&key) {
                 splice.remove(member);
             } else if let Some((_, name)) = renamed.iter().find(|(old, _)| *old == key) {
                 splice.remove(member);

@@ -33,6 +33,11 @@ pub(super) async fn first_byte(
 ) -> Result<Committed, Failure> {
     let mut leaving = prepare(trip, flight, place).await?;
     let body = std::mem::take(&mut leaving.outgoing.body);
+    let asked = trip.call.asked();
+    if asked.echo_body && asked.stream {
+        let ident = flight.ident(&place.provider.name_json);
+        trip.shown.lock().extend_from_slice(&wire::openai_chat::body_chunk(&ident, &body));
+    }
     let reply = send(trip, flight, place, &leaving, body).await?;
     if !(200..300).contains(&reply.status) {
         let (status, retry_after, name) = (reply.status, reply.retry_after, reply.error_name);
@@ -52,7 +57,9 @@ pub(super) async fn first_byte(
             _ => settings.response_bytes_max,
         };
         let frames = Frames::new(framing, frame_bytes_max);
-        return first_event(Leg::new(reply.body, frames, carry)).await;
+        let mut leg = first_event(Leg::new(reply.body, frames, carry)).await?;
+        show(trip, &mut leg);
+        return Ok(Committed::Stream(Box::new(leg)));
     }
     let retry_after = reply.retry_after;
     let body = collect(reply.body, settings.response_bytes_max).await.map_err(|_| {
@@ -63,7 +70,11 @@ pub(super) async fn first_byte(
         true => {
             (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
             let made = trip.call.replay(leaving.dialect, &body, ident, undo);
-            made.map(|(carry, out)| Committed::Stream(Box::new(Leg::whole(carry, out))))
+            made.map(|(carry, out)| {
+                let mut leg = Leg::whole(carry, out);
+                show(trip, &mut leg);
+                Committed::Stream(Box::new(leg))
+            })
         }
         false => {
             let made = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo);
@@ -114,7 +125,7 @@ async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) ->
         return Err(Failure::unsuitable(&lost.message));
     }
     flight.warn(&outgoing.warnings);
-    Ok(Leaving { bytes: trip.call.is_byte_path(dialect, &target), outgoing, dialect })
+    Ok(Leaving { bytes: trip.call.is_relayed(dialect, &target), outgoing, dialect })
 }
 
 async fn send(
@@ -193,13 +204,21 @@ fn extra_headers(
     headers
 }
 
+/// Puts what providers were sent before the answer, for a caller who asked to see it.
+fn show(trip: &Trip<'_, '_>, leg: &mut Leg) {
+    let shown = std::mem::take(&mut *trip.shown.lock());
+    if !shown.is_empty() {
+        leg.out.splice(..0, shown);
+    }
+}
+
 /// Waits for the first event: an error in its place can still go to another endpoint.
-async fn first_event(mut leg: Leg) -> Result<Committed, Failure> {
+async fn first_event(mut leg: Leg) -> Result<Leg, Failure> {
     while leg.out.is_empty() && !leg.over {
         std::future::poll_fn(|cx| leg.poll(cx)).await;
     }
     match leg.failure.take() {
-        None => Ok(Committed::Stream(Box::new(leg))),
+        None => Ok(leg),
         // What was already translated has not left: the attempt is not committed.
         Some(LegFailure::Provider(error)) => Err(Failure::theirs(error, None)),
         Some(LegFailure::Malformed(what)) => Err(Failure::ours("stream_broken", what, true)),

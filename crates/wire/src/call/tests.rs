@@ -1,5 +1,7 @@
 //! The same answer, whole and streamed, is the same thing in every dialect that goes out.
 
+mod golden;
+
 use types::Usage;
 
 use super::dispatch::{read_answer, stream_reader};

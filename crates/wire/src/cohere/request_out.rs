@@ -32,8 +32,9 @@ fn message(
 ) -> Result<(), Impossible> {
     let mut said: Vec<&Block<'_>> = Vec::new();
     for block in &turn.blocks {
-        if let Content::ToolResult { id, content, .. } = &block.content {
-            let texts: Vec<&str> = content.iter().filter_map(text_of).collect();
+        if let Content::ToolResult { id, content, is_error, .. } = &block.content {
+            let failed = is_error.then_some("Error:");
+            let texts: Vec<&str> = failed.into_iter().chain(content.iter().filter_map(text_of)).collect();
             w.begin_object().field("role", "tool").field("tool_call_id", id);
             w.field("content", &texts.join("\n")).end_object();
             said.extend(content.iter().filter(|part| text_of(part).is_none()));
@@ -160,8 +161,7 @@ fn tools(request: &Request<'_>, w: &mut Writer, losses: &mut Losses) {
             (ToolKind::Function, None) => json!({"type": "object"}),
         };
         if only.as_ref().is_none_or(|only| only.contains(&&*tool.name)) {
-            let function = json!({"name": tool.name, "description": tool.description, "parameters": schema});
-            list.push(json!({"type": "function", "function": function}));
+            list.push(tool.as_function(schema));
         }
     }
     if list.is_empty() {
@@ -215,8 +215,11 @@ fn settings(request: &Request<'_>, w: &mut Writer, losses: &mut Losses) {
         let stop: Vec<&str> = request.stop.iter().take(5).map(AsRef::as_ref).collect();
         w.field_json("stop_sequences", &stop);
     }
-    if request.logprobs.is_some() {
+    if let Some(alternatives) = request.logprobs {
         w.field_json("logprobs", &true);
+        if alternatives > 0 {
+            losses.dropped("/top_logprobs", "the provider tells no alternatives");
+        }
     }
     if let Some(wanted) = &request.thinking {
         let off = wanted.is_off();
@@ -238,11 +241,12 @@ fn settings(request: &Request<'_>, w: &mut Writer, losses: &mut Losses) {
         ("n", request.choices > 1),
         ("prediction", request.prediction.is_some()),
         ("web_search_options", request.web_search.is_some()),
-        ("service_tier", request.service_tier.is_some()),
     ];
     for (name, _) in unknown.into_iter().filter(|(_, given)| *given) {
         losses.dropped(&format!("/{name}"), "the provider's dialect has no place for it");
     }
+    losses.no_place(request, &["user", "verbosity", "metadata", "prompt_cache_key", "service_tier", "audio"]);
+    losses.no_breakpoints(request);
     for rest in &request.rest {
         losses.dropped(&rest.pointer, "the provider's dialect has no place for it");
     }

@@ -446,6 +446,7 @@ fn inference(
     for (name, _) in unknown.into_iter().filter(|(_, given)| *given) {
         losses.dropped(&format!("/{name}"), "the provider's dialect has no place for it");
     }
+    losses.no_place(request, &["user", "verbosity", "metadata", "prompt_cache_key", "audio"]);
     for rest in &request.rest {
         losses.dropped(&rest.pointer, "the provider's dialect has no place for it");
     }

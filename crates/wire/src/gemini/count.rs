@@ -1,6 +1,6 @@
 //! Counting tokens: `:countTokens`.
 
-use super::{OURS, keys, resource};
+use super::{is_ours, keys, resource};
 use crate::hub::{Flavor, Outgoing, RequestError, Target};
 use crate::node::Node;
 use crate::writer::Writer;
@@ -23,7 +23,7 @@ pub fn count_request(body: &[u8], target: &Target<'_>) -> Result<Outgoing, Reque
     }
     for field in keys::fields(inner) {
         let counts = matches!(&*field.name, "contents" | "systemInstruction" | "tools");
-        if counts || (!vertex && !OURS.contains(&&*field.key)) {
+        if counts || (!vertex && !is_ours(&field.key)) {
             w.field_raw(&field.name, field.value.raw());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::OURS;
+use super::is_ours;
 use super::keys::{Field, fields, get, get_string, list, number};
 use super::parts_in::PartsIn;
 use crate::hub::{
@@ -32,7 +32,7 @@ pub fn read_request<'b>(body: &'b [u8]) -> Result<Request<'b>, RequestError> {
             "tools" => reader.tools(&field),
             "toolConfig" => reader.tool_config(&field),
             "generationConfig" => reader.config(&field),
-            _ if OURS.contains(&&*field.key) => (),
+            _ if is_ours(&field.key) => (),
             _ => reader.rest("", &field),
         }
     }

@@ -9,8 +9,8 @@ use super::pointer::pointer;
 use super::schema;
 use super::settings::Settings;
 use crate::hub::{
-    Alternation, CacheControl, Content, Dialect, Exchange, Format, Impossible, Item, Losses, Outgoing,
-    Request, Role, Strict, Target, Tool, ToolChoice, ToolKind, What, alternate,
+    Alternation, Content, Dialect, Exchange, Format, Impossible, Item, Losses, Outgoing, Request, Role,
+    Strict, Target, Tool, ToolChoice, ToolKind, What, alternate,
 };
 use crate::writer::Writer;
 
@@ -52,7 +52,7 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgo
         }
     }
     w.end_object();
-    caches(request, &mut losses);
+    losses.no_breakpoints(request);
     Ok(Outgoing {
         body: w.finish(),
         warnings: losses.warnings,
@@ -104,21 +104,6 @@ fn system(parts: &mut PartsOut<'_, '_, '_>, items: &[Item<'_, '_>], instruction:
     }
     if let Some(text) = instruction {
         parts.text(text, None);
-    }
-}
-
-/// What Google's cache makes of breakpoints; said once.
-fn caches(request: &Request<'_>, losses: &mut Losses) {
-    let mut first: Option<String> = request.cache.map(|_| "/cache_control".to_owned());
-    let mut see = |cache: Option<CacheControl>, pointer: &str| {
-        if cache.is_some() && first.is_none() {
-            first = Some(pointer.to_owned());
-        }
-    };
-    request.tools.iter().for_each(|tool| see(tool.cache, &tool.pointer));
-    request.each_block(&mut |block| see(block.cache, &block.pointer));
-    if let Some(pointer) = first {
-        losses.approximated(&pointer, "Gemini caches prompts on its own, without breakpoints");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::keys::camel;
-use super::{OURS, keys};
+use super::{is_ours, keys};
 use crate::hub::{Flavor, Losses, Outgoing, RequestError, Target};
 use crate::json::{self, Member};
 use crate::splice::Splice;
@@ -15,7 +15,7 @@ pub fn splice_request(body: &[u8], target: &Target<'_>, _stream: bool) -> Result
     let mut losses = Losses::default();
     for member in &members {
         let key = String::from_utf8_lossy(json::slice(body, &member.key));
-        if OURS.contains(&&*key) {
+        if is_ours(&key) {
             splice.remove(member);
             continue;
         }

@@ -153,6 +153,13 @@ pub struct Rest<'b> {
     pub value: Node<'b>,
 }
 
+impl Rest<'_> {
+    /// Whether it stands at the top of the body.
+    pub fn is_top_level(&self) -> bool {
+        self.pointer.strip_prefix('/').is_some_and(|name| !name.contains('/'))
+    }
+}
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -337,6 +344,19 @@ pub struct Tool<'b> {
     pub cache: Option<CacheControl>,
     /// Its JSON pointer in the caller's body.
     pub pointer: String,
+}
+
+impl Tool<'_> {
+    /// The tool as a function of OpenAI's shape, which others took over.
+    pub fn as_function(&self, parameters: serde_json::Value) -> serde_json::Value {
+        let mut function = serde_json::Map::new();
+        function.insert("name".to_owned(), self.name.as_ref().into());
+        if let Some(description) = &self.description {
+            function.insert("description".to_owned(), description.as_ref().into());
+        }
+        function.insert("parameters".to_owned(), parameters);
+        serde_json::json!({"type": "function", "function": function})
+    }
 }
 
 /// What kind of tool.

@@ -1,6 +1,6 @@
 //! `/v1/messages/count_tokens`.
 
-use super::splice::OURS;
+use crate::extensions::is_ours;
 use crate::hub::{Flavor, Outgoing, Target};
 use crate::node::Node;
 use crate::writer::Writer;
@@ -17,7 +17,7 @@ pub fn count_request(body: &[u8], target: &Target<'_>) -> Outgoing {
         w.field("anthropic_version", "vertex-2023-10-16");
     }
     for (key, value) in Node::parse(body).map(Node::members).unwrap_or_default() {
-        if COUNTED.contains(&&*key) && !OURS.contains(&&*key) {
+        if COUNTED.contains(&&*key) && !is_ours(&key) {
             w.field_raw(&key, value.raw());
         }
     }

@@ -2,7 +2,7 @@
 //! in `rest` and goes back to providers of this dialect.
 
 use super::blocks_in;
-use super::splice::OURS;
+use crate::extensions::is_ours;
 use crate::hub::{
     CacheControl, Dialect, Effort, Format, Request, RequestError, Rest, Role, Thinking, Tool, ToolChoice,
     ToolKind, Turn, WebSearch,
@@ -36,13 +36,32 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, RequestError> {
         return Err(field("messages", "is empty; send at least one message"));
     }
     request.name_results();
+    if memchr::memmem::find(body, b"\"citations\"").is_some() {
+        citations(messages, &mut request);
+    }
     for (key, value) in node.members() {
-        let known = matches!(&*key, "messages" | "system" | "model") || OURS.contains(&&*key);
+        let known = matches!(&*key, "messages" | "system" | "model") || is_ours(&key);
         if !known && !take(&mut request, &key, value)? {
             request.rest.push(Rest { pointer: format!("/{key}"), name: key, value });
         }
     }
     Ok(request)
+}
+
+/// Documents that are to be cited: no other dialect can be asked to.
+fn citations<'b>(messages: Node<'b>, request: &mut Request<'b>) {
+    for (at, message) in messages.elements().into_iter().enumerate() {
+        let blocks = message.get("content").map(Node::elements).unwrap_or_default();
+        for (part, block) in blocks.into_iter().enumerate() {
+            let wanted = block
+                .get("citations")
+                .filter(|wanted| wanted.get("enabled").and_then(Node::bool) == Some(true));
+            if let Some(value) = wanted {
+                let pointer = format!("/messages/{at}/content/{part}/citations");
+                request.rest.push(Rest { pointer, name: "citations".into(), value });
+            }
+        }
+    }
 }
 
 /// Takes one field; false when no form names it.

@@ -397,6 +397,7 @@ fn sampling(request: &Request<'_>, claude: &Claude, thinks: bool, w: &mut Writer
     for (name, _) in unknown.into_iter().filter(|(_, given)| *given) {
         losses.dropped(&format!("/{name}"), "the provider's dialect has no place for it");
     }
+    losses.no_place(request, &["metadata", "prompt_cache_key"]);
 }
 
 fn others(request: &Request<'_>, w: &mut Writer, losses: &mut Losses) {
@@ -422,7 +423,7 @@ fn others(request: &Request<'_>, w: &mut Writer, losses: &mut Losses) {
         _ => (),
     }
     for rest in &request.rest {
-        if request.origin == Dialect::Messages {
+        if request.origin == Dialect::Messages && rest.is_top_level() {
             w.field_raw(&rest.name, rest.value.raw());
         } else {
             losses.dropped(&rest.pointer, "the provider's dialect has no place for it");

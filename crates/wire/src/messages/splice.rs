@@ -1,23 +1,9 @@
 //! A caller's bytes for a provider of the same dialect: the model's name, what is ours, and what a host wants otherwise.
 
+use crate::extensions::is_ours;
 use crate::hub::{Flavor, Outgoing, RequestError, Target};
 use crate::json;
 use crate::splice::Splice;
-
-/// Served by the gateway itself, never sent on.
-pub(super) const OURS: [&str; 11] = [
-    "models",
-    "provider",
-    "route",
-    "session_id",
-    "trace",
-    "usage",
-    "sandbox",
-    "debug",
-    "plugins",
-    "transforms",
-    "preset",
-];
 
 /// The request as the provider gets it; everything else keeps its bytes.
 pub fn splice_request(body: &[u8], target: &Target<'_>, stream: bool) -> Result<Outgoing, RequestError> {
@@ -36,7 +22,7 @@ pub fn splice_request(body: &[u8], target: &Target<'_>, stream: bool) -> Result<
             }
             "stream" if target.flavor == Flavor::Bedrock => splice.remove(member),
             "max_tokens" => has_max = true,
-            key if OURS.contains(&key) => splice.remove(member),
+            key if is_ours(key) => splice.remove(member),
             _ => (),
         }
     }

@@ -8,9 +8,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::ChatRequest;
+use super::request_out::MAX_TOKENS_ASSUMED;
+use super::{ChatRequest, request_in};
 use crate::Warning;
+use crate::extensions::is_ours;
+use crate::hub::{Effort, Thinking};
 use crate::json;
+use crate::node::Node;
 use crate::splice::Splice;
 
 /// How a provider reports usage in streams.
@@ -51,13 +55,6 @@ pub struct Adapted {
     pub warnings: Vec<Warning>,
 }
 
-/// Our and OpenRouter's extensions: served here, never sent on.
-const OURS: [&str; 9] =
-    ["models", "provider", "route", "session_id", "trace", "usage", "sandbox", "include_reasoning", "debug"];
-/// Extensions that later steps serve: dropped with a warning.
-const NOT_SERVED_YET: [&str; 6] =
-    ["plugins", "transforms", "preset", "image_config", "stop_server_tools_when", "max_tool_calls"];
-
 impl Adapt {
     /// Writes the request for this provider with `model` as the model's name there.
     pub fn apply(&self, request: &ChatRequest<'_>, model: &str) -> Adapted {
@@ -83,11 +80,13 @@ impl Adapt {
                     }
                 }
                 "reasoning" => reasoning(request, member, &mut splice, &mut warnings),
-                key if OURS.contains(&key) => splice.remove(member),
-                key if NOT_SERVED_YET.contains(&key) => {
+                "plugins" => plugins(request, member, &mut splice, &mut warnings),
+                key if is_ours(key) || key == "max_tool_calls" => splice.remove(member),
+                "image_config" => {
                     splice.remove(member);
-                    let message = format!("`{key}` is not served yet and was left out");
-                    warnings.push(Warning::about("not_served_yet", key, message));
+                    let message =
+                        String::from("`image_config` is Gemini's; this provider has nothing like it");
+                    warnings.push(Warning::about("parameter_dropped", key, message));
                 }
                 key => self.parameter(request, key, member, &mut splice, &mut warnings),
             }
@@ -187,26 +186,54 @@ impl Adapt {
     }
 }
 
-/// `reasoning: {effort}` is OpenRouter's spelling of `reasoning_effort`.
+/// `reasoning` is OpenRouter's: an effort, a budget that becomes one, or a switch. That it hides reasoning or asks for a
+/// summary is no provider's matter.
 fn reasoning(
     request: &ChatRequest<'_>,
     member: &json::Member,
     splice: &mut Splice,
     warnings: &mut Vec<Warning>,
 ) {
+    let mut wanted = Thinking::default();
+    request_in::read_reasoning(&mut wanted, Node::at(request.body, &member.value));
+    let cap = request.asked.max_tokens.unwrap_or(MAX_TOKENS_ASSUMED);
+    let named = request.member("reasoning_effort").is_some();
     let inner = json::members(request.body, &member.value);
-    let effort = json::find(request.body, &inner, "effort");
-    match effort.filter(|_| request.member("reasoning_effort").is_none()) {
+    if let Some(effort) = json::find(request.body, &inner, "effort").filter(|_| !named) {
+        splice.replace(member.key.clone(), "reasoning_effort");
+        return splice.replace(member.value.clone(), json::slice(request.body, &effort.value));
+    }
+    let on = (wanted.enabled == Some(true)).then_some(Effort::Medium);
+    match wanted.effort(cap).or(on).filter(|_| !named) {
         Some(effort) => {
             splice.replace(member.key.clone(), "reasoning_effort");
-            splice.replace(member.value.clone(), json::slice(request.body, &effort.value));
+            splice.replace(member.value.clone(), json::quote(effort.name()));
+            if wanted.budget_tokens.is_some() {
+                let message = format!(
+                    "`reasoning` was approximated: its budget was sent as the effort `{}`",
+                    effort.name()
+                );
+                warnings.push(Warning::about("approximated", "reasoning", message));
+            }
         }
         None => splice.remove(member),
     }
-    if inner.len() > usize::from(effort.is_some()) {
-        let message =
-            "`reasoning` was reduced to its `effort`; its other settings are not served yet".to_owned();
-        warnings.push(Warning::about("not_served_yet", "reasoning", message));
+}
+
+/// OpenRouter's web plugin is a search that a model of the dialect makes itself.
+fn plugins(
+    request: &ChatRequest<'_>,
+    member: &json::Member,
+    splice: &mut Splice,
+    warnings: &mut Vec<Warning>,
+) {
+    let searches = request_in::searches(Node::at(request.body, &member.value));
+    if searches && request.member("web_search_options").is_none() {
+        splice.replace(member.key.clone(), "web_search_options");
+        splice.replace(member.value.clone(), *b"{}");
+        warnings.push(renamed("plugins", "web_search_options"));
+    } else {
+        splice.remove(member);
     }
 }
 
@@ -307,6 +334,28 @@ mod tests {
         {
             assert!(tree.get(gone).is_none(), "{gone}");
         }
-        assert_eq!(warnings.len(), 5, "{warnings:?}");
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+    }
+
+    #[test]
+    fn reasoning_and_searches_take_the_names_of_the_dialect() {
+        let rows = [
+            (r#""reasoning":{"effort":"minimal","exclude":true}"#, r#""reasoning_effort":"minimal""#, 0),
+            (r#""max_tokens":1000,"reasoning":{"max_tokens":800}"#, r#""reasoning_effort":"high""#, 1),
+            (r#""reasoning":{"enabled":true}"#, r#""reasoning_effort":"medium""#, 0),
+            (r#""reasoning":{"enabled":false}"#, r#""reasoning_effort":"none""#, 0),
+            (r#""plugins":[{"id":"web"}]"#, r#""web_search_options":{}"#, 1),
+        ];
+        for (asked, expect, told) in rows {
+            let body = format!(r#"{{"model":"m",{asked},"messages":[{{}}]}}"#);
+            let (out, warnings) = apply(&Adapt::default(), &body);
+            assert!(out.contains(expect), "{out}");
+            assert_eq!(warnings.len(), told, "{body}: {warnings:?}");
+        }
+        let (out, _) = apply(
+            &Adapt::default(),
+            r#"{"model":"m","messages":[{}],"reasoning":{"exclude":true},"plugins":[]}"#,
+        );
+        assert!(!out.contains("reasoning") && !out.contains("search"), "{out}");
     }
 }

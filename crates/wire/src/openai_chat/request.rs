@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::asked::Asked;
+use crate::hub::Dialect;
 use crate::json::{self, Kind, Member};
-use crate::{opening, preferences};
+use crate::node::Node;
+use crate::{extensions, opening, preferences};
 
 /// Most messages of one request.
 pub const MESSAGES_MAX: usize = 100_000;
@@ -24,6 +26,8 @@ pub struct ChatRequest<'b> {
     pub members: Vec<Member>,
     /// What the gateway acts on.
     pub asked: Asked<'b>,
+    /// The caller doesn't want to see reasoning.
+    pub hides_reasoning: bool,
 }
 
 /// Why a request is refused before any provider sees it.
@@ -69,8 +73,13 @@ impl<'b> ChatRequest<'b> {
         let members = json::object(body)?;
         let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
         let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);
-        let mut request =
-            ChatRequest { body, span: start..end, members: Vec::new(), asked: Asked::default() };
+        let mut request = ChatRequest {
+            body,
+            span: start..end,
+            members: Vec::new(),
+            asked: Asked::default(),
+            hides_reasoning: false,
+        };
         let mut has_messages = false;
         for (at, member) in members.iter().enumerate() {
             let key = json::slice(body, &member.key);
@@ -152,9 +161,23 @@ impl<'b> ChatRequest<'b> {
                 self.asked.session_id = Some(id);
             }
             b"user" => self.asked.user = short(json::string(body, value)),
-            _ => return Ok(false),
+            key => return Ok(self.extension(key, value)),
         }
         Ok(true)
+    }
+
+    /// Reads a member that is for the gateway or about reasoning; false when it is neither.
+    fn extension(&mut self, key: &[u8], value: &Range<usize>) -> bool {
+        let body = self.body;
+        let Ok(key) = std::str::from_utf8(key) else { return false };
+        let node = Node::at(body, value);
+        match key {
+            "reasoning" => self.hides_reasoning |= node.get("exclude").and_then(Node::bool) == Some(true),
+            "include_reasoning" => self.hides_reasoning |= node.bool() == Some(false),
+            _ => (),
+        }
+        extensions::read(Some(Dialect::Chat), key, node, &mut self.asked);
+        extensions::is_ours(key)
     }
 
     fn messages(&mut self, span: &Range<usize>) -> Result<(), RequestError> {

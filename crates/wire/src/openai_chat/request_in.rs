@@ -4,31 +4,14 @@ use std::borrow::Cow;
 
 use super::RequestError;
 use super::parts_in;
+use crate::extensions::is_ours;
 use crate::hub::{
     CacheControl, Dialect, Effort, Format, Request, Rest, Thinking, Tool, ToolChoice, ToolKind, WebSearch,
 };
 use crate::node::Node;
 
-/// Served by the gateway itself, or said elsewhere in the request.
-const OURS: [&str; 17] = [
-    "model",
-    "models",
-    "provider",
-    "route",
-    "session_id",
-    "trace",
-    "usage",
-    "sandbox",
-    "debug",
-    "transforms",
-    "preset",
-    "stream_options",
-    "messages",
-    "n",
-    "store",
-    "max_tool_calls",
-    "stop_server_tools_when",
-];
+/// Said elsewhere in the request, or by the gateway.
+const ELSEWHERE: [&str; 6] = ["model", "stream_options", "messages", "n", "store", "max_tool_calls"];
 
 /// Reads a request whose types were checked by `ChatRequest::scan`; what is odd all the same is left out.
 pub fn read_request(body: &[u8]) -> Result<Request<'_>, RequestError> {
@@ -41,7 +24,8 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, RequestError> {
         if key == "n" {
             request.choices = value.u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
         }
-        if !OURS.contains(&&*key) && !field(&mut request, &key, value) {
+        let known = ELSEWHERE.contains(&&*key) || field(&mut request, &key, value) || is_ours(&key);
+        if !known {
             let pointer = format!("/{key}");
             request.rest.push(Rest { pointer, name: key, value });
         }
@@ -133,7 +117,7 @@ fn thinking<'b>(request: &mut Request<'b>, key: &str, value: Node<'b>) -> bool {
     true
 }
 
-fn read_reasoning<'b>(wanted: &mut Thinking<'b>, value: Node<'b>) {
+pub(super) fn read_reasoning<'b>(wanted: &mut Thinking<'b>, value: Node<'b>) {
     for (key, value) in value.members() {
         match &*key {
             "effort" => {
@@ -237,6 +221,12 @@ fn web_search(value: Node<'_>) -> WebSearch<'_> {
         user_location: value.get("user_location"),
         ..WebSearch::default()
     }
+}
+
+/// Whether plugins ask for a search of the web.
+pub(super) fn searches(plugins: Node<'_>) -> bool {
+    let on = |plugin: &Node<'_>| plugin.get("enabled").and_then(Node::bool) != Some(false);
+    plugins.elements().iter().any(|plugin| plugin.get_string("id").as_deref() == Some("web") && on(plugin))
 }
 
 /// OpenRouter's plugins: the web plugin is a web search; the others are the gateway's.

@@ -10,7 +10,7 @@ use crate::hub::{
 use crate::writer::Writer;
 
 /// What is assumed where a budget must become an effort and nobody gave a cap.
-const MAX_TOKENS_ASSUMED: u64 = 16_384;
+pub(super) const MAX_TOKENS_ASSUMED: u64 = 16_384;
 
 /// Writes the request.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgoing, Impossible> {
@@ -212,6 +212,7 @@ fn others(request: &Request<'_>, w: &mut Writer, losses: &mut Losses) {
         w.end_object();
     }
     let ours = matches!(request.origin, crate::hub::Dialect::Chat | crate::hub::Dialect::Completions);
+    losses.no_breakpoints(request);
     for rest in &request.rest {
         if ours {
             w.field_raw(&rest.name, rest.value.raw());

@@ -34,10 +34,7 @@ impl Writer {
     }
 
     fn head(&self, w: &mut Json) {
-        w.begin_object().field("id", &self.ident.id).field("object", "chat.completion.chunk");
-        w.field_json("created", &self.ident.created);
-        w.field_raw("model", self.ident.model.as_bytes());
-        w.field_raw("provider", self.ident.provider.as_bytes());
+        head(&self.ident, w);
     }
 
     fn delta(&mut self, delta: Value, logprobs: Option<&Value>, out: &mut Vec<u8>) {
@@ -76,6 +73,27 @@ impl Writer {
         w.field_raw("logprobs", b"null").end_object().end_array().end_object();
         event(w, out);
     }
+}
+
+fn head(ident: &Ident, w: &mut Json) {
+    w.begin_object().field("id", &ident.id).field("object", "chat.completion.chunk");
+    w.field_json("created", &ident.created);
+    w.field_raw("model", ident.model.as_bytes());
+    w.field_raw("provider", ident.provider.as_bytes());
+}
+
+/// The chunk that shows a caller what its provider is sent (`debug.echo_upstream_body`).
+pub fn body_chunk(ident: &Ident, body: &[u8]) -> Vec<u8> {
+    // A caller's own line breaks would end the event.
+    let line: Vec<u8> =
+        body.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
+    let mut w = Json::with_capacity(256 + body.len());
+    head(ident, &mut w);
+    w.field_raw("choices", b"[]").key("debug").begin_object();
+    w.field_raw("echo_upstream_body", &line).end_object().end_object();
+    let mut out = Vec::with_capacity(body.len() + 256);
+    event(w, &mut out);
+    out
 }
 
 fn event(w: Json, out: &mut Vec<u8>) {

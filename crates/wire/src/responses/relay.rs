@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::usage::{cost_fields, read_usage, write_usage};
+use crate::extensions::is_ours;
 use crate::hub::{
     AnswerError, CallError, Carry, ChunkError, Finish, Ident, Outgoing, Plain, RequestError, Seen,
     Settlement, StreamWriter, Target,
@@ -12,22 +13,6 @@ use crate::node::Node;
 use crate::provider_error;
 use crate::splice::Splice;
 use crate::writer::Writer;
-
-/// Served by the gateway itself, never sent on.
-const OURS: [&str; 12] = [
-    "models",
-    "provider",
-    "route",
-    "session_id",
-    "trace",
-    "usage",
-    "sandbox",
-    "debug",
-    "plugins",
-    "transforms",
-    "preset",
-    "previous_response_id",
-];
 
 /// The request as the provider gets it. Conversations are kept here, never there.
 pub fn splice_request(body: &[u8], target: &Target<'_>, _stream: bool) -> Result<Outgoing, RequestError> {
@@ -46,7 +31,7 @@ pub fn splice_request(body: &[u8], target: &Target<'_>, _stream: bool) -> Result
                 has_store = true;
                 splice.replace(member.value.clone(), *b"false");
             }
-            key if OURS.contains(&key) => splice.remove(member),
+            key if is_ours(key) || key == "previous_response_id" => splice.remove(member),
             _ => (),
         }
     }

@@ -3,26 +3,16 @@
 use std::borrow::Cow;
 
 use super::items_in;
+use crate::extensions::is_ours;
 use crate::hub::{
     Block, Content, Dialect, Effort, Format, Request, RequestError, Rest, Role, Thinking, Tool, ToolChoice,
     ToolKind, Turn, WebSearch,
 };
 use crate::node::Node;
 
-/// Served by the gateway itself, or said elsewhere in the request.
-const OURS: [&str; 20] = [
+/// Said elsewhere in the request.
+const ELSEWHERE: [&str; 9] = [
     "model",
-    "models",
-    "provider",
-    "route",
-    "session_id",
-    "trace",
-    "usage",
-    "sandbox",
-    "debug",
-    "transforms",
-    "preset",
-    "plugins",
     "input",
     "instructions",
     "store",
@@ -63,7 +53,7 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, RequestError> {
     }
     request.name_results();
     for (key, value) in node.members() {
-        if !OURS.contains(&&*key) && !take(&mut request, &key, value)? {
+        if !is_ours(&key) && !ELSEWHERE.contains(&&*key) && !take(&mut request, &key, value)? {
             request.rest.push(Rest { pointer: format!("/{key}"), name: key, value });
         }
     }

@@ -288,6 +288,7 @@ fn settings(request: &Request<'_>, target: &Target<'_>, w: &mut Writer, losses: 
     if let Some(metadata) = request.metadata {
         w.field_raw("metadata", metadata.raw());
     }
+    losses.no_breakpoints(request);
     for rest in &request.rest {
         if request.origin == Dialect::Responses {
             w.field_raw(&rest.name, rest.value.raw());

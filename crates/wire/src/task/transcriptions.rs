@@ -6,8 +6,9 @@ use types::Usage;
 
 use super::answer::{self, Kept};
 use super::form::{self, Upload};
-use super::{OURS, TaskCall, field};
+use super::{TaskCall, field};
 use crate::asked::Expected;
+use crate::extensions::is_ours;
 use crate::hub::{AnswerError, Ident, Outgoing, Plain, RequestError, Seen, Settlement, Target};
 use crate::json::Kind;
 use crate::node::Node;
@@ -96,7 +97,7 @@ fn wav_seconds(bytes: &[u8]) -> Option<u64> {
 pub(super) fn outgoing(call: &TaskCall<'_>, target: &Target<'_>) -> Outgoing {
     let Some(file) = &call.form.file else { return Outgoing::default() };
     let mut fields: Vec<(&str, &str)> = vec![("model", target.model)];
-    let theirs = call.form.fields.iter().filter(|(key, _)| key != "model" && !OURS.contains(&key.as_str()));
+    let theirs = call.form.fields.iter().filter(|(key, _)| key != "model" && !is_ours(key));
     fields.extend(theirs.map(|(key, value)| (key.as_str(), value.as_str())));
     let (boundary, body) = form::write(&fields, file);
     let content_type = format!("multipart/form-data; boundary={boundary}");

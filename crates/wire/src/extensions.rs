@@ -1,0 +1,117 @@
+//! Fields of a request's body that are for the gateway: served here, never sent to a provider, and the same in every dialect.
+
+use crate::asked::{Asked, TRACE_CHARS_MAX, TRACE_FIELDS_MAX};
+use crate::hub::Dialect;
+use crate::node::Node;
+
+/// Their names.
+const OURS: [&str; 15] = [
+    "models",
+    "provider",
+    "route",
+    "session_id",
+    "trace",
+    "usage",
+    "sandbox",
+    "include_reasoning",
+    "debug",
+    "plugins",
+    "transforms",
+    "preset",
+    "stop_server_tools_when",
+    "requesty",
+    "auto_cache",
+];
+
+/// Whether a field is for the gateway.
+pub(crate) fn is_ours(key: &str) -> bool {
+    OURS.contains(&key)
+}
+
+/// Reads such a field, as far as no dialect reads it by itself: what is served, and what a caller must be told is not.
+pub(crate) fn read<'b>(dialect: Option<Dialect>, key: &str, value: Node<'b>, asked: &mut Asked<'b>) {
+    match key {
+        "trace" => trace(value, asked),
+        "debug" => {
+            let wanted = value.get("echo_upstream_body").and_then(Node::bool) == Some(true);
+            match dialect {
+                Some(Dialect::Chat) => asked.echo_body = wanted,
+                _ if wanted => asked.not_served.push("debug"),
+                _ => (),
+            }
+        }
+        "preset" if value.string().is_some_and(|name| !name.is_empty()) => asked.not_served.push("preset"),
+        // Trying the next model when one fails is what always happens.
+        "route" if value.string().is_some_and(|route| route != "fallback") => asked.not_served.push("route"),
+        "transforms" if !value.elements().is_empty() => asked.not_served.push("transforms"),
+        "stop_server_tools_when" => asked.not_served.push("stop_server_tools_when"),
+        // Responses has it itself.
+        "max_tool_calls" if dialect == Some(Dialect::Chat) => asked.not_served.push("max_tool_calls"),
+        "plugins" => {
+            // Chat reads a search of the web itself.
+            let searches = |plugin: &Node<'_>| {
+                dialect == Some(Dialect::Chat) && plugin.get_string("id").as_deref() == Some("web")
+            };
+            let off = |plugin: &Node<'_>| plugin.get("enabled").and_then(Node::bool) == Some(false);
+            if value.elements().iter().any(|plugin| !searches(plugin) && !off(plugin)) {
+                asked.not_served.push("plugins");
+            }
+        }
+        _ => (),
+    }
+}
+
+/// `trace`: what the caller names its work by; texts and numbers, the first few of them.
+fn trace(value: Node<'_>, asked: &mut Asked<'_>) {
+    for (name, value) in value.members().into_iter().take(TRACE_FIELDS_MAX) {
+        let text = match value.string() {
+            Some(text) => text.into_owned(),
+            None => value.u64().map(|number| number.to_string()).unwrap_or_default(),
+        };
+        if !text.is_empty() {
+            let short = |text: &str| text.chars().take(TRACE_CHARS_MAX).collect::<String>();
+            asked.trace.push((short(&name), short(&text)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(dialect: Option<Dialect>, body: &'static str) -> Asked<'static> {
+        let mut asked = Asked::default();
+        for (key, value) in Node::parse(body.as_bytes()).unwrap().members() {
+            read(dialect, &key, value, &mut asked);
+        }
+        asked
+    }
+
+    #[test]
+    fn what_is_not_served_is_told_once_and_what_has_no_effect_is_not() {
+        let rows: [(&str, &[&str]); 7] = [
+            (r#"{"route":"fallback","transforms":[],"plugins":[],"preset":""}"#, &[]),
+            (r#"{"route":"all","transforms":["middle-out"]}"#, &["route", "transforms"]),
+            (r#"{"plugins":[{"id":"web"}],"max_tool_calls":3}"#, &["max_tool_calls"]),
+            (r#"{"plugins":[{"id":"file-parser"},{"id":"web"}]}"#, &["plugins"]),
+            (r#"{"plugins":[{"id":"file-parser","enabled":false}]}"#, &[]),
+            (r#"{"stop_server_tools_when":[{}]}"#, &["stop_server_tools_when"]),
+            (r#"{"debug":{"echo_upstream_body":false}}"#, &[]),
+        ];
+        for (body, expect) in rows {
+            assert_eq!(told(Some(Dialect::Chat), body).not_served, expect, "{body}");
+        }
+        let body = r#"{"debug":{"echo_upstream_body":true},"plugins":[{"id":"web"}],"max_tool_calls":3}"#;
+        assert_eq!(told(Some(Dialect::Responses), body).not_served, ["debug", "plugins"]);
+        assert!(told(Some(Dialect::Chat), body).echo_body);
+    }
+
+    #[test]
+    fn a_trace_is_bounded_text() {
+        let asked = told(None, r#"{"trace":{"trace_id":"t-1","span":7,"empty":"","deep":{"a":1}}}"#);
+        assert_eq!(
+            asked.trace,
+            [("trace_id".to_owned(), "t-1".to_owned()), ("span".to_owned(), "7".to_owned())]
+        );
+    }
+}
