@@ -95,17 +95,23 @@ impl Prompt {
     }
 }
 
+/// Every prompt of the folder: a file's name begins with its label and may end in a number.
 fn prompts() -> Result<Vec<Prompt>> {
+    let folder = sh::root().join("xtask/training/prompts");
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.sort();
     let mut all = Vec::new();
-    for (number, label) in Label::ALL.into_iter().enumerate() {
-        for part in ["", "-2"] {
-            let path = sh::root().join(format!("xtask/training/prompts/{}{part}.jsonl", label.name()));
-            let text = fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-            for (line, json) in text.lines().enumerate().filter(|(_, json)| !json.trim().is_empty()) {
-                let prompt: Prompt = serde_json::from_str(json)
-                    .with_context(|| format!("{}:{}: is no prompt", path.display(), line + 1))?;
-                all.push(Prompt { label: number, ..prompt });
-            }
+    for path in files {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let name = stem.split_once('-').map_or(stem, |(name, _)| name);
+        let label = Label::ALL.iter().position(|label| label.name() == name);
+        let label = label.with_context(|| format!("{} begins with no label", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+        for (line, json) in text.lines().enumerate().filter(|(_, json)| !json.trim().is_empty()) {
+            let prompt: Prompt = serde_json::from_str(json)
+                .with_context(|| format!("{}:{}: is no prompt", path.display(), line + 1))?;
+            all.push(Prompt { label, ..prompt });
         }
     }
     Ok(all)

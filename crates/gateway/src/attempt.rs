@@ -389,10 +389,16 @@ impl Place<'_> {
         report != KeyReport::Taken && ring.is_ready(now)
     }
 
+    fn is_claude(&self) -> bool {
+        self.endpoint.provider_model_id.contains("anthropic.claude")
+    }
+
     /// What this provider is spoken to in when the caller speaks `caller`.
     pub(crate) fn dialect_for(&self, caller: Dialect) -> Dialect {
         match caller {
             Dialect::Responses if self.provider.responses => Dialect::Responses,
+            // Nothing of a caller's own bytes is lost on the way to Claude.
+            Dialect::Messages if self.protocol == Protocol::Bedrock && self.is_claude() => Dialect::Messages,
             _ => self.provider.dialect,
         }
     }

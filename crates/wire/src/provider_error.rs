@@ -86,6 +86,20 @@ pub fn read(status: u16, body: &[u8]) -> ProviderError {
     read_named(status, body, None)
 }
 
+/// An exception in the middle of an event stream of AWS.
+pub fn exception(kind: &str, data: &[u8]) -> ProviderError {
+    let mut error = read(200, data);
+    let (status, class) = match kind {
+        "throttlingException" => (429, Class::RateLimit),
+        "validationException" => (400, Class::InvalidRequest),
+        _ => (503, Class::Unavailable),
+    };
+    error.status = status;
+    error.class = class;
+    error.code.get_or_insert_with(|| kind.to_owned());
+    error
+}
+
 /// As [`read`], with the name of the error where a header tells it (`x-amzn-errortype` on Bedrock).
 pub fn read_named(status: u16, body: &[u8], name: Option<&str>) -> ProviderError {
     let tree: serde_json::Value = serde_json::from_slice(body).unwrap_or(serde_json::Value::Null);

@@ -72,9 +72,22 @@ async fn every_request_to_bedrock_is_one_that_aws_would_send() {
                 body["stop"] = json!(["END"]);
                 body["max_tokens"] = json!(4000);
             }
-            owner.request("POST", &path(way_in, model, false)).json(&body).send().await.expect(200);
+            if way_in == "messages" {
+                // Claude is spoken to in its own dialect.
+                upstream.push(Script::json(
+                    200,
+                    &json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+                    "stop_reason": "end_turn", "content": [{"type": "text", "text": "Hello"}],
+                    "usage": {"input_tokens": 3, "output_tokens": 1}}),
+                ));
+            }
+            let request = owner.request("POST", &path(way_in, model, false)).json(&body);
+            request.header("anthropic-beta", "context-1m-2025-08-07,unknown-there").send().await.expect(200);
         }
     }
+    let own = upstream.requests();
+    let invoked = own.iter().find(|r| r.path().ends_with("/invoke")).expect("a call in Claude's own dialect");
+    assert_eq!(invoked.json()["anthropic_beta"], json!(["context-1m-2025-08-07"]));
     let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false});
     let structured = json!({"model": model, "messages": [
             {"role": "user", "content": [{"type": "text", "text": "read", "cache_control": {"type": "ephemeral"}},

@@ -33,18 +33,19 @@ const FIXTURES: &str = r#"{"fixtures":[
 /// What "hello" costs everywhere: 11 tokens at $1 and 7 at $2 per million.
 const HELLO_COSTS: &str = "0.000025";
 
-/// Protocol, and the path under which aimock serves it.
-const WAYS_OUT: [(&str, &str); 10] = [
-    ("openai", "/v1"),
-    ("openai-responses", "/v1"),
-    ("anthropic", "/v1"),
-    ("gemini", "/v1beta"),
-    ("vertex", "/v1/projects/p/locations/l"),
-    ("bedrock", ""),
-    ("cohere", ""),
-    ("mistral", "/v1"),
-    ("azure", "/openai"),
-    ("ollama", ""),
+/// Name, protocol, the path under which aimock serves it, and what the model is called there.
+const WAYS_OUT: [(&str, &str, &str, &str); 11] = [
+    ("openai", "openai", "/v1", "mock"),
+    ("openai-responses", "openai-responses", "/v1", "mock"),
+    ("anthropic", "anthropic", "/v1", "mock"),
+    ("gemini", "gemini", "/v1beta", "mock"),
+    ("vertex", "vertex", "/v1/projects/p/locations/l", "mock"),
+    ("bedrock", "bedrock", "", "mock"),
+    ("bedrock-claude", "bedrock", "", "anthropic.claude-sonnet-4-20250514-v1:0"),
+    ("cohere", "cohere", "", "mock"),
+    ("mistral", "mistral", "/v1", "mock"),
+    ("azure", "azure", "/openai", "mock"),
+    ("ollama", "ollama", "", "mock"),
 ];
 pub(crate) const WAYS_IN: [&str; 5] = ["chat", "completions", "responses", "messages", "gemini"];
 
@@ -113,8 +114,12 @@ async fn cell(
     }
     let text = reply.text();
     let cost = amount::cost_in(&text).ok_or_else(|| format!("no cost: {text}"))?;
-    // The mock counts nothing as Ollama, and streams as Mistral without the usage that the real one always sends.
-    let counts = !matches!((way_out, stream), ("ollama", _) | ("mistral", true));
+    // The mock counts nothing as Ollama, streams as Mistral without the usage that the real one always sends, and tells 0 at
+    // the end of a stream of Bedrock's Claude.
+    let counts = !matches!(
+        (way_in, way_out, stream),
+        (_, "ollama", _) | (_, "mistral", true) | ("messages", "bedrock-claude", true)
+    );
     if word == "hello" && counts && cost.to_string() != HELLO_COSTS {
         return Err(format!("costs {cost} instead of {HELLO_COSTS}: {text}"));
     }
@@ -142,10 +147,11 @@ async fn every_way_in_reaches_every_way_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_server, url) = mock_at(folder.path()).await;
     let mut builder = TestApp::builder();
-    for (protocol, base) in WAYS_OUT {
-        let lab = Lab::at_url(protocol, &format!("{url}{base}"))
+    for (way_out, protocol, base, known_as) in WAYS_OUT {
+        let lab = Lab::at_url(way_out, &format!("{url}{base}"))
             .set("protocol", &format!("\"{protocol}\""))
-            .model(&format!("{protocol}/mock"), "1", "2")
+            .model(&format!("{way_out}/mock"), "1", "2")
+            .known_there_as(known_as)
             .takes(&["text", "image", "file"]);
         builder = builder.lab(lab);
     }
@@ -153,7 +159,7 @@ async fn every_way_in_reaches_every_way_out() {
     let owner = app.owner();
     let (mut failures, mut table, mut passed) = (Vec::new(), String::new(), 0);
     for way_in in WAYS_IN {
-        for (way_out, _) in WAYS_OUT {
+        for (way_out, ..) in WAYS_OUT {
             let _ = write!(table, "| {way_in} | {way_out} |");
             for scenario in SCENARIOS {
                 let mark = match expect(way_in, way_out, scenario.0) {

@@ -18,6 +18,9 @@ const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Most images and files of one request that are fetched.
 const FETCHES_MAX: usize = 100;
 
+/// The header of Anthropic's betas.
+const BETAS: &str = "anthropic-beta";
+
 /// A request as it goes to one endpoint, and how its answer is to be read.
 struct Leaving {
     outgoing: Outgoing,
@@ -32,7 +35,10 @@ pub(super) async fn first_byte(
     place: &Place<'_>,
 ) -> Result<Committed, Failure> {
     let mut leaving = prepare(trip, flight, place).await?;
-    let body = std::mem::take(&mut leaving.outgoing.body);
+    let mut body = std::mem::take(&mut leaving.outgoing.body);
+    if leaving.dialect == Dialect::Messages && place.provider.flavor == Flavor::Bedrock {
+        body = with_betas(body, &betas(trip, place, &leaving));
+    }
     let asked = trip.call.asked();
     if asked.echo_body && asked.stream {
         let ident = flight.ident(&place.provider.name_json);
@@ -185,23 +191,37 @@ fn extra_headers(
     leaving: &Leaving,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers: Vec<(HeaderName, HeaderValue)> = place.key_header().into_iter().collect();
-    let mut betas = Vec::new();
-    for (name, value) in &leaving.outgoing.headers {
-        if *name == "anthropic-beta" {
-            betas.push(value.as_str());
-        } else if let Ok(value) = HeaderValue::from_str(value) {
+    for (name, value) in leaving.outgoing.headers.iter().filter(|(name, _)| *name != BETAS) {
+        if let Ok(value) = HeaderValue::from_str(value) {
             headers.push((HeaderName::from_static(name), value));
         }
     }
     if leaving.dialect == Dialect::Messages && place.provider.flavor != Flavor::Bedrock {
-        betas.push(trip.betas);
-        let all = betas.join(",");
-        let told = wire::call::anthropic_betas(&all, place.provider.flavor);
+        let told = betas(trip, place, leaving);
         if let Some(value) = HeaderValue::from_str(&told).ok().filter(|value| !value.is_empty()) {
-            headers.push((HeaderName::from_static("anthropic-beta"), value));
+            headers.push((HeaderName::from_static(BETAS), value));
         }
     }
     headers
+}
+
+/// What of the caller's betas and the translation's own the host takes.
+fn betas(trip: &Trip<'_, '_>, place: &Place<'_>, leaving: &Leaving) -> String {
+    let own = leaving.outgoing.headers.iter().filter(|(name, _)| *name == BETAS);
+    let all: Vec<&str> = own.map(|(_, value)| value.as_str()).chain([trip.betas]).collect();
+    wire::call::anthropic_betas(&all.join(","), place.provider.flavor)
+}
+
+/// Bedrock has no header for betas: they stand in the body, which ends with its closing brace.
+fn with_betas(mut body: Vec<u8>, betas: &str) -> Vec<u8> {
+    if betas.is_empty() || memchr::memmem::find(&body, b"\"anthropic_beta\"").is_some() {
+        return body;
+    }
+    let list: Vec<String> = betas.split(',').map(wire::json::quote).collect();
+    if body.pop() == Some(b'}') {
+        body.extend_from_slice(format!(",\"anthropic_beta\":[{}]}}", list.join(",")).as_bytes());
+    }
+    body
 }
 
 /// Puts what providers were sent before the answer, for a caller who asked to see it.

@@ -50,7 +50,7 @@ pub fn path(
         }
         Protocol::Vertex => google(base, "publishers/google/models", model, operation),
         Protocol::VertexAnthropic => (vertex_anthropic(base, model, operation), None),
-        Protocol::Bedrock => (bedrock(base, model, operation), None),
+        Protocol::Bedrock => (bedrock(base, dialect, model, operation), None),
         Protocol::Cohere => (cohere(base, operation), None),
         Protocol::Ollama => (ollama(base, operation), None),
     };
@@ -104,8 +104,11 @@ fn vertex_anthropic(base: &str, model: &str, operation: Operation) -> String {
     format!("{base}/publishers/anthropic/models/{model}:{verb}")
 }
 
-fn bedrock(base: &str, model: &str, operation: Operation) -> String {
+fn bedrock(base: &str, dialect: Dialect, model: &str, operation: Operation) -> String {
     let verb = match operation {
+        // Claude takes its own dialect there too.
+        Operation::Generate { stream: true } if dialect == Dialect::Messages => "invoke-with-response-stream",
+        Operation::Generate { .. } if dialect == Dialect::Messages => "invoke",
         Operation::Generate { stream: true } => "converse-stream",
         Operation::CountTokens => "count-tokens",
         _ => "converse",
@@ -201,6 +204,7 @@ mod tests {
                 stream,
                 "/model/us.anthropic.claude-v1%3A0/converse-stream",
             ),
+            (Protocol::Bedrock, Dialect::Messages, "", "claude", plain, "/model/claude/invoke"),
             (Protocol::Cohere, Dialect::Cohere, "", "c", plain, "/v2/chat"),
             (Protocol::Cohere, Dialect::Cohere, "/v2", "c", Rerank, "/v2/rerank"),
             (Protocol::Ollama, Dialect::Ollama, "", "l", Embeddings, "/api/embed"),

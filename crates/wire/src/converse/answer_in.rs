@@ -4,7 +4,7 @@ use types::Usage;
 
 use crate::hub::{AnswerError, ChunkError, Event, Finish, Seal, SealFormat, StreamReader, ToolStart};
 use crate::node::Node;
-use crate::provider_error::{self, Class, ProviderError};
+use crate::provider_error;
 
 /// Reads a whole answer.
 pub fn read_answer(body: &[u8]) -> Result<Vec<Event>, AnswerError> {
@@ -50,7 +50,7 @@ pub struct Reader {
 impl StreamReader for Reader {
     fn frame(&mut self, name: &str, data: &[u8], events: &mut Vec<Event>) -> Result<(), ChunkError> {
         if let Some(kind) = name.strip_prefix("exception:") {
-            return Err(ChunkError::Provider(exception(kind, data)));
+            return Err(ChunkError::Provider(provider_error::exception(kind, data)));
         }
         let node = Node::parse(data)?;
         let index = node.get("contentBlockIndex").and_then(Node::u64).unwrap_or(0);
@@ -157,19 +157,6 @@ fn finish(native: &str) -> Event {
     Event::Finish { reason, native: native.to_owned(), stop: None }
 }
 
-fn exception(kind: &str, data: &[u8]) -> ProviderError {
-    let mut error = provider_error::read(200, data);
-    let (status, class) = match kind {
-        "throttlingException" => (429, Class::RateLimit),
-        "validationException" => (400, Class::InvalidRequest),
-        _ => (503, Class::Unavailable),
-    };
-    error.status = status;
-    error.class = class;
-    error.code.get_or_insert_with(|| kind.to_owned());
-    error
-}
-
 /// Reads the counts: what was cached stands outside `inputTokens`.
 pub fn read_usage(node: Node<'_>) -> Option<Usage> {
     let count = |key: &str| node.get(key).and_then(Node::u64);
@@ -202,6 +189,7 @@ pub fn read_usage(node: Node<'_>) -> Option<Usage> {
 mod tests {
     use super::*;
     use crate::hub::Assembly;
+    use crate::provider_error::Class;
 
     #[test]
     fn a_stream_and_a_whole_answer_say_the_same() {

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::answer_out::tail;
 use super::error::object;
 use super::stream_out::PING;
@@ -176,7 +179,17 @@ impl Carry for Relay {
     }
 
     fn frame(&mut self, name: &str, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChunkError> {
+        if let Some(kind) = name.strip_prefix("exception:") {
+            return Err(ChunkError::Provider(provider_error::exception(kind, data)));
+        }
         let node = Node::parse(data)?;
+        // Bedrock wraps each event.
+        if name == "chunk"
+            && let Some(event) =
+                node.get_string("bytes").and_then(|text| STANDARD.decode(text.as_bytes()).ok())
+        {
+            return self.frame("", &event, out);
+        }
         self.seen.chunks += 1;
         let kind = node.get_string("type").unwrap_or_else(|| name.into());
         match &*kind {
