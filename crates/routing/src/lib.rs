@@ -14,6 +14,7 @@ pub mod load;
 pub mod name;
 pub mod order;
 pub mod plan;
+pub mod policy;
 pub mod quality;
 pub mod random;
 pub mod wishes;
