@@ -5,8 +5,10 @@
 //!   itself at fault is told at once.
 //! - When the whole plan has failed, endpoints that were busy, broken or out of reach are tried once more, after what
 //!   `Retry-After` asks ([`RETRY_WAIT_MAX`] at most) or [`RETRY_PAUSE`]. Nothing silent is tried twice.
+//! - A policy's chain says itself how often each model is tried ([`chain`]); there is no other round then.
 //! - After the first byte there is no other attempt.
 
+mod chain;
 mod sending;
 
 use std::sync::Arc;
@@ -190,11 +192,16 @@ struct Log {
     resting: Vec<u32>,
     wait: Option<Duration>,
     all_busy: bool,
+    attempts_max: usize,
 }
 
 /// Runs the plan.
 pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, GatewayError> {
-    let mut log = Log { all_busy: true, ..Log::default() };
+    let mut log =
+        Log { all_busy: true, attempts_max: trip.worker.gateway.settings.attempts_max, ..Log::default() };
+    if !trip.plan.retries.is_empty() {
+        return chain::run(trip, flight, log).await;
+    }
     let first: Vec<u32> = trip.plan.steps.iter().map(|step| step.endpoint).collect();
     if let Some(arrival) = round(trip, flight, &first, &mut log).await? {
         return Ok(arrival);
@@ -221,7 +228,7 @@ async fn round(
 ) -> Result<Option<Arrival>, GatewayError> {
     let gateway = &trip.worker.gateway;
     for index in endpoints.iter().copied() {
-        if log.failed.len() >= gateway.settings.attempts_max {
+        if log.failed.len() >= log.attempts_max {
             break;
         }
         let Some(mut place) = Place::find(trip.world, index) else { continue };
@@ -280,7 +287,7 @@ async fn keys(
             *sent = false;
         }
         let sibling = place.report_key(failure.key_report(), now);
-        if !sibling || log.failed.len() + 1 >= gateway.settings.attempts_max {
+        if !sibling || log.failed.len() + 1 >= log.attempts_max {
             return Err(failure);
         }
         gateway.metrics.attempts_failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

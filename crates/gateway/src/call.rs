@@ -21,6 +21,7 @@ use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, key_text};
 use crate::body::ResponseBody;
+use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
@@ -150,28 +151,19 @@ pub(crate) async fn answer_call(
     let asked = call.asked();
     let created = admitted.created;
     let world = gateway.world.load_full();
-    let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
     let (key, seed) = (admitted.key, worker.seed());
-    let Decision { plan, facts, conversation, judged } = planning::decide(
-        gateway,
-        &Asking {
-            world: &world,
-            call,
-            hints: &hints,
-            targets: &targets,
-            account: key.account.id.as_str(),
-            name: &name,
-            at: created,
-            seed,
-        },
-    );
+    let asker = Asker { key: &key, at: created, seed };
+    let course = Course::of(gateway, &world, call, &hints, &asker)?;
+    let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
+    let Decision { plan, facts, conversation, judged } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &name, plan));
+        return Err(planning::no_endpoints(&world, &course.name, plan));
     }
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     record.routed = judged.map(|judged| routed(judged, seed));
-    describe(&mut record, gateway, call, &hints, &name);
+    record.policy.clone_from(&course.policy);
+    describe(&mut record, gateway, call, &hints, &course.name);
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
@@ -185,7 +177,7 @@ pub(crate) async fn answer_call(
         metadata: hints.metadata.then(|| planning::plan_json(&world, &plan)),
         conversation,
     });
-    flight.warn(&warnings);
+    flight.warn(&course.warnings);
     let trip = Trip {
         worker,
         world: &world,
@@ -193,7 +185,7 @@ pub(crate) async fn answer_call(
         plan: &plan,
         size: Size::of(facts.input_tokens),
         judged,
-        asked: &name,
+        asked: &course.name,
         betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
         echo: extra.echo,
         array,

@@ -14,6 +14,7 @@ use crate::app::Worker;
 use crate::attempt::Place;
 use crate::body::ResponseBody;
 use crate::call::{self, Path};
+use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::planning::{self, Asking};
@@ -44,20 +45,12 @@ where
         Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let world = gateway.world.load_full();
     let hints = Hints::default();
-    let (name, targets, _) = planning::targets(gateway, &world, call.asked(), &hints)?;
-    let asking = Asking {
-        world: &world,
-        call: &call,
-        hints: &hints,
-        targets: &targets,
-        account: admitted.key.account.id.as_str(),
-        name: &name,
-        at: admitted.created,
-        seed: 0,
-    };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0 };
+    let course = Course::of(gateway, &world, &call, &hints, &asker)?;
+    let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let plan = planning::decide(gateway, &asking).plan;
     let Some(first) = plan.steps.first() else {
-        return Err(planning::no_endpoints(&world, &name, plan));
+        return Err(planning::no_endpoints(&world, &course.name, plan));
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let counted = ask(worker, &world, &call, first.endpoint, betas).await;

@@ -86,6 +86,7 @@ fn data(record: &GenerationRecord) -> Value {
         "app": record.app,
         "session_id": record.session_id,
         "routing": record.routed.as_ref().map(routing),
+        "policy": record.policy,
         "user": record.user,
         "dimensions": record.dimensions,
         "warnings": record.warnings,

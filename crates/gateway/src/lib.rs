@@ -15,6 +15,7 @@ pub mod catalog_feeds;
 pub mod chat;
 pub mod completions;
 mod count;
+mod course;
 pub mod credits;
 pub mod embeddings;
 pub mod error;

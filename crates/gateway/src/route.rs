@@ -19,6 +19,7 @@ use wire::hub::Dialect;
 
 use crate::app::Worker;
 use crate::body::ResponseBody;
+use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Preference;
 use crate::planning::{self, Asking, Decision, funnel};
@@ -47,7 +48,6 @@ where
     let hints = intake::read(&parts.headers, &gateway.settings.brand)?;
     let asked = call.asked();
     let world = gateway.world.load_full();
-    let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
     let seed = match router::query(&parts).iter().find(|(key, _)| key == "seed") {
         Some((_, text)) => text.parse().map_err(|_| {
             GatewayError::InvalidRequest(String::from("`seed` must be a whole number from 0 to 2^64 - 1"))
@@ -59,25 +59,19 @@ where
             hash.finish()
         }
     };
-    let asking = Asking {
-        world: &world,
-        call: &call,
-        hints: &hints,
-        targets: &targets,
-        account: admitted.key.account.id.as_str(),
-        name: &name,
-        at: admitted.created,
-        seed,
-    };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed };
+    let course = Course::of(gateway, &world, &call, &hints, &asker)?;
+    let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let decision = planning::decide(gateway, &asking);
     if decision.plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &name, decision.plan));
+        return Err(planning::no_endpoints(&world, &course.name, decision.plan));
     }
     let longest = asked.max_tokens;
     let worst = |step: &Step| worst_case(&world, step, asked.input_tokens_max(), longest, &decision);
     let preference = hints.preference.map(Preference::name);
-    let data = told(&world, &decision, &worst, (seed, &name, preference));
-    let warnings: Vec<_> = warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
+    let data = told(&world, &decision, &worst, (seed, &course, preference));
+    let warnings: Vec<_> =
+        course.warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
     Ok(router::json(json!({"data": data, "warnings": warnings}).to_string()))
 }
 
@@ -85,7 +79,7 @@ fn told(
     world: &World,
     decision: &Decision,
     worst: &dyn Fn(&Step) -> Option<Money>,
-    (seed, name, preference): (u64, &str, Option<&str>),
+    (seed, course, preference): (u64, &Course, Option<&str>),
 ) -> Value {
     let size = Size::of(decision.facts.input_tokens);
     let plan: Vec<Value> = decision.plan.steps.iter().map(|s| step(world, s, worst(s), size)).collect();
@@ -97,7 +91,8 @@ fn told(
     let rejected: Vec<Value> = rejected.collect();
     let first = |key: &str| plan.first().and_then(|step| step.get(key)).cloned().unwrap_or_default();
     json!({
-        "requested_model": name,
+        "requested_model": course.name,
+        "policy": course.policy,
         "model": first("model"),
         "endpoint": first("endpoint"),
         "task": decision.judged.map(|(judged, _)| judged.task),

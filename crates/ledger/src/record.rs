@@ -190,6 +190,9 @@ pub struct GenerationRecord {
     /// How a virtual model chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
+    /// The policy that was asked for, its version and the rule that decided: `careful@3 night`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// The rule that was applied when the client left: `cancel`, `drain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
@@ -253,6 +256,7 @@ impl GenerationRecord {
             dimensions: BTreeMap::new(),
             warnings: Vec::new(),
             routed: None,
+            policy: None,
             on_disconnect: None,
             upstream_id: None,
             error: None,

@@ -177,6 +177,7 @@ mod tests {
             snapshot: &CATALOG,
             conditions: &Node,
             targets: &targets,
+            retries: &[],
             facts,
             wishes: &Wishes { allow_fallbacks: true, ..Wishes::default() },
             sticky: None,

@@ -17,4 +17,5 @@ pub mod plan;
 pub mod policy;
 pub mod quality;
 pub mod random;
+mod soonest;
 pub mod wishes;

@@ -23,6 +23,7 @@ use crate::health::{Figures, Quantiles, Size};
 use crate::name::{Target, Variant, Virtual, What};
 use crate::plan::{Conditions, Facts, Step, Sticky};
 use crate::random::Random;
+use crate::soonest;
 use crate::wishes::{Cutoffs, Sort, Wishes};
 
 /// How long a failure is held against an endpoint, microseconds.
@@ -75,6 +76,8 @@ pub(crate) struct Sorting<'a> {
     pub(crate) sticky: Option<Sticky>,
     /// What guides the choice of a virtual model.
     pub(crate) guide: Option<&'a Guide<'a>>,
+    /// What chance is drawn from.
+    pub(crate) seed: u64,
 }
 
 impl Sorting<'_> {
@@ -122,7 +125,11 @@ impl Sorting<'_> {
                 deprecated: e.status == Status::Deprecated,
             };
             let expected = expected(e, self.facts);
-            let key = sort.map_or((false, 0.0), |sort| self.key(sort, e, &figures, expected));
+            let key = match sort {
+                None => (false, 0.0),
+                Some(Sort::Soonest) => (false, soonest::draw(self.seed, index, &figures, self.facts)),
+                Some(sort) => self.key(sort, e, &figures, expected),
+            };
             let load = self.conditions.load(index as usize);
             Some(Candidate { endpoint: index, rank, expected, key, quality: None, load })
         });
@@ -189,6 +196,7 @@ impl Sorting<'_> {
                 let (good, all) = figures.tool_calls;
                 (all >= TOOL_CALLS_MIN).then(|| -(good as f64) / all as f64)
             }
+            Sort::Soonest => None,
             Sort::Context => e.context_tokens(self.snapshot).map(|tokens| -(tokens as f64)),
         };
         (known.is_none(), known.unwrap_or(0.0))
@@ -222,6 +230,7 @@ impl Sorting<'_> {
                 } else {
                     0.0
                 }),
+                target: 0,
             })
             .collect();
         if let Some(drawn) = drawn.filter(|at| *at < steps.len()) {
@@ -267,6 +276,7 @@ impl Sorting<'_> {
                 Some(Sort::Exacto) if candidate.key.0 => "too few tool calls to judge",
                 Some(Sort::Exacto) => "calls tools best",
                 Some(Sort::Context) => "longest context",
+                Some(Sort::Soonest) => "likely to answer soonest, by a draw from what is known of it",
                 None if drawn => "drawn among the well, weighted by the inverse square of its price",
                 Some(Sort::Price) | None => "cheapest for this request",
             }

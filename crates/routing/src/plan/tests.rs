@@ -107,6 +107,7 @@ fn decide(name: &str, wishes: &Wishes<'_>, facts: &Facts, mut node: Node) -> (Ve
         snapshot,
         conditions: &node,
         targets: &targets,
+        retries: &[],
         facts,
         wishes,
         sticky: node.sticky.map(|(id, named)| Sticky {
