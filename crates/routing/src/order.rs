@@ -9,6 +9,9 @@
 //! 7. The caller's `sort`. Without one the first is drawn, weighted by the inverse square of its price for this request, so
 //!    that load spreads over what is about as cheap; under load the second draw may win (power of two choices on
 //!    [`crate::load`]). What was not drawn follows by price. `provider.order` and virtual models switch the draw off.
+//! 8. A sort by latency or throughput puts what nobody has measured behind what is known, and there it would stay: once in
+//!    [`TRY_EVERY`] decisions the next such endpoint comes first, if it is as fit and not more than [`TRY_PRICE_MAX`] times as
+//!    dear. Always the same one, so that a few requests are enough to know it. Latency is [`Figures::begins_ms`].
 //!
 //! Offers that cost nothing share the draw alone: nothing that costs is as cheap.
 
@@ -34,6 +37,11 @@ const TOOLS_GOOD_MIN: f64 = 0.8;
 /// The draw is taken back when its load is more than this many times the second draw's.
 const LOAD_FACTOR: f64 = 2.0;
 
+/// One decision in so many tries an endpoint that nobody has measured.
+pub const TRY_EVERY: u32 = 32;
+/// How many times the price of the first it may have.
+pub const TRY_PRICE_MAX: i64 = 2;
+
 /// What an endpoint is put in order by.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
@@ -45,6 +53,8 @@ pub(crate) struct Candidate {
     /// How good its answer is likely to be; of virtual models only.
     pub(crate) quality: Option<f64>,
     load: f64,
+    /// Of what the sort goes by nothing is known.
+    unmeasured: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +134,8 @@ impl Sorting<'_> {
             let expected = expected(e, self.facts);
             let key = sort.map_or((false, 0.0), |sort| self.key(sort, e, &figures, expected));
             let load = self.conditions.load(index as usize);
-            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load })
+            let unmeasured = key.0 && matches!(sort, Some(Sort::Latency | Sort::Throughput));
+            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load, unmeasured })
         });
         let mut all: Vec<Candidate> = all.collect();
         if let (What::Virtual(what), Some(guide), None) = (target.what, self.guide, self.wishes.sort) {
@@ -184,7 +195,7 @@ impl Sorting<'_> {
                 .map(|q| q.p50)
                 .or_else(|| stated(e.facts.throughput_tokens_per_s.as_ref()))
                 .map(|speed| -speed),
-            Sort::Latency => figures.ttft_ms.map(|q| q.p50).or_else(|| stated(e.facts.ttft_ms.as_ref())),
+            Sort::Latency => figures.begins_ms().or_else(|| stated(e.facts.ttft_ms.as_ref())),
             Sort::Exacto => {
                 let (good, all) = figures.tool_calls;
                 (all >= TOOL_CALLS_MIN).then(|| -(good as f64) / all as f64)
@@ -209,26 +220,46 @@ impl Sorting<'_> {
         let draws = sort.is_none() && self.wishes.order.is_empty();
         let odds = if draws { odds(&all) } else { Vec::new() };
         let drawn = draw(&all, &odds, random);
+        let trial = self.trial(&all);
+        let chance = 1.0 / f64::from(TRY_EVERY);
+        let tries = trial.filter(|_| random.unit() < chance);
+        let propensity = |at: usize| match trial {
+            _ if draws => odds.get(at).copied().unwrap_or(if at == 0 && odds.is_empty() { 1.0 } else { 0.0 }),
+            Some(trial) if at == trial => chance,
+            Some(_) if at == 0 => 1.0 - chance,
+            _ => f64::from(u8::from(at == 0)),
+        };
         let mut steps: Vec<Step> = all
             .iter()
             .enumerate()
             .map(|(at, candidate)| Step {
                 endpoint: candidate.endpoint,
-                reason: self.reason(candidate, sort, odds.get(at).is_some()),
+                reason: match tries {
+                    Some(trial) if at == trial => "nobody has measured it yet, so tried now and then",
+                    _ => self.reason(candidate, sort, odds.get(at).is_some()),
+                },
                 expected: candidate.expected,
                 quality: candidate.quality,
-                propensity: odds.get(at).copied().unwrap_or(if at == 0 && odds.is_empty() {
-                    1.0
-                } else {
-                    0.0
-                }),
+                propensity: propensity(at),
             })
             .collect();
-        if let Some(drawn) = drawn.filter(|at| *at < steps.len()) {
-            let first = steps.remove(drawn);
-            steps.insert(0, first);
+        if let Some(first) = tries.or(drawn).and_then(|at| steps.get_mut(..=at)) {
+            first.rotate_right(1);
         }
         steps
+    }
+
+    /// Of candidates in order: the one to try because nobody has measured it.
+    fn trial(&self, all: &[Candidate]) -> Option<usize> {
+        let first = all.first().filter(|first| !first.unmeasured && self.wishes.allow_fallbacks)?;
+        let price_max = first.expected.nanos().saturating_mul(TRY_PRICE_MAX);
+        all.iter().position(|candidate| {
+            candidate.unmeasured
+                && candidate.rank == first.rank
+                && candidate.expected.nanos() <= price_max
+                // With a quality, the key's first half says that it is not good enough.
+                && !(candidate.quality.is_some() && candidate.key.0)
+        })
     }
 
     fn reason(&self, candidate: &Candidate, sort: Option<Sort>, drawn: bool) -> &'static str {
