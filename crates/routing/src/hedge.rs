@@ -1,8 +1,7 @@
 //! When a second provider is asked the same, because the first one hasn't begun.
 //!
-//! - *When*: the endpoint has not begun after its own 95th percentile for prompts of this size ([`Delay::late`]). The emptier
-//!   the budgets, the longer it is given beyond that, up to [`PATIENCE_MAX`] times as long ([`Delay::fire`]): a hedge
-//!   of what is later saves more. With fewer than [`SAMPLES_MIN`] samples nothing is hedged.
+//! - *When*: the endpoint has not begun after its own 95th percentile for prompts of this size. With fewer than [`SAMPLES_MIN`]
+//!   samples nothing is hedged. (Waiting longer while the budgets are low was tried in `cargo xtask eval simulate`: it is worse.)
 //! - *Whom*: the next of the plan that is of another provider, whose breaker is closed (a half-open one has its probe to make),
 //!   and that is as good: at most [`QUALITY_LOST_MAX`] below where the plan knows qualities, else the same model. Of both, the
 //!   loser must end when its caller leaves, or it would be paid for in full.
@@ -12,8 +11,8 @@
 //! - *Spend* is what the losers cost. A loser that has not begun costs its prompt at most: that much is set aside when a hedge
 //!   fires, and the rest returns when the loser's cost is known. One that is never reported counts as paid for.
 //! - *Brown-out*: when more than a tenth of the requests judged within [`WINDOW_S`] seconds were late by their own endpoint's
-//!   percentile, all are slow, and a second try would make them slower: none fires until that is over. A percentile follows its
-//!   endpoint, so after some minutes of slowness it is the norm, and a request is late by that.
+//!   percentile, all are slow, and a second try would make them slower: none fires until no more than [`OVER_PERCENT`] in a
+//!   hundred are. A percentile follows its endpoint, so slowness that lasts for minutes becomes the norm.
 //! - The first leg counts in [`crate::health`] even when it was cancelled, with the time that it was given: without those, the
 //!   percentile would sink with each hedge.
 //!
@@ -29,8 +28,6 @@ use crate::plan::{Facts, Plan, Step};
 
 /// Times to the first token below which nothing is hedged.
 pub const SAMPLES_MIN: u64 = 40;
-/// With empty budgets a hedge fires after this many times the 95th percentile.
-pub const PATIENCE_MAX: f64 = 3.0;
 /// How much worse the second leg may be, of a quality from 0 to 1.
 pub const QUALITY_LOST_MAX: f64 = 0.02;
 /// What a request earns, in thousandths of a hedge.
@@ -43,23 +40,18 @@ pub const SPEND_EARN: i64 = 18;
 pub const SPEND_SAVED_MAX: i64 = 2;
 /// How far back a brown-out is looked for, seconds.
 pub const WINDOW_S: i64 = 10;
+/// Of a hundred, so many late requests begin a brown-out when there are more.
+pub const BROWN_OUT_PERCENT: u32 = 10;
+/// Of a hundred, so many late requests end one. Five are late when all is well.
+pub const OVER_PERCENT: u32 = 6;
 /// Judged requests below which there is no brown-out.
 pub const JUDGED_MIN: u32 = 20;
-/// Late requests below which there is none.
+/// Late requests below which none begins.
 pub const LATE_MIN: u32 = 5;
 /// Requests that the mean cost is taken over.
 const MEAN_OVER: i64 = 500;
 /// Thousandths in one.
 const WHOLE: i64 = 1_000;
-
-/// How long an endpoint is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delay {
-    /// After this it is late: [`Hedges::waited`] is told.
-    pub late: Duration,
-    /// After this the hedge fires; not before `late`.
-    pub fire: Duration,
-}
 
 /// The leg to hedge with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +118,15 @@ pub struct Hedges {
     mean: i64,
     paid: i64,
     slots: [Slot; WINDOW_S as usize],
+    /// A brown-out has begun, and is over once [`Hedges::is_brown_out`] says so.
+    browned: bool,
     counts: Counts,
+}
+
+/// How long the first leg is given, by what is known of its endpoint; `None`: too little is.
+pub fn delay(figures: &Figures) -> Option<Duration> {
+    let known = figures.ttft_ms.filter(|_| figures.samples >= SAMPLES_MIN)?;
+    Duration::try_from_secs_f64(known.p95 / 1_000.0).ok()
 }
 
 impl Hedges {
@@ -154,7 +154,7 @@ impl Hedges {
         self.mean.saturating_mul(SPEND_SAVED_MAX * WHOLE)
     }
 
-    /// Judges a request: once, when its first leg begins or when it is late, whichever is first.
+    /// Judges a request that has a [`delay`]: once, when its first leg begins or when that is over, whichever is first.
     pub fn waited(&mut self, late: bool, now: Timestamp) {
         let second = now.seconds();
         let Some(slot) = self.slots.get_mut(second.rem_euclid(WINDOW_S) as usize) else { return };
@@ -163,6 +163,7 @@ impl Hedges {
         }
         slot.judged = slot.judged.saturating_add(1);
         slot.late = slot.late.saturating_add(u32::from(late));
+        self.browned = self.is_brown_out(now);
     }
 
     /// Whether so many are late that none is hedged.
@@ -173,20 +174,10 @@ impl Hedges {
             (judged.saturating_add(slot.judged), late.saturating_add(slot.late))
         };
         let (judged, late) = self.slots.iter().filter(within).fold((0, 0), sum);
-        judged >= JUDGED_MIN && late >= LATE_MIN && u64::from(late) * 10 > u64::from(judged)
-    }
-
-    /// How long the first leg is given, by what is known of its endpoint; `None`: too little is.
-    pub fn delay(&self, figures: &Figures) -> Option<Delay> {
-        let p95_ms = figures.ttft_ms.filter(|_| figures.samples >= SAMPLES_MIN)?.p95;
-        let late = Duration::try_from_secs_f64(p95_ms / 1_000.0).ok()?;
-        let full = |held: i64, most: i64| {
-            if most <= 0 { 1.0 } else { (held.max(0) as f64 / most as f64).min(1.0) }
-        };
-        let requests = full(self.requests, REQUESTS_SAVED_MAX * WHOLE);
-        let fullness = requests.min(full(self.spend, self.spend_saved_max()));
-        let patience = 1.0 + (PATIENCE_MAX - 1.0) * (1.0 - fullness);
-        Some(Delay { late, fire: late.mul_f64(patience) })
+        let (percent, least) = if self.browned { (OVER_PERCENT, 1) } else { (BROWN_OUT_PERCENT, LATE_MIN) };
+        judged >= JUDGED_MIN
+            && late >= least
+            && u64::from(late) * 100 > u64::from(judged) * u64::from(percent)
     }
 
     /// The leg to hedge the plan's attempt `first` with; `is_closed` says of an endpoint whether calls pass its breaker

@@ -11,7 +11,8 @@
 //!    [`crate::load`]). What was not drawn follows by price. `provider.order` and virtual models switch the draw off.
 //! 8. A sort by latency or throughput puts what nobody has measured behind what is known, and there it would stay: once in
 //!    [`TRY_EVERY`] decisions the next such endpoint comes first, if it is as fit and not more than [`TRY_PRICE_MAX`] times as
-//!    dear. Always the same one, so that a few requests are enough to know it. Latency is [`Figures::begins_ms`].
+//!    dear. Always the same one, so that a few requests are enough to know it; one that was never measured before one that was
+//!    measured a while ago. Latency is [`Figures::begins_ms`].
 //!
 //! Offers that cost nothing share the draw alone: nothing that costs is as cheap.
 
@@ -53,8 +54,15 @@ pub(crate) struct Candidate {
     /// How good its answer is likely to be; of virtual models only.
     pub(crate) quality: Option<f64>,
     load: f64,
-    /// Of what the sort goes by nothing is known.
-    unmeasured: bool,
+    measured: Measured,
+}
+
+/// When what the sort goes by was measured; by sorts that need no measure it is always known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measured {
+    Lately,
+    Before,
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,8 +142,15 @@ impl Sorting<'_> {
             let expected = expected(e, self.facts);
             let key = sort.map_or((false, 0.0), |sort| self.key(sort, e, &figures, expected));
             let load = self.conditions.load(index as usize);
-            let unmeasured = key.0 && matches!(sort, Some(Sort::Latency | Sort::Throughput));
-            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load, unmeasured })
+            let measured = match sort {
+                Some(Sort::Latency | Sort::Throughput) if key.0 => Measured::Never,
+                // A stated latency is known whether somebody has measured it or not.
+                Some(Sort::Latency) if figures.ttft_ms.is_none() && figures.latest_ttft_ms.is_some() => {
+                    Measured::Before
+                }
+                _ => Measured::Lately,
+            };
+            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load, measured })
         });
         let mut all: Vec<Candidate> = all.collect();
         if let (What::Virtual(what), Some(guide), None) = (target.what, self.guide, self.wishes.sort) {
@@ -235,7 +250,7 @@ impl Sorting<'_> {
             .map(|(at, candidate)| Step {
                 endpoint: candidate.endpoint,
                 reason: match tries {
-                    Some(trial) if at == trial => "nobody has measured it yet, so tried now and then",
+                    Some(trial) if at == trial => "nobody has measured it lately, so tried now and then",
                     _ => self.reason(candidate, sort, odds.get(at).is_some()),
                 },
                 expected: candidate.expected,
@@ -251,15 +266,16 @@ impl Sorting<'_> {
 
     /// Of candidates in order: the one to try because nobody has measured it.
     fn trial(&self, all: &[Candidate]) -> Option<usize> {
-        let first = all.first().filter(|first| !first.unmeasured && self.wishes.allow_fallbacks)?;
+        let known = |first: &&Candidate| first.measured == Measured::Lately && self.wishes.allow_fallbacks;
+        let first = all.first().filter(known)?;
         let price_max = first.expected.nanos().saturating_mul(TRY_PRICE_MAX);
-        all.iter().position(|candidate| {
-            candidate.unmeasured
-                && candidate.rank == first.rank
-                && candidate.expected.nanos() <= price_max
-                // With a quality, the key's first half says that it is not good enough.
-                && !(candidate.quality.is_some() && candidate.key.0)
-        })
+        let fit = |candidate: &Candidate| {
+            // With a quality, the key's first half says that it is not good enough.
+            let good = candidate.quality.is_none() || !candidate.key.0;
+            good && candidate.rank == first.rank && candidate.expected.nanos() <= price_max
+        };
+        let next = |measured: Measured| all.iter().position(|one| one.measured == measured && fit(one));
+        next(Measured::Never).or_else(|| next(Measured::Before))
     }
 
     fn reason(&self, candidate: &Candidate, sort: Option<Sort>, drawn: bool) -> &'static str {

@@ -78,19 +78,22 @@ fn second(hedges: &Hedges, steps: &Legs, half_open: &str) -> Option<Second> {
 }
 
 #[test]
-fn the_emptier_the_budget_the_longer_the_wait() {
+fn the_first_leg_has_its_own_95th_percentile() {
+    assert_eq!(delay(&figures(800.0, SAMPLES_MIN)), Some(Duration::from_millis(800)));
+    assert_eq!(delay(&figures(800.0, SAMPLES_MIN - 1)), None);
+    assert_eq!(delay(&figures(f64::NAN, SAMPLES_MIN)), None);
+    assert_eq!(delay(&Figures { samples: 99, ..Figures::default() }), None);
+}
+
+#[test]
+fn five_can_be_saved_up_and_none_at_the_start() {
     let mut hedges = full();
-    let of = |hedges: &Hedges| hedges.delay(&figures(800.0, SAMPLES_MIN)).unwrap();
-    let ms = Duration::from_millis;
-    assert_eq!(of(&hedges), Delay { late: ms(800), fire: ms(800) });
     for _ in 0..REQUESTS_SAVED_MAX {
         drop(hedges.fire(nanos(0), at(0)).unwrap());
     }
-    assert_eq!(of(&hedges), Delay { late: ms(800), fire: ms(2_400) });
     assert_eq!(hedges.fire(nanos(0), at(0)).unwrap_err(), Held::Requests);
-    assert_eq!(of(&Hedges::default()).fire, ms(2_400), "both start empty");
-    assert_eq!(full().delay(&figures(800.0, SAMPLES_MIN - 1)), None);
-    assert_eq!(full().delay(&Figures { samples: 99, ..Figures::default() }), None);
+    assert_eq!(Hedges::default().fire(nanos(0), at(0)).unwrap_err(), Held::Requests);
+    assert_eq!(hedges.counts().held_by_requests, 1);
 }
 
 #[test]
@@ -151,9 +154,17 @@ fn few_requests_are_no_brown_out() {
     hedges.waited(true, at(0));
     assert!(hedges.is_brown_out(at(9)) && !hedges.is_brown_out(at(10)));
     assert_eq!(hedges.fire(nanos(0), at(9)).unwrap_err(), Held::BrownOut);
-    (0..180).for_each(|_| hedges.waited(false, at(9)));
-    assert!(!hedges.is_brown_out(at(9)), "one in ten is not yet one");
     assert_eq!(hedges.counts().held_by_brown_out, 1);
+    let mut calm = full();
+    (0..180).for_each(|_| calm.waited(false, at(0)));
+    (0..20).for_each(|_| calm.waited(true, at(0)));
+    assert!(!calm.is_brown_out(at(0)), "one in ten is not yet one");
+    calm.waited(true, at(0));
+    assert!(calm.is_brown_out(at(0)));
+    (0..148).for_each(|_| calm.waited(false, at(0)));
+    assert!(calm.is_brown_out(at(0)), "it ends later than it began: 21 of 349 are late");
+    calm.waited(false, at(0));
+    assert!(!calm.is_brown_out(at(0)));
 }
 
 /// The sums of every run of at least `run` are in no case positive.

@@ -307,6 +307,10 @@ fn what_nobody_has_measured_is_tried_now_and_then() {
     assert_eq!(tried(vec![a, b, c], &latency), [0, 3_200, 0], "all are known");
     assert_eq!(tried(vec![], &latency), [0, 3_200, 0], "none is known");
     assert_eq!(tried(vec![a, c, failed], &latency), [0, 0, 3_200], "it has failed of late");
+    let stale = |id, ms| (id, Figures { latest_ttft_ms: Some(ms), ..Figures::default() });
+    assert_eq!(tried(vec![stale("a/m", 9.0), c], &latency), [3_200, 0, 0], "who leads need not be tried");
+    let [_, of_b, of_c] = tried(vec![stale("b/m", 300.0), a, c], &latency);
+    assert!((60..140).contains(&of_b) && of_b + of_c == 3_200, "measured a while ago, so tried again");
     assert_eq!(tried(vec![c], &Wishes { allow_fallbacks: false, ..latency }), [0, 0, 3_200]);
 }
 
