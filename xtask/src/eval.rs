@@ -2,6 +2,7 @@
 
 mod dialects;
 mod routing;
+mod simulate;
 mod streams;
 
 use std::io::Write;
@@ -48,6 +49,12 @@ pub enum What {
         #[arg(long, hide = true)]
         measure: bool,
     },
+    /// Hedging, slow and failing providers, newcomers and recovery, on a virtual clock
+    Simulate {
+        /// Where the random numbers start
+        #[arg(long, default_value_t = SEED)]
+        seed: u64,
+    },
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -62,6 +69,7 @@ pub fn run(what: &What) -> Result<bool> {
         What::Prices { count, seed } => prices(*count, *seed),
         What::Routing { pairs, measure: true } => routing::measure(*pairs),
         What::Routing { pairs, measure: false } => routing::run(*pairs),
+        What::Simulate { seed } => simulate::run(*seed),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),
         What::Dialects { measure: true } => dialects::measure(),

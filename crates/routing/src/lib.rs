@@ -2,13 +2,14 @@
 //!
 //! [`name`] says what a caller's model name means, [`plan`] which endpoints to try in which order and why the others were
 //! left out ([`order`], [`wishes`]), [`health`] and [`load`] what an endpoint's own traffic says of it, [`breaker`] and
-//! [`keyring`] when an endpoint or a key is left alone for a while.
+//! [`keyring`] when an endpoint or a key is left alone for a while, [`hedge`] when a second one is asked the same.
 
 pub mod breaker;
 pub mod classify;
 mod filters;
 pub mod guide;
 pub mod health;
+pub mod hedge;
 pub mod keyring;
 pub mod load;
 pub mod name;
