@@ -169,6 +169,7 @@ impl Engine<'_> {
             snapshot: &self.world.snapshot,
             conditions: &*self.world,
             targets: &self.targets,
+            retries: &[],
             facts: &facts,
             wishes: &wishes,
             sticky: None,
