@@ -43,6 +43,8 @@ pub struct Gateway {
     pub recent_responses: crate::responses::Recent,
     /// Which endpoints conversations stay with.
     pub pins: crate::sticky::Pins,
+    /// Budgets of second legs.
+    pub hedges: parking_lot::Mutex<routing::hedge::Hedges>,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
     /// Answers of the catalog, rendered once per world.

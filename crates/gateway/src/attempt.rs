@@ -9,6 +9,7 @@
 //! - After the first byte there is no other attempt.
 
 mod chain;
+mod hedge;
 mod sending;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use parking_lot::Mutex;
 use routing::breaker::{Report, Verdict};
 use routing::health::Size;
 use routing::keyring::KeyReport;
-use routing::plan::Plan;
+use routing::plan::{Facts, Plan};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::Timestamp;
@@ -30,6 +31,7 @@ use wire::call::Call;
 use wire::hub::{Dialect, Fetched, Impossible, Plain, Target};
 use wire::provider_error::{Class, ProviderError};
 
+use self::hedge::Seat;
 use crate::app::Worker;
 use crate::error::{FailedAttempt, GatewayError};
 use crate::judging::Judged;
@@ -96,6 +98,8 @@ pub struct Trip<'a, 'b> {
     pub judged: Option<(Judged, f64)>,
     /// What the caller asked for, for messages.
     pub asked: &'a str,
+    /// The request, where a second provider may be asked when the first is late.
+    pub hedge: Option<&'a Facts>,
     /// The caller's own bound on the first byte.
     pub max_latency: Option<Duration>,
     /// When the whole call must be over.
@@ -239,10 +243,10 @@ async fn round(
             log.resting.push(index);
             continue;
         }
-        match keys(trip, flight, &mut place, log).await {
-            Ok((committed, watched)) => {
+        match hedge::race(trip, flight, index, &mut place, log).await {
+            Ok((endpoint, committed, watched)) => {
                 let failed = std::mem::take(&mut log.failed);
-                return Ok(Some(Arrival { endpoint: index, committed, failed, watched }));
+                return Ok(Some(Arrival { endpoint, committed, failed, watched }));
             }
             Err(failure) => fail(trip, log, &place, index, failure)?,
         }
@@ -366,6 +370,8 @@ fn give_up(trip: &Trip<'_, '_>, log: Log) -> GatewayError {
 
 /// An endpoint with everything beside it.
 pub(crate) struct Place<'w> {
+    /// Its index in the snapshot.
+    index: u32,
     pub(crate) endpoint: &'w Endpoint,
     pub(crate) provider: &'w ProviderState,
     provider_name: &'w str,
@@ -394,6 +400,14 @@ impl Place<'_> {
         let mut ring = ring.lock();
         ring.report(index, report, now);
         report != KeyReport::Taken && ring.is_ready(now)
+    }
+
+    /// The rule that holds when the client leaves.
+    pub(crate) fn on_disconnect(&self) -> &'static str {
+        match self.provider.on_disconnect {
+            OnDisconnect::Cancel => "cancel",
+            OnDisconnect::Drain => "drain",
+        }
     }
 
     fn is_claude(&self) -> bool {
@@ -429,6 +443,7 @@ impl<'w> Place<'w> {
         let endpoint = world.snapshot.endpoints.get(index as usize)?;
         let known = world.snapshot.providers.get(endpoint.provider)?;
         Some(Place {
+            index,
             endpoint,
             provider: world.providers.get(endpoint.provider)?,
             provider_name: &known.name,
@@ -439,20 +454,16 @@ impl<'w> Place<'w> {
     }
 }
 
-async fn one(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) -> Result<Committed, Failure> {
+async fn one<S: Seat>(trip: &Trip<'_, '_>, seat: &mut S, place: &Place<'_>) -> Result<Committed, Failure> {
     trip.worker.gateway.metrics.attempts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    flight.aim(&trip.world.snapshot, place.endpoint);
-    flight.on_disconnect(match place.provider.on_disconnect {
-        OnDisconnect::Cancel => "cancel",
-        OnDisconnect::Drain => "drain",
-    });
+    seat.aim(trip, place);
     let factor = if trip.call.asked().stream { 1 } else { PLAIN_FACTOR };
     let own = place.provider.first_byte_timeout.saturating_mul(factor);
     let budget = trip
         .max_latency
         .map_or(own, |max| own.min(max))
         .min(trip.deadline.saturating_duration_since(Instant::now()));
-    match tokio::time::timeout(budget, Box::pin(sending::first_byte(trip, flight, place))).await {
+    match tokio::time::timeout(budget, Box::pin(sending::first_byte(trip, seat, place))).await {
         Ok(result) => result,
         Err(_) => {
             let message = format!("no answer began within {} ms", budget.as_millis());

@@ -155,7 +155,7 @@ pub(crate) async fn answer_call(
     let asker = Asker { key: &key, at: created, seed };
     let course = Course::of(gateway, &world, call, &hints, &asker)?;
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
-    let Decision { plan, facts, conversation, judged } = planning::decide(gateway, &asking);
+    let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
         return Err(planning::no_endpoints(&world, &course.name, plan));
     }
@@ -191,6 +191,7 @@ pub(crate) async fn answer_call(
         array,
         fetched: OnceCell::new(),
         shown: Mutex::default(),
+        hedge: hedged.then_some(&facts),
         max_latency: hints.max_latency,
         deadline: admitted.started + gateway.settings.total_timeout,
     };

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use types::Money;
+
 /// Counters and gauges of this process.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -30,6 +32,8 @@ pub struct Metrics {
     pub journal_errors: AtomicU64,
     /// What callers were charged, nano-dollars.
     pub charged_nano_usd: AtomicU64,
+    /// Second legs that were asked; those that won; what losers cost, nano-dollars.
+    pub hedges: [AtomicU64; 3],
     /// Panics caught.
     pub panics: AtomicU64,
 }
@@ -44,6 +48,15 @@ impl Metrics {
         };
         if let Some(counter) = self.answers.get(class) {
             counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a hedge by whether its second leg won, and what the loser cost.
+    pub fn hedged(&self, won: bool, wasted: Money) {
+        for (counter, more) in
+            self.hedges.iter().zip([1, u64::from(won), wasted.nanos().max(0).unsigned_abs()])
+        {
+            counter.fetch_add(more, Ordering::Relaxed);
         }
     }
 
@@ -84,6 +97,15 @@ impl Metrics {
             count(&self.journal_errors),
         );
         line("charged_nano_usd_total", "counter", "Nano-dollars charged.", count(&self.charged_nano_usd));
+        let [fired, won, wasted] = &self.hedges;
+        line(
+            "hedges_total",
+            "counter",
+            "Second legs that ended with one winner and one loser.",
+            count(fired),
+        );
+        line("hedges_won_total", "counter", "Second legs that began first.", count(won));
+        line("hedges_wasted_nano_usd_total", "counter", "Nano-dollars that losers cost.", count(wasted));
         line("panics_total", "counter", "Panics caught.", count(&self.panics));
         out.push_str(
             "# HELP tollway_answers_total Answers by status class.\n# TYPE tollway_answers_total counter\n",

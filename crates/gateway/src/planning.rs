@@ -2,6 +2,7 @@
 //! run share.
 
 use routing::guide::Guide;
+use routing::name::Virtual;
 use routing::plan::{self, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
 use types::{Task, Timestamp};
@@ -25,6 +26,8 @@ pub(crate) struct Decision {
     pub(crate) facts: Facts,
     /// The conversation that the request belongs to.
     pub(crate) conversation: Option<Conversation>,
+    /// A second provider may be asked when the first is late.
+    pub(crate) hedged: bool,
     /// What a virtual model was told, and where its dial stood.
     pub(crate) judged: Option<(Judged, f64)>,
 }
@@ -78,8 +81,16 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         seed: asker.seed,
         attempts_max: gateway.settings.attempts_max,
     });
+    let soon = course.virtual_model() == Some(Virtual::Fast) || fast;
+    let hedged = soon && request.stream && !request.echo_body && request.task == Task::Generate;
     let stood = guide.zip(chosen).map(|(guide, what)| guide.dial_of(what));
-    Decision { plan, facts, conversation, judged: judged.zip(stood) }
+    Decision {
+        plan,
+        facts,
+        conversation,
+        judged: judged.zip(stood),
+        hedged: hedged && gateway.settings.hedging,
+    }
 }
 
 fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {

@@ -19,6 +19,8 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// Most attempts of one generation.
     pub attempts_max: usize,
+    /// Whether a second provider may be asked when the first is late.
+    pub hedging: bool,
     /// Largest plain answer of a provider.
     pub response_bytes_max: usize,
     /// Largest event of a provider's stream.

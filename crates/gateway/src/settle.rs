@@ -76,6 +76,7 @@ struct Inner {
     metadata: Option<serde_json::Value>,
     conversation: Option<Conversation>,
     on_disconnect: &'static str,
+    earns_hedges: bool,
 }
 
 /// What a flight begins with.
@@ -143,6 +144,7 @@ impl Flight {
             metadata: from.metadata,
             conversation: from.conversation,
             on_disconnect: "cancel",
+            earns_hedges: false,
         })))
     }
 
@@ -165,6 +167,21 @@ impl Flight {
     pub fn note(&mut self, attempt: Attempt) {
         if let Some(inner) = &mut self.0 {
             inner.record.attempts.push(attempt);
+        }
+    }
+
+    /// Notes an attempt that another was quicker than, before the one that won. What it cost is the operator's.
+    pub fn lost(&mut self, attempt: Attempt) {
+        let Some(inner) = &mut self.0 else { return };
+        let attempts = &mut inner.record.attempts;
+        let won = usize::from(attempts.last().is_some_and(|last| last.outcome == "ok"));
+        attempts.insert(attempts.len() - won, attempt);
+    }
+
+    /// What it costs fills the budget of hedges.
+    pub fn earns_hedges(&mut self) {
+        if let Some(inner) = &mut self.0 {
+            inner.earns_hedges = true;
         }
     }
 
@@ -388,7 +405,11 @@ impl Inner {
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, .. } = *self;
+        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, earns_hedges, .. } =
+            *self;
+        if earns_hedges {
+            worker.gateway.hedges.lock().paid(cost.total);
+        }
         let charged = hold.settle(cost.total).charged;
         drop((slot, permit));
 
@@ -399,7 +420,9 @@ impl Inner {
         record.error = outcome.error.map(str::to_owned);
         record.usage = usage;
         record.usage_source = source;
-        record.provider_cost = cost.total;
+        // What losers of a hedge cost is nobody's but the operator's.
+        let lost: Money = record.attempts.iter().map(|attempt| attempt.cost).sum();
+        record.provider_cost = cost.total.saturating_add(lost);
         record.charged = charged;
         record.duration_us = duration_us;
         if let Some(last) = record.attempts.last_mut().filter(|_| outcome.status != Status::Failed) {

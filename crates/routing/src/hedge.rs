@@ -250,7 +250,7 @@ fn can_be_cancelled(snapshot: &Snapshot, endpoint: &Endpoint) -> bool {
 }
 
 /// What a call costs that is cancelled before it has begun: the prompt, at most.
-fn lost(endpoint: &Endpoint, facts: &Facts) -> Option<Money> {
+pub fn lost(endpoint: &Endpoint, facts: &Facts) -> Option<Money> {
     let price = |kind, units: u64| {
         let (_, quote) = endpoint.price.resolve(kind, facts.input_tokens, facts.at)?;
         Some(quote.rate()?.times(units))

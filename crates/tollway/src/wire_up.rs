@@ -33,6 +33,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         mode: config.billing.mode,
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
+        hedging: config.routing.hedging,
         response_bytes_max: upstream.response_bytes_max,
         fetch_private: upstream.fetch_private,
         responses_retention: Duration::from_secs(limits.responses_retention_days.saturating_mul(86_400)),
@@ -132,6 +133,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         store_answers: AtomicBool::new(true),
         recent_responses: Default::default(),
         pins: Default::default(),
+        hedges: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
     })

@@ -11,6 +11,7 @@ mod dialects;
 mod fallback;
 mod fetches;
 mod first_run;
+mod hedging;
 mod kill;
 mod losses;
 mod money;

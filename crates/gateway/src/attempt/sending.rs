@@ -6,10 +6,10 @@ use types::Task;
 use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing};
 use wire::provider_error;
 
+use super::hedge::Seat;
 use super::{Committed, Failure, Place, Trip};
 use crate::frames::Frames;
 use crate::leg::{Leg, LegFailure};
-use crate::settle::Flight;
 use crate::upstream::address::Operation;
 use crate::upstream::{self, Outbound, Reply, UpstreamError, collect};
 
@@ -29,28 +29,28 @@ struct Leaving {
     bytes: bool,
 }
 
-pub(super) async fn first_byte(
+pub(super) async fn first_byte<S: Seat>(
     trip: &Trip<'_, '_>,
-    flight: &mut Flight,
+    seat: &mut S,
     place: &Place<'_>,
 ) -> Result<Committed, Failure> {
-    let mut leaving = prepare(trip, flight, place).await?;
+    let mut leaving = prepare(trip, seat, place).await?;
     let mut body = std::mem::take(&mut leaving.outgoing.body);
     if leaving.dialect == Dialect::Messages && place.provider.flavor == Flavor::Bedrock {
         body = with_betas(body, &betas(trip, place, &leaving));
     }
     let asked = trip.call.asked();
     if asked.echo_body && asked.stream {
-        let ident = flight.ident(&place.provider.name_json);
+        let ident = seat.ident(&place.provider.name_json);
         trip.shown.lock().extend_from_slice(&wire::openai_chat::body_chunk(&ident, &body));
     }
-    let reply = send(trip, flight, place, &leaving, body).await?;
+    let reply = send(trip, seat, place, &leaving, body).await?;
     if !(200..300).contains(&reply.status) {
         let (status, retry_after, name) = (reply.status, reply.retry_after, reply.error_name);
         let body = collect(reply.body, ERROR_BYTES_MAX).await.unwrap_or_else(|part| part);
         return Err(Failure::theirs(provider_error::read_named(status, &body, name.as_deref()), retry_after));
     }
-    let mut ident = flight.ident(&place.provider.name_json);
+    let mut ident = seat.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
     let settings = &trip.worker.gateway.settings;
     let stream = trip.call.asked().stream;
@@ -114,7 +114,7 @@ async fn fetched<'t>(trip: &'t Trip<'_, '_>) -> &'t Result<Fetched, Failure> {
 }
 
 /// Puts the request into the endpoint's dialect.
-async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) -> Result<Leaving, Failure> {
+async fn prepare<S: Seat>(trip: &Trip<'_, '_>, seat: &mut S, place: &Place<'_>) -> Result<Leaving, Failure> {
     let nothing = Fetched::new();
     let snapshot = &trip.world.snapshot;
     let dialect = place.dialect_for(trip.call.dialect);
@@ -130,13 +130,13 @@ async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) ->
     if let Some(lost) = outgoing.warnings.iter().find(|w| strict && w.code == "parameter_dropped") {
         return Err(Failure::unsuitable(&lost.message));
     }
-    flight.warn(&outgoing.warnings);
+    seat.warn(&outgoing.warnings);
     Ok(Leaving { bytes: trip.call.is_relayed(dialect, &target), outgoing, dialect })
 }
 
-async fn send(
+async fn send<S: Seat>(
     trip: &Trip<'_, '_>,
-    flight: &mut Flight,
+    seat: &mut S,
     place: &Place<'_>,
     leaving: &Leaving,
     body: Vec<u8>,
@@ -145,12 +145,12 @@ async fn send(
     let stream = trip.call.asked().stream;
     if place.protocol == Protocol::Sandbox {
         let name = place.endpoint.provider_model_id.as_ref();
-        if let Some(sent) = flight.sent() {
+        if let Some(sent) = seat.sent() {
             *sent = true;
         }
         // It reads our own extensions, which no provider is sent.
         let body = if trip.call.dialect == Dialect::Chat { trip.call.body } else { &body };
-        return match gateway.sandbox.answer(name, body, stream, flight.created().seconds()) {
+        return match gateway.sandbox.answer(name, body, stream, seat.created().seconds()) {
             Some(reply) => Ok(reply),
             None => std::future::pending().await,
         };
@@ -172,7 +172,7 @@ async fn send(
     };
     let outbound = Outbound { path, headers: extra_headers(trip, place, leaving), body: body.into() };
     let mut never = false;
-    let sent = flight.sent().unwrap_or(&mut never);
+    let sent = seat.sent().unwrap_or(&mut never);
     let pool = &trip.worker.pool;
     upstream::send(pool, target, outbound, place.provider.connect_timeout, &*gateway.clock, sent)
         .await

@@ -119,6 +119,8 @@ pub struct Brand {
 pub struct Routing {
     pub accept_peer_slugs: bool,
     pub attempts_max: usize,
+    /// Whether a second provider may be asked when the first is late.
+    pub hedging: bool,
 }
 
 /// `[upstream]`
