@@ -45,6 +45,8 @@ pub struct Gateway {
     pub pins: crate::sticky::Pins,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
+    /// Answers for those who ask the same again.
+    pub cache: crate::cache::Cache,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

@@ -28,6 +28,7 @@ use wire::hub::{Dialect, Fetched, Impossible, Plain, Target};
 use wire::provider_error::{Class, ProviderError};
 
 use crate::app::Worker;
+use crate::cache::Tape;
 use crate::error::{FailedAttempt, GatewayError};
 use crate::judging::Judged;
 use crate::leg::Leg;
@@ -50,6 +51,8 @@ pub enum Committed {
         body: Bytes,
         /// Where things stand in them.
         answer: Box<dyn Plain>,
+        /// The same for the cache; `None`: it isn't kept there.
+        tape: Option<Box<Tape>>,
     },
     /// A stream with its first event.
     Stream(Box<Leg>),
@@ -93,6 +96,8 @@ pub struct Trip<'a, 'b> {
     pub asked: &'a str,
     /// The caller's own bound on the first byte.
     pub max_latency: Option<Duration>,
+    /// How large an answer may be that is taken down for the cache; `None`: none is.
+    pub tape_bytes_max: Option<usize>,
     /// When the whole call must be over.
     pub deadline: Instant,
 }

@@ -88,6 +88,7 @@ fn data(record: &GenerationRecord) -> Value {
         "routing": record.routed.as_ref().map(routing),
         "user": record.user,
         "dimensions": record.dimensions,
+        "cache_source_id": record.cache_source,
         "warnings": record.warnings,
         "on_disconnect": record.on_disconnect,
         "upstream_id": record.upstream_id,
@@ -142,6 +143,9 @@ fn receipt(record: &GenerationRecord) -> String {
             format!("{} {} x {price} = {} USD", l.units, l.kind.name(), l.amount)
         })
         .collect();
+    if let Some(source) = &record.cache_source {
+        return format!("nothing was charged: the answer of {source}, from the response cache");
+    }
     if lines.is_empty() {
         return String::from("nothing was charged");
     }

@@ -62,6 +62,14 @@ pub(crate) fn targets(
     Ok((asked.chars().take(200).collect(), targets, warnings))
 }
 
+/// The id of the model that a target means now; empty for a virtual one.
+pub(crate) fn model_of<'w>(world: &'w World, target: &Target) -> &'w str {
+    match target.what {
+        What::Model(index) => world.snapshot.models.get(index).map_or("", |model| &model.id),
+        What::Virtual(_) => "",
+    }
+}
+
 /// The first virtual model among the targets.
 fn virtual_model(targets: &[Target]) -> Option<Virtual> {
     targets.iter().find_map(|target| match target.what {

@@ -190,6 +190,9 @@ pub struct GenerationRecord {
     /// How a virtual model chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
+    /// The generation whose answer was told again, from the response cache; then nothing is used and nothing charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_source: Option<GenerationId>,
     /// The rule that was applied when the client left: `cancel`, `drain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
@@ -253,6 +256,7 @@ impl GenerationRecord {
             dimensions: BTreeMap::new(),
             warnings: Vec::new(),
             routed: None,
+            cache_source: None,
             on_disconnect: None,
             upstream_id: None,
             error: None,

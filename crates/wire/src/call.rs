@@ -4,6 +4,7 @@
 //! that knows all dialects; each of them knows only itself and the hub.
 
 mod dispatch;
+mod unmetered;
 
 use std::sync::OnceLock;
 
@@ -23,6 +24,7 @@ use dispatch::{
     read_answer, read_request, relay, scan_answer, splice_request, stream_reader, stream_writer,
     write_request, writer_of,
 };
+pub use unmetered::unmetered;
 
 /// What a path says beside the body (Gemini).
 #[derive(Clone, Copy, Debug, Default)]

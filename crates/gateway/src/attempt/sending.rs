@@ -7,6 +7,7 @@ use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing};
 use wire::provider_error;
 
 use super::{Committed, Failure, Place, Trip};
+use crate::cache::Tape;
 use crate::frames::Frames;
 use crate::leg::{Leg, LegFailure};
 use crate::settle::Flight;
@@ -41,6 +42,7 @@ pub(super) async fn first_byte(
     }
     let mut ident = flight.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
+    let taping = trip.tape_bytes_max.map(|max| (undo.clone(), max));
     let settings = &trip.worker.gateway.settings;
     let stream = trip.call.asked().stream;
     if let Some(framing) = reply.framing.filter(|_| stream) {
@@ -52,22 +54,32 @@ pub(super) async fn first_byte(
             _ => settings.response_bytes_max,
         };
         let frames = Frames::new(framing, frame_bytes_max);
-        return first_event(Leg::new(reply.body, frames, carry)).await;
+        let mut leg = Leg::new(reply.body, frames, carry);
+        leg.tape =
+            taping.map(|(undo, max)| Box::new(Tape::of_frames(leaving.dialect, leaving.bytes, undo, max)));
+        return first_event(leg).await;
     }
     let retry_after = reply.retry_after;
     let body = collect(reply.body, settings.response_bytes_max).await.map_err(|_| {
         Failure::ours("answer_cut", String::from("the provider's answer broke off or is too large"), true)
     })?;
+    let tape = taping
+        .and_then(|(undo, max)| Tape::of_whole(leaving.dialect, leaving.bytes, undo, &body, max))
+        .map(Box::new);
     let outcome = match stream && trip.call.asked().task == Task::Generate {
         // Some providers answer whole where a model can't be streamed. Where a task has no stream, neither has its caller.
         true => {
             (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
             let made = trip.call.replay(leaving.dialect, &body, ident, undo);
-            made.map(|(carry, out)| Committed::Stream(Box::new(Leg::whole(carry, out))))
+            made.map(|(carry, out)| {
+                let mut leg = Leg::whole(carry, out);
+                leg.tape = tape;
+                Committed::Stream(Box::new(leg))
+            })
         }
         false => {
             let made = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo);
-            made.map(|answer| Committed::Plain { body, answer })
+            made.map(|answer| Committed::Plain { body, answer, tape })
         }
     };
     outcome.map_err(|error| match error {
