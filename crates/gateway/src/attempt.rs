@@ -96,6 +96,8 @@ pub struct Trip<'a, 'b> {
     pub asked: &'a str,
     /// The caller's own bound on the first byte.
     pub max_latency: Option<Duration>,
+    /// Breakpoints of the prompt cache are to be placed.
+    pub auto_cache: bool,
     /// How large an answer may be that is taken down for the cache; `None`: none is.
     pub tape_bytes_max: Option<usize>,
     /// When the whole call must be over.
@@ -410,6 +412,7 @@ impl<'w> Place<'w> {
             adapt: &self.provider.adapt,
             structured_output: self.endpoint.structured_output(snapshot),
             reasoning: self.endpoint.model_in(snapshot).and_then(|model| model.reasoning()),
+            auto_cache: false,
             fetched,
         }
     }

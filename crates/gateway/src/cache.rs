@@ -108,6 +108,12 @@ pub fn decide(headers: &Wanted, rule: Option<&Wanted>, limits: &Limits) -> Switc
     }
 }
 
+/// Whether breakpoints of the provider's own prompt cache are to be placed: as the body says, else the header, else the rule of
+/// a preset or policy.
+pub fn places_breakpoints(body: Option<bool>, header: Option<bool>, rule: Option<bool>) -> bool {
+    body.or(header).or(rule).unwrap_or(false)
+}
+
 /// An answer that is kept.
 #[derive(Debug)]
 pub struct Kept {

@@ -180,9 +180,8 @@ async fn by_provider(
     let Incoming { worker, id, headers, call, array, admitted, extra, hints, world } = incoming;
     let gateway = &worker.gateway;
     let asked = call.asked();
-    let created = admitted.created;
+    let (created, key) = (admitted.created, admitted.key);
     let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
-    let key = admitted.key;
     let seed = worker.seed();
     let Decision { plan, facts, conversation, judged } = planning::decide(
         gateway,
@@ -231,6 +230,7 @@ async fn by_provider(
         array,
         fetched: OnceCell::new(),
         max_latency: hints.max_latency,
+        auto_cache: cache::places_breakpoints(asked.auto_cache, hints.auto_cache, None),
         tape_bytes_max: outlook.tape_bytes_max(gateway),
         deadline: admitted.started + gateway.settings.total_timeout,
     };

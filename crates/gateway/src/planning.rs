@@ -51,6 +51,10 @@ pub(crate) fn targets(
         let message = format!("`provider.{key}` is not known and had no effect");
         warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
     }
+    for pointer in &request.not_served {
+        let message = format!("`{}` is not served and had no effect", pointer.replace('/', "."));
+        warnings.push(Warning::about("not_served_yet", pointer, message));
+    }
     let dial = hints.cost_quality.is_some() || hints.preference.is_some_and(|p| p.sort().is_none());
     if dial && virtual_model(&targets).is_none() {
         let brand = &names.brand;

@@ -27,6 +27,10 @@ pub struct Asked<'b> {
     pub session_id: Option<String>,
     /// `prompt_cache_key`.
     pub prompt_cache_key: Option<String>,
+    /// `auto_cache`: whether breakpoints of the prompt cache are to be placed.
+    pub auto_cache: Option<bool>,
+    /// Fields of other gateways that are not served: `requesty/tags`.
+    pub not_served: Vec<String>,
     /// `service_tier`.
     pub service_tier: Option<String>,
     /// Names how the conversation begins: a hash of the instructions and the first message that is none. `None`: no
@@ -67,6 +71,8 @@ impl Default for Asked<'_> {
             provider: ProviderPreferences::default(),
             session_id: None,
             prompt_cache_key: None,
+            auto_cache: None,
+            not_served: Vec::new(),
             service_tier: None,
             opening: None,
             user: None,

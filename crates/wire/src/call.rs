@@ -134,7 +134,11 @@ impl<'b> Call<'b> {
                     Ok(Outgoing { body: adapted.body, warnings: adapted.warnings, ..Outgoing::default() })
                 }
                 Scanned::Other(asked) | Scanned::Task(_, asked) => {
-                    splice_request(to, self.body, target, asked.stream).map_err(wrong)
+                    let mut made = splice_request(to, self.body, target, asked.stream).map_err(wrong)?;
+                    if target.auto_cache {
+                        made.body = dispatch::with_breakpoints(to, made.body, target);
+                    }
+                    Ok(made)
                 }
             };
         }
@@ -236,6 +240,23 @@ pub fn anthropic_betas(told: &str, flavor: Flavor) -> String {
     dispatch::anthropic_betas(told, flavor)
 }
 
+fn not_a_switch() -> RequestError {
+    RequestError::Field { field: "auto_cache".to_owned(), problem: "must be true or false".to_owned() }
+}
+
+/// Requesty's object: `auto_cache`, and what is not served of it.
+pub(crate) fn requesty(object: Node<'_>, asked: &mut Asked<'_>) -> Result<(), RequestError> {
+    for (key, value) in object.members() {
+        match &*key {
+            "auto_cache" => asked.auto_cache = Some(value.bool().ok_or_else(not_a_switch)?),
+            other => {
+                asked.not_served.push(format!("requesty/{}", other.chars().take(64).collect::<String>()))
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The fields that every dialect's body may carry for the gateway.
 fn top_level(body: &[u8]) -> Result<Asked<'_>, RequestError> {
     let mut asked = Asked::default();
@@ -249,6 +270,8 @@ fn top_level(body: &[u8]) -> Result<Asked<'_>, RequestError> {
             "prompt_cache_key" => {
                 asked.prompt_cache_key = value.string().map(|key| key.chars().take(256).collect());
             }
+            "auto_cache" => asked.auto_cache = Some(value.bool().ok_or_else(not_a_switch)?),
+            "requesty" => requesty(value, &mut asked)?,
             "service_tier" => {
                 asked.service_tier = value.string().map(|tier| tier.chars().take(256).collect())
             }

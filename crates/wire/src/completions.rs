@@ -11,7 +11,9 @@ use crate::openai_chat::{own_usage_with_cost, tail};
 use crate::writer::Writer as Json;
 
 /// Served by the gateway itself, or said elsewhere.
-const OURS: [&str; 12] = [
+const OURS: [&str; 14] = [
+    "auto_cache",
+    "requesty",
     "model",
     "models",
     "provider",

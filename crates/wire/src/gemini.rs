@@ -40,7 +40,9 @@ pub use stream_out::Writer;
 pub use usage::read_usage;
 
 /// Extensions of ours and of the URL's in a caller's body: served here, never sent on.
-const OURS: [&str; 13] = [
+const OURS: [&str; 15] = [
+    "auto_cache",
+    "requesty",
     "models",
     "provider",
     "route",

@@ -24,8 +24,19 @@ use crate::splice::Splice;
 pub use form::{Form, Upload};
 
 /// Our own and OpenRouter's extensions: served here, never sent on.
-const OURS: [&str; 9] =
-    ["models", "provider", "route", "session_id", "trace", "usage", "sandbox", "debug", "preset"];
+const OURS: [&str; 11] = [
+    "auto_cache",
+    "requesty",
+    "models",
+    "provider",
+    "route",
+    "session_id",
+    "trace",
+    "usage",
+    "sandbox",
+    "debug",
+    "preset",
+];
 
 /// A caller's request, scanned.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! The response cache: the same question again is answered again, for nothing, and for nobody else.
 
+mod breakpoints;
+
 use serde_json::{Value, json};
 use store::Store;
 use testkit::upstream::Phase;

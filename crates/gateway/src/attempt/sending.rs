@@ -114,6 +114,7 @@ async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) ->
     let snapshot = &trip.world.snapshot;
     let dialect = place.dialect_for(trip.call.dialect);
     let mut target = place.wire_target(snapshot, &nothing);
+    target.auto_cache = trip.auto_cache;
     let mut made = trip.call.outgoing(dialect, &target);
     if made.is_err() && !trip.call.urls().is_empty() {
         // Perhaps only the bytes behind its addresses are missing.

@@ -5,7 +5,9 @@ use crate::json;
 use crate::splice::Splice;
 
 /// Served by the gateway itself, never sent on.
-pub(super) const OURS: [&str; 11] = [
+pub(super) const OURS: [&str; 13] = [
+    "auto_cache",
+    "requesty",
     "models",
     "provider",
     "route",

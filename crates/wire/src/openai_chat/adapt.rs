@@ -52,8 +52,19 @@ pub struct Adapted {
 }
 
 /// Our and OpenRouter's extensions: served here, never sent on.
-const OURS: [&str; 9] =
-    ["models", "provider", "route", "session_id", "trace", "usage", "sandbox", "include_reasoning", "debug"];
+const OURS: [&str; 11] = [
+    "models",
+    "provider",
+    "route",
+    "session_id",
+    "trace",
+    "usage",
+    "sandbox",
+    "include_reasoning",
+    "debug",
+    "auto_cache",
+    "requesty",
+];
 /// Extensions that later steps serve: dropped with a warning.
 const NOT_SERVED_YET: [&str; 6] =
     ["plugins", "transforms", "preset", "image_config", "stop_server_tools_when", "max_tool_calls"];

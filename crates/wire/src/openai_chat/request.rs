@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::asked::Asked;
 use crate::json::{self, Kind, Member};
+use crate::node::Node;
 use crate::{opening, preferences};
 
 /// Most messages of one request.
@@ -58,10 +59,10 @@ const NUMBERS: [&str; 13] = [
     "max_completion_tokens",
 ];
 const STRINGS: [&str; 5] = ["model", "user", "session_id", "reasoning_effort", "service_tier"];
-const OBJECTS: [&str; 6] =
-    ["provider", "stream_options", "reasoning", "response_format", "metadata", "logit_bias"];
+const OBJECTS: [&str; 7] =
+    ["provider", "stream_options", "reasoning", "response_format", "metadata", "logit_bias", "requesty"];
 const ARRAYS: [&str; 5] = ["messages", "models", "tools", "plugins", "modalities"];
-const BOOLS: [&str; 4] = ["stream", "logprobs", "parallel_tool_calls", "store"];
+const BOOLS: [&str; 5] = ["stream", "logprobs", "parallel_tool_calls", "store", "auto_cache"];
 
 impl<'b> ChatRequest<'b> {
     /// Scans a body. Checks the types of the fields that the dialect defines and the values of those that we act on.
@@ -144,6 +145,8 @@ impl<'b> ChatRequest<'b> {
             b"provider" => self.asked.provider = preferences::read(json::slice(body, value))?,
             b"prompt_cache_key" => self.asked.prompt_cache_key = short(json::string(body, value)),
             b"service_tier" => self.asked.service_tier = short(json::string(body, value)),
+            b"auto_cache" => self.asked.auto_cache = json::boolean(body, value),
+            b"requesty" => crate::call::requesty(Node::at(body, value), &mut self.asked)?,
             b"session_id" => {
                 let id = json::string(body, value).map(Cow::into_owned).unwrap_or_default();
                 if id.len() > 256 {

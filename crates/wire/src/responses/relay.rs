@@ -14,7 +14,9 @@ use crate::splice::Splice;
 use crate::writer::Writer;
 
 /// Served by the gateway itself, never sent on.
-const OURS: [&str; 12] = [
+const OURS: [&str; 14] = [
+    "auto_cache",
+    "requesty",
     "models",
     "provider",
     "route",

@@ -10,7 +10,9 @@ use crate::hub::{
 use crate::node::Node;
 
 /// Served by the gateway itself, or said elsewhere in the request.
-const OURS: [&str; 20] = [
+const OURS: [&str; 22] = [
+    "auto_cache",
+    "requesty",
     "model",
     "models",
     "provider",

@@ -149,9 +149,9 @@ pub(super) static KEYS: &[Key<Config>] = &[
     },
     Key {
         path: "cache.entry_bytes_max",
-        preset: Value("2 MiB"),
+        preset: Value("1 MiB"),
         example: "256 KiB",
-        doc: "The largest answer that the response cache keeps.",
+        doc: "The largest answer that the response cache keeps; a stream that may be kept takes as much while it runs.",
         kind: Kind::Bytes { min: KIB, max: GIB, set: |c, v| c.cache.entry_bytes_max = v as usize },
     },
     Key {
