@@ -477,3 +477,35 @@ async fn who_has_waited_long_enough_goes_alone() {
     gate.open();
     leader.rest().await;
 }
+
+#[tokio::test]
+async fn an_empty_purse_still_gets_what_costs_nothing() {
+    let upstream = FakeUpstream::start();
+    upstream.always(Script::chat("hello", TOKENS));
+    let app = TestApp::builder().lab(Lab::at("lab", &upstream).model("lab/tiny", "1", "2")).prepaid();
+    let app = app.start().await;
+    // A little less than one call costs: the rest is written off, and nothing is left.
+    app.cli(&["credits", "grant", "0.001"]).await;
+    let first = testkit::eventually("the credit to be seen", || async {
+        let reply = cached(&app.owner(), &ask("lab/tiny")).send().await;
+        (reply.status == 200).then_some(reply)
+    })
+    .await;
+    assert_eq!((status(&first), first.header("x-tollway-cost-usd")), ("MISS", Some("0.001")));
+    let hit = cached(&app.owner(), &ask("lab/tiny")).send().await.expect(200);
+    assert_eq!((status(&hit), hit.header("x-tollway-cost-usd")), ("HIT", Some("0")));
+    assert_eq!(app.owner().chat("lab/tiny").await.status, 402, "who asks a provider has to pay");
+    app.settled().await;
+    assert_eq!(app.cli(&["ledger", "verify"]).await["ok"], true);
+}
+
+#[tokio::test]
+async fn an_operator_can_turn_it_off() {
+    let upstream = FakeUpstream::start();
+    let lab = Lab::at("lab", &upstream).model("lab/tiny", "1", "2");
+    let app = TestApp::builder().set("cache.bytes_max", "0").lab(lab).start().await;
+    for count in 1..=2 {
+        let reply = cached(&app.owner(), &ask("lab/tiny")).send().await.expect(200);
+        assert_eq!((status(&reply), upstream.request_count()), ("BYPASS", count));
+    }
+}
