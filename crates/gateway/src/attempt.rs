@@ -33,6 +33,7 @@ use wire::provider_error::{Class, ProviderError};
 
 use self::hedge::Seat;
 use crate::app::Worker;
+use crate::cache::Tape;
 use crate::error::{FailedAttempt, GatewayError};
 use crate::judging::Judged;
 use crate::leg::Leg;
@@ -55,6 +56,8 @@ pub enum Committed {
         body: Bytes,
         /// Where things stand in them.
         answer: Box<dyn Plain>,
+        /// The same for the cache; `None`: it isn't kept there.
+        tape: Option<Box<Tape>>,
     },
     /// A stream with its first event.
     Stream(Box<Leg>),
@@ -102,6 +105,10 @@ pub struct Trip<'a, 'b> {
     pub hedge: Option<&'a Facts>,
     /// The caller's own bound on the first byte.
     pub max_latency: Option<Duration>,
+    /// Breakpoints of the prompt cache are to be placed.
+    pub auto_cache: bool,
+    /// How large an answer may be that is taken down for the cache; `None`: none is.
+    pub tape_bytes_max: Option<usize>,
     /// When the whole call must be over.
     pub deadline: Instant,
 }
@@ -435,6 +442,7 @@ impl<'w> Place<'w> {
             adapt: &self.provider.adapt,
             structured_output: self.endpoint.structured_output(snapshot),
             reasoning: self.endpoint.model_in(snapshot).and_then(|model| model.reasoning()),
+            auto_cache: false,
             fetched,
         }
     }

@@ -21,6 +21,7 @@ use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, key_text};
 use crate::body::ResponseBody;
+use crate::cache::{self, Keeping, Outlook, Tape};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::{self, Hints};
@@ -29,8 +30,9 @@ use crate::keys::{KeyState, Permit};
 use crate::planning::{self, Asking, Decision};
 use crate::pump::{Pump, Start};
 use crate::responses::Remember;
-use crate::settings::ROUTER_VERSION;
+use crate::settings::{ROUTER_VERSION, ResponseHeaders};
 use crate::settle::{Departure, Flight, Outcome, Slot};
+use crate::world::World;
 use crate::{hold, read_body};
 
 /// What a path and its query say beside the body.
@@ -113,6 +115,8 @@ pub(crate) struct Extra {
     pub(crate) echo: Option<Arc<str>>,
     /// The body of a conversation, for when nobody counts its tokens.
     pub(crate) body: Bytes,
+    /// The answer depends on more than the request: on what is kept of a conversation (Responses).
+    pub(crate) depends: bool,
 }
 
 /// Answers a body that is there whole.
@@ -136,7 +140,24 @@ pub(crate) async fn answer_body(
     answer_call(worker, id, headers, &call, path.array, admitted, extra).await
 }
 
-/// Answers a call that was scanned.
+/// A call that was let in, and all that it brought.
+pub(crate) struct Incoming<'a, 'b> {
+    pub(crate) worker: &'a Arc<Worker>,
+    pub(crate) id: GenerationId,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) call: &'a Call<'b>,
+    /// The stream is to be one JSON array (Gemini without `alt=sse`).
+    pub(crate) array: bool,
+    pub(crate) admitted: Admitted,
+    pub(crate) extra: Extra,
+    pub(crate) hints: Hints,
+    pub(crate) world: Arc<World>,
+    pub(crate) course: Course,
+    /// What chance is drawn from.
+    pub(crate) seed: u64,
+}
+
+/// Answers a call that was scanned: from the cache where the caller wants that, else by a provider.
 pub(crate) async fn answer_call(
     worker: &Arc<Worker>,
     id: GenerationId,
@@ -148,12 +169,27 @@ pub(crate) async fn answer_call(
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = &worker.gateway;
     let hints = intake::read(headers, &gateway.settings.brand)?;
-    let asked = call.asked();
-    let created = admitted.created;
     let world = gateway.world.load_full();
-    let (key, seed) = (admitted.key, worker.seed());
-    let asker = Asker { key: &key, at: created, seed };
+    let seed = worker.seed();
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed };
     let course = Course::of(gateway, &world, call, &hints, &asker)?;
+    let incoming = Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed };
+    // A preset's or policy's rule for the cache goes here.
+    match cache::ask(&incoming, None).await {
+        Outlook::Hit(hit) => cache::answer(incoming, &hit),
+        outlook => by_provider(incoming, outlook).await,
+    }
+}
+
+async fn by_provider(
+    incoming: Incoming<'_, '_>,
+    outlook: Outlook,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed } = incoming;
+    let gateway = &worker.gateway;
+    let asked = call.asked();
+    let (created, key) = (admitted.created, admitted.key);
+    let asker = Asker { key: &key, at: created, seed };
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
     let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
@@ -193,6 +229,8 @@ pub(crate) async fn answer_call(
         shown: Mutex::default(),
         hedge: hedged.then_some(&facts),
         max_latency: hints.max_latency,
+        auto_cache: cache::places_breakpoints(asked.auto_cache, hints.auto_cache, None),
+        tape_bytes_max: outlook.tape_bytes_max(gateway),
         deadline: admitted.started + gateway.settings.total_timeout,
     };
     let arrival = match Box::pin(attempt::run(&trip, &mut flight)).await {
@@ -205,7 +243,7 @@ pub(crate) async fn answer_call(
     if is_uncounted(&arrival, &flight) {
         gateway.load_tokenizer().await;
     }
-    answer(&trip, flight, arrival, extra.remember)
+    answer(&trip, flight, arrival, extra.remember, outlook)
 }
 
 /// Whether an answer is whole (a stream waits at its end), nobody reports its tokens, and what counts them is not loaded yet.
@@ -226,7 +264,14 @@ fn routed((judged, dial): (Judged, f64), seed: u64) -> Routed {
     }
 }
 
-fn describe(record: &mut GenerationRecord, gateway: &Gateway, call: &Call<'_>, hints: &Hints, asked: &str) {
+/// Writes down who asks for what.
+pub(crate) fn describe(
+    record: &mut GenerationRecord,
+    gateway: &Gateway,
+    call: &Call<'_>,
+    hints: &Hints,
+    asked: &str,
+) {
     let request = call.asked();
     record.dialect = call.name().to_owned();
     record.requested_model = asked.to_owned();
@@ -247,10 +292,16 @@ fn answer(
     mut flight: Flight,
     arrival: Arrival,
     remember: Option<Remember>,
+    outlook: Outlook,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = &trip.worker.gateway;
+    let names = &gateway.settings.brand.headers;
     let mut response = Response::new(ResponseBody::empty());
     name_headers(&mut response, trip, &arrival);
+    outlook.mark(response.headers_mut(), names);
+    let own_warnings = flight.own_warnings();
+    let keeping =
+        outlook.keeping(trip.world, arrival.endpoint, flight.id(), response.headers_mut(), own_warnings);
     let endpoint = arrival.endpoint as usize;
     let place =
         trip.world.snapshot.endpoints.get(endpoint).and_then(|e| trip.world.providers.get(e.provider));
@@ -258,38 +309,42 @@ fn answer(
     flight.first_byte();
     match arrival.committed {
         Committed::Stream(leg) => {
-            stream_headers(response.headers_mut(), trip, flight.warning_count());
+            stream_headers(response.headers_mut(), names, trip.array, flight.warning_count());
             let pump = Pump::new(Start {
                 leg: *leg,
                 flight,
-                watched: arrival.watched,
+                watched: Some(arrival.watched),
                 clock: Arc::clone(&gateway.clock),
                 stall_timeout: provider.stall_timeout,
                 keep_alive: gateway.settings.keep_alive,
                 deadline: trip.deadline,
                 drain: provider.on_disconnect == catalog::OnDisconnect::Drain,
                 remember,
+                keeping,
             });
             *response.body_mut() = ResponseBody::Pump(Box::new(pump));
         }
-        Committed::Plain { body, answer } => {
+        Committed::Plain { body, answer, tape } => {
             arrival.watched.ended(Report::Success, 0, gateway.clock.now());
             let mut ident = flight.ident(&provider.name_json);
             ident.echo.clone_from(&trip.echo);
-            plain(gateway, flight, &ident, &body, &*answer, remember, &mut response)?;
+            let keeping = keeping.map(|keeping| (keeping, tape));
+            plain(gateway, flight, &ident, &body, &*answer, remember, keeping, &mut response)?;
         }
     }
     Ok(response)
 }
 
 /// Settles a whole answer and writes it.
-fn plain(
+#[expect(clippy::too_many_arguments, reason = "an answer and those who want it, once each")]
+pub(crate) fn plain(
     gateway: &Gateway,
     flight: Flight,
     ident: &Ident,
     body: &[u8],
     answer: &dyn Plain,
     remember: Option<Remember>,
+    keeping: Option<(Keeping, Option<Box<Tape>>)>,
     response: &mut Response<ResponseBody>,
 ) -> Result<(), GatewayError> {
     let seen = answer.seen();
@@ -324,6 +379,9 @@ fn plain(
     if let Some(remember) = remember {
         remember.keep(&rendered);
     }
+    if let Some((keeping, tape)) = keeping {
+        keeping.keep(tape, &settlement, seen.finish_reason.as_deref(), gateway.clock.now());
+    }
     *response.body_mut() = ResponseBody::full(rendered);
     Ok(())
 }
@@ -353,8 +411,9 @@ fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_, '_>, arri
     }
 }
 
-fn stream_headers(headers: &mut HeaderMap, trip: &Trip<'_, '_>, warnings: usize) {
-    let content_type = match trip.array {
+/// The headers of a stream.
+pub(crate) fn stream_headers(headers: &mut HeaderMap, names: &ResponseHeaders, array: bool, warnings: usize) {
+    let content_type = match array {
         true => HeaderValue::from_static("application/json"),
         false => HeaderValue::from_static("text/event-stream; charset=utf-8"),
     };
@@ -362,7 +421,6 @@ fn stream_headers(headers: &mut HeaderMap, trip: &Trip<'_, '_>, warnings: usize)
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     if warnings > 0 {
-        let names = &trip.worker.gateway.settings.brand.headers;
         insert(headers, &names.translation, &warnings.to_string());
     }
 }

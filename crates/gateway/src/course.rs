@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use routing::name::{NameError, Target, Virtual, What};
+use routing::name::{NameError, Target, Variant, Virtual, What};
 use routing::policy::{Policy, Route, Situation, StickyBy, Strategy};
 use routing::wishes::Sort;
 use types::Timestamp;
@@ -99,8 +99,17 @@ impl Course {
     }
 
     fn add(&mut self, gateway: &Gateway, world: &World, name: &str) -> Result<(), GatewayError> {
-        self.targets.push(target(gateway, world, name)?);
+        let target = target(gateway, world, name)?;
+        self.take(target);
         Ok(())
+    }
+
+    fn take(&mut self, target: Target) {
+        if let Some(Variant::NotServedYet(variant)) = target.variant {
+            let message = format!("the variant `:{variant}` is not served yet and had no effect");
+            self.warnings.push(Warning::about("not_served_yet", "model", message));
+        }
+        self.targets.push(target);
     }
 
     /// Follows a policy.
@@ -129,7 +138,7 @@ impl Course {
             let Some(link) = route.models.get(at) else { continue };
             match target(gateway, world, &link.model) {
                 Ok(target) => {
-                    self.targets.push(target);
+                    self.take(target);
                     self.retries.extend(self.sort.is_none().then_some(link.retries));
                 }
                 // The catalog may have changed since the policy was written.
@@ -159,7 +168,7 @@ impl Course {
             tell(&format!("provider/{key}"), format!("`provider.{key}` is not known and had no effect"));
         }
         for field in &request.not_served {
-            tell(field, format!("`{field}` is not served yet and had no effect"));
+            tell(field, format!("`{}` is not served yet and had no effect", field.replace('/', ".")));
         }
         if request.echo_body && !request.stream {
             tell("debug", String::from("`debug.echo_upstream_body` shows in streams only; set `stream` too"));

@@ -2,7 +2,7 @@
 //! run share.
 
 use routing::guide::Guide;
-use routing::name::Virtual;
+use routing::name::{Target, Virtual, What};
 use routing::plan::{self, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
 use types::{Task, Timestamp};
@@ -17,6 +17,14 @@ use crate::intake::{Hints, Preference};
 use crate::judging::{self, Judged};
 use crate::sticky::Conversation;
 use crate::world::World;
+
+/// The id of the model that a target means now; empty for a virtual one.
+pub(crate) fn model_of<'w>(world: &'w World, target: &Target) -> &'w str {
+    match target.what {
+        What::Model(index) => world.snapshot.models.get(index).map_or("", |model| &model.id),
+        What::Virtual(_) => "",
+    }
+}
 
 /// A decision about one request.
 pub(crate) struct Decision {

@@ -134,6 +134,7 @@ where
         input: String::from_utf8_lossy(&wire::responses::input_items(&body)).into_owned(),
     });
     let echo = Some(wire::responses::echo(&body).into());
+    let depends = previous.is_some();
     if let Some(previous) = previous {
         let history = history(gateway, &account, previous, admitted.created).await?;
         body = wire::responses::with_history(&body, &history).map_err(wrong)?.into();
@@ -141,7 +142,7 @@ where
             return Err(GatewayError::BodyTooLarge(gateway.settings.body_bytes_max));
         }
     }
-    let extra = Extra { remember, echo, body: body.clone() };
+    let extra = Extra { remember, echo, body: body.clone(), depends };
     call::answer_body(worker, id, Dialect::Responses, &headers, &body, Path::default(), admitted, extra).await
 }
 

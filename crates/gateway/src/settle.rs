@@ -8,6 +8,7 @@
 //! - else, if the answer or a part of it was delivered, or the request had reached the provider when the client left: the
 //!   request's and the answer's text by a tokenizer (`wire::tally`), marked `estimated`;
 //! - for images, speech and the like: what the request told before, marked `estimated` too;
+//! - nothing for an answer of the response cache, whose record names the generation that it is from;
 //! - nothing when no attempt brought an answer, and never for an error's text.
 //!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
@@ -17,7 +18,7 @@ use std::sync::atomic::Ordering;
 
 use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
 use tokio::time::Instant;
-use types::{Cost, Money, PriceKind, Timestamp, Usage, UsageSource};
+use types::{Cost, GenerationId, Money, PriceKind, Timestamp, Usage, UsageSource};
 use wire::Warning;
 use wire::hub::{Ident, Settlement};
 use wire::tally::{self, Request, Tally};
@@ -128,6 +129,8 @@ impl Flight {
     /// Begins. From here on the hold ends by settling only.
     pub fn begin(from: Departure) -> Flight {
         from.worker.gateway.metrics.holds_open.fetch_add(1, Ordering::Relaxed);
+        // An answer of the cache costs nothing, however long it is.
+        let covered_bytes = if from.record.cache_source.is_some() { u64::MAX } else { 0 };
         Flight(Some(Box::new(Inner {
             worker: from.worker,
             slot: from.slot,
@@ -140,12 +143,17 @@ impl Flight {
             expected: from.expected,
             own_warnings: None,
             sent: false,
-            covered_bytes: 0,
+            covered_bytes,
             metadata: from.metadata,
             conversation: from.conversation,
             on_disconnect: "cancel",
             earns_hedges: false,
         })))
+    }
+
+    /// Its id.
+    pub fn id(&self) -> Option<GenerationId> {
+        self.0.as_ref().map(|inner| inner.record.id)
     }
 
     /// Microseconds since it began.
@@ -228,6 +236,11 @@ impl Flight {
     /// How many warnings there are so far.
     pub fn warning_count(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.record.warnings.len())
+    }
+
+    /// How many of them hold whoever answers.
+    pub fn own_warnings(&self) -> usize {
+        self.0.as_ref().and_then(|inner| inner.own_warnings).unwrap_or_default()
     }
 
     /// Keeps what the answer's calls were sealed with.
@@ -343,6 +356,9 @@ impl Inner {
     }
 
     fn used(&self, outcome: &Outcome) -> (Usage, UsageSource) {
+        if self.record.cache_source.is_some() {
+            return (Usage::default(), UsageSource::None);
+        }
         if let Some(usage) = outcome.usage.filter(|_| outcome.status != Status::Failed) {
             let usage = Usage { requests: 1, ..usage };
             if self.expected.is_none() || self.is_charged_for(&usage) {
@@ -390,7 +406,8 @@ impl Inner {
     }
 
     fn awaits_tokenizer(&self, reported: Option<&Usage>) -> bool {
-        reported.is_none() && self.expected.is_none() && !tally::is_loaded()
+        let counts = self.expected.is_none() && self.record.cache_source.is_none();
+        reported.is_none() && counts && !tally::is_loaded()
     }
 
     /// Whether usage has any of the units that the sheet charges for. A provider that is paid by tokens and reports only that
@@ -477,6 +494,7 @@ fn metadata_json(record: &GenerationRecord, plan: &serde_json::Value) -> String 
         "duration_us": record.duration_us,
         "usage_source": record.usage_source,
         "price_version": record.price_version,
+        "cache_source_id": record.cache_source,
     })
     .to_string()
 }

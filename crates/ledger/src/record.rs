@@ -193,6 +193,9 @@ pub struct GenerationRecord {
     /// The policy that was asked for, its version and the rule that decided: `careful@3 night`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The generation whose answer was told again, from the response cache; then nothing is used and nothing charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_source: Option<GenerationId>,
     /// The rule that was applied when the client left: `cancel`, `drain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
@@ -257,6 +260,7 @@ impl GenerationRecord {
             warnings: Vec::new(),
             routed: None,
             policy: None,
+            cache_source: None,
             on_disconnect: None,
             upstream_id: None,
             error: None,

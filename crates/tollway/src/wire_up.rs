@@ -9,6 +9,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use catalog::Snapshot;
 use gateway::app::Gateway;
+use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
@@ -50,6 +51,14 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         hold_waiters_max: limits.hold_waiters_max,
         requests_in_flight_max: limits.requests_in_flight_max,
         key_concurrency_max: limits.key_concurrency_max,
+        cache: Limits {
+            bytes_max: config.cache.bytes_max,
+            entries_max: config.cache.entries_max,
+            entry_bytes_max: config.cache.entry_bytes_max.min(config.cache.bytes_max),
+            ttl_s: config.cache.ttl_s,
+            ttl_s_max: config.cache.ttl_s_max,
+            wait_max: Duration::from_millis(config.cache.wait_ms_max),
+        },
     })
 }
 
@@ -119,7 +128,9 @@ pub(crate) struct Shared {
 
 /// Puts it together.
 pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
+    let cache = Cache::new(&shared.settings.cache);
     Arc::new(Gateway {
+        cache,
         settings: shared.settings,
         world: ArcSwap::from_pointee(shared.world),
         keys: ArcSwap::from_pointee(shared.keys),

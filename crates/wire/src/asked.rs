@@ -32,6 +32,8 @@ pub struct Asked<'b> {
     pub session_id: Option<String>,
     /// `prompt_cache_key`.
     pub prompt_cache_key: Option<String>,
+    /// `auto_cache`: whether breakpoints of the prompt cache are to be placed.
+    pub auto_cache: Option<bool>,
     /// `service_tier`.
     pub service_tier: Option<String>,
     /// Names how the conversation begins: a hash of the instructions and the first message that is none. `None`: no
@@ -43,8 +45,8 @@ pub struct Asked<'b> {
     pub trace: Vec<(String, String)>,
     /// `debug.echo_upstream_body`: show what providers are sent.
     pub echo_body: bool,
-    /// Fields for the gateway that it doesn't serve yet.
-    pub not_served: Vec<&'static str>,
+    /// Fields for the gateway that it doesn't serve: `transforms`, `requesty/tags`.
+    pub not_served: Vec<String>,
     /// What an endpoint must be able to do.
     pub needs: Needs,
     /// Bytes of the prompt and the tools: what the input estimate goes by.
@@ -78,12 +80,13 @@ impl Default for Asked<'_> {
             provider: ProviderPreferences::default(),
             session_id: None,
             prompt_cache_key: None,
+            auto_cache: None,
+            not_served: Vec::new(),
             service_tier: None,
             opening: None,
             user: None,
             trace: Vec::new(),
             echo_body: false,
-            not_served: Vec::new(),
             needs: Needs::default(),
             prompt_bytes: 0,
             data_url_bytes: 0,
@@ -109,6 +112,11 @@ pub struct Needs {
 }
 
 impl Asked<'_> {
+    /// A field that is not served, by its pointer without the first slash.
+    pub(crate) fn untold(&mut self, field: &str) {
+        self.not_served.push(field.to_owned());
+    }
+
     /// Upper bound on input tokens for a hold: a token is at least one byte of text; each image counts 2,000 tokens.
     pub fn input_tokens_max(&self) -> u64 {
         let text = self.prompt_bytes.saturating_sub(self.data_url_bytes);

@@ -3,6 +3,7 @@
 
 mod aimock;
 mod bad_input;
+mod cache;
 mod cancel;
 mod catalog;
 mod chat;

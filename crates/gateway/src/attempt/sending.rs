@@ -8,6 +8,7 @@ use wire::provider_error;
 
 use super::hedge::Seat;
 use super::{Committed, Failure, Place, Trip};
+use crate::cache::Tape;
 use crate::frames::Frames;
 use crate::leg::{Leg, LegFailure};
 use crate::upstream::address::Operation;
@@ -52,6 +53,7 @@ pub(super) async fn first_byte<S: Seat>(
     }
     let mut ident = seat.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
+    let taping = trip.tape_bytes_max.map(|max| (undo.clone(), max));
     let settings = &trip.worker.gateway.settings;
     let stream = trip.call.asked().stream;
     if let Some(framing) = reply.framing.filter(|_| stream) {
@@ -63,7 +65,10 @@ pub(super) async fn first_byte<S: Seat>(
             _ => settings.response_bytes_max,
         };
         let frames = Frames::new(framing, frame_bytes_max);
-        let mut leg = first_event(Leg::new(reply.body, frames, carry)).await?;
+        let mut leg = Leg::new(reply.body, frames, carry);
+        leg.tape =
+            taping.map(|(undo, max)| Box::new(Tape::of_frames(leaving.dialect, leaving.bytes, undo, max)));
+        let mut leg = first_event(leg).await?;
         show(trip, &mut leg);
         return Ok(Committed::Stream(Box::new(leg)));
     }
@@ -71,6 +76,9 @@ pub(super) async fn first_byte<S: Seat>(
     let body = collect(reply.body, settings.response_bytes_max).await.map_err(|_| {
         Failure::ours("answer_cut", String::from("the provider's answer broke off or is too large"), true)
     })?;
+    let tape = taping
+        .and_then(|(undo, max)| Tape::of_whole(leaving.dialect, leaving.bytes, undo, &body, max))
+        .map(Box::new);
     let outcome = match stream && trip.call.asked().task == Task::Generate {
         // Some providers answer whole where a model can't be streamed. Where a task has no stream, neither has its caller.
         true => {
@@ -78,13 +86,14 @@ pub(super) async fn first_byte<S: Seat>(
             let made = trip.call.replay(leaving.dialect, &body, ident, undo);
             made.map(|(carry, out)| {
                 let mut leg = Leg::whole(carry, out);
+                leg.tape = tape;
                 show(trip, &mut leg);
                 Committed::Stream(Box::new(leg))
             })
         }
         false => {
             let made = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo);
-            made.map(|answer| Committed::Plain { body, answer })
+            made.map(|answer| Committed::Plain { body, answer, tape })
         }
     };
     outcome.map_err(|error| match error {
@@ -119,6 +128,7 @@ async fn prepare<S: Seat>(trip: &Trip<'_, '_>, seat: &mut S, place: &Place<'_>) 
     let snapshot = &trip.world.snapshot;
     let dialect = place.dialect_for(trip.call.dialect);
     let mut target = place.wire_target(snapshot, &nothing);
+    target.auto_cache = trip.auto_cache;
     let mut made = trip.call.outgoing(dialect, &target);
     if made.is_err() && !trip.call.urls().is_empty() {
         // Perhaps only the bytes behind its addresses are missing.

@@ -99,7 +99,9 @@ fn prepared(text: &str) -> String {
                 }
                 out.push(c);
             }
-            c if c.is_whitespace() || matches!(c, '"' | '“' | '”' | '«' | '»' | '(' | ')' | '[' | ']' | '¿' | '¡' | '*') => {
+            c if c.is_whitespace()
+                || matches!(c, '"' | '“' | '”' | '«' | '»' | '(' | ')' | '[' | ']' | '¿' | '¡' | '*') =>
+            {
                 if !out.ends_with(' ') {
                     out.push(' ');
                 }
