@@ -1,6 +1,7 @@
 //! Measurements at full count against something that nobody here wrote.
 
 mod dialects;
+mod outcomes;
 mod routing;
 mod simulate;
 mod streams;
@@ -55,6 +56,8 @@ pub enum What {
         #[arg(long, default_value_t = SEED)]
         seed: u64,
     },
+    /// The router beside simpler ones, on outcomes of models at prompts: a file of quality and cost
+    Outcomes(outcomes::Args),
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -69,6 +72,7 @@ pub fn run(what: &What) -> Result<bool> {
         What::Prices { count, seed } => prices(*count, *seed),
         What::Routing { pairs, measure: true } => routing::measure(*pairs),
         What::Routing { pairs, measure: false } => routing::run(*pairs),
+        What::Outcomes(args) => outcomes::run(args),
         What::Simulate { seed } => simulate::run(*seed),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),

@@ -4,6 +4,8 @@
 mod engine;
 mod world;
 
+pub use world::normal;
+
 use anyhow::Result;
 use routing::wishes::Sort;
 
