@@ -286,7 +286,7 @@ async fn keys(
                 flight.note(attempt);
                 place.report_key(Some(KeyReport::Taken), now);
                 let streamed = matches!(committed, Committed::Stream(_));
-                let watched = Watched::new(under_way, trip.size, streamed.then(|| started.elapsed()));
+                let watched = Watched::new(under_way, trip.size, streamed.then(|| started.elapsed()), now);
                 return Ok((committed, watched));
             }
             Err(failure) => failure,

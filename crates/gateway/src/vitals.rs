@@ -121,15 +121,27 @@ pub struct UnderWay(Arc<Vitals>);
 pub struct Watched {
     under_way: UnderWay,
     size: Size,
-    /// To the first token; `None` where the answer comes whole.
-    ttft: Option<Duration>,
+    /// False where the answer comes whole.
+    streamed: bool,
     first_byte: Instant,
 }
 
 impl Watched {
-    /// From its first byte on, which came after `ttft`.
-    pub fn new(under_way: UnderWay, size: Size, ttft: Option<Duration>) -> Watched {
-        Watched { under_way, size, ttft, first_byte: Instant::now() }
+    /// From its first byte on, which came after `ttft`. That is known to others at once, and not when a long answer ends.
+    pub fn new(under_way: UnderWay, size: Size, ttft: Option<Duration>, now: Timestamp) -> Watched {
+        if let Some(ttft) = ttft {
+            let ttft_us = Some(micros(ttft));
+            let ending = Ending::Begun;
+            under_way.0.record(&Sample {
+                at: now,
+                size,
+                ending,
+                ttft_us,
+                written: None,
+                tool_calls_good: None,
+            });
+        }
+        Watched { under_way, size, streamed: ttft.is_some(), first_byte: Instant::now() }
     }
 
     /// It has ended, after so many tokens.
@@ -139,17 +151,19 @@ impl Watched {
             return vitals.failed(report, self.size, now);
         }
         vitals.report(report, now);
-        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let ttft_us = self.ttft.map(micros);
         vitals.record(&Sample {
             at: now,
             size: self.size,
             ending: Ending::Answered,
-            ttft_us,
-            written: ttft_us.map(|_| (output_tokens, micros(self.first_byte.elapsed()))),
+            ttft_us: None,
+            written: self.streamed.then(|| (output_tokens, micros(self.first_byte.elapsed()))),
             tool_calls_good: None,
         });
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Drop for UnderWay {

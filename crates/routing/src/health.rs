@@ -73,6 +73,8 @@ pub enum Ending {
     Failed,
     /// 429.
     Busy,
+    /// It has begun, or was left before; how it ends counts when it has.
+    Begun,
 }
 
 /// One attempt.
@@ -216,6 +218,7 @@ impl Health {
             Ending::Answered => Uptime { answered: 1, ..Uptime::default() },
             Ending::Failed => Uptime { failed: 1, ..Uptime::default() },
             Ending::Busy => Uptime { busy: 1, ..Uptime::default() },
+            Ending::Begun => Uptime::default(),
         };
         if sample.ending == Ending::Failed {
             self.last_failure = Some(sample.at);

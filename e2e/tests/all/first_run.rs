@@ -5,7 +5,8 @@ use testkit::{FakeUpstream, Gate, Script, TestApp, sse};
 #[tokio::test]
 async fn the_key_is_printed_once_and_the_printed_curl_works() {
     let mut app = TestApp::builder().first_start().start().await;
-    let printed = app.stdout();
+    let greeting = || async { Some(app.stdout()).filter(|printed| printed.contains("curl ")) };
+    let printed = testkit::eventually("the greeting", greeting).await;
     let key = keys_in(&printed).pop().unwrap_or_else(|| panic!("no key on standard output:\n{printed}"));
     assert_eq!(keys_in(&printed).iter().filter(|k| **k != key).count(), 0, "one key only:\n{printed}");
     assert!(!app.log().contains(&key), "the key never enters the log");

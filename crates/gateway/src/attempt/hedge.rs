@@ -244,7 +244,7 @@ async fn one_key(
         Ok(committed) => {
             place.report_key(Some(KeyReport::Taken), now);
             let streamed = matches!(committed, Committed::Stream(_));
-            Ok((committed, Watched::new(under_way, trip.size, streamed.then(|| started.elapsed()))))
+            Ok((committed, Watched::new(under_way, trip.size, streamed.then(|| started.elapsed()), now)))
         }
         Err(failure) => {
             place.report_key(failure.key_report(), now);
@@ -274,7 +274,7 @@ fn take_over(
     own.state.record(&Sample {
         at: gateway.clock.now(),
         size: trip.size,
-        ending: Ending::Busy,
+        ending: Ending::Begun,
         ttft_us,
         written: None,
         tool_calls_good: None,
