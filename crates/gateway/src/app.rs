@@ -43,6 +43,8 @@ pub struct Gateway {
     pub recent_responses: crate::responses::Recent,
     /// Which endpoints conversations stay with.
     pub pins: crate::sticky::Pins,
+    /// What answers turned out to be worth.
+    pub learned: crate::learned::Learned,
     /// Budgets of second legs.
     pub hedges: parking_lot::Mutex<routing::hedge::Hedges>,
     /// What proves the calls of models.

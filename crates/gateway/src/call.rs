@@ -171,7 +171,7 @@ pub(crate) async fn answer_call(
     let hints = intake::read(headers, &gateway.settings.brand)?;
     let world = gateway.world.load_full();
     let seed = worker.seed();
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: false };
     let course = Course::of(gateway, &world, call, &hints, &asker)?;
     let incoming = Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed };
     // A preset's or policy's rule for the cache goes here.
@@ -189,7 +189,7 @@ async fn by_provider(
     let gateway = &worker.gateway;
     let asked = call.asked();
     let (created, key) = (admitted.created, admitted.key);
-    let asker = Asker { key: &key, at: created, seed };
+    let asker = Asker { key: &key, at: created, seed, dry: false };
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
     let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {

@@ -45,7 +45,7 @@ where
         Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let world = gateway.world.load_full();
     let hints = Hints::default();
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0 };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0, dry: true };
     let course = Course::of(gateway, &world, &call, &hints, &asker)?;
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let plan = planning::decide(gateway, &asking).plan;

@@ -54,6 +54,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) at: Timestamp,
     /// What chance is drawn from.
     pub(crate) seed: u64,
+    /// Nothing is called: nothing is tried out either.
+    pub(crate) dry: bool,
 }
 
 impl Course {

@@ -76,7 +76,14 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let judged = chosen.map(|_| judging::judge(call));
     let (dial, fast) = judging::dial(hints);
     let dial = dial.or(course.dial);
-    let guide = judged.map(|judged| Guide { abilities: &world.abilities, work: judged.work, dial, fast });
+    let learned = gateway.learned.read();
+    let guide = judged.map(|judged| Guide {
+        abilities: &world.abilities,
+        learned: Some((&*learned, asker.at)),
+        work: judged.work,
+        dial,
+        fast,
+    });
     let plan = plan::plan(&Question {
         snapshot: &world.snapshot,
         conditions: world,
@@ -87,6 +94,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         sticky,
         guide: guide.as_ref(),
         seed: asker.seed,
+        explore: if asker.dry { 0.0 } else { gateway.settings.explore },
         attempts_max: gateway.settings.attempts_max,
     });
     let soon = course.virtual_model() == Some(Virtual::Fast) || fast;

@@ -59,7 +59,7 @@ where
             hash.finish()
         }
     };
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: true };
     let course = Course::of(gateway, &world, &call, &hints, &asker)?;
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let decision = planning::decide(gateway, &asking);

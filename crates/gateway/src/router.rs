@@ -16,8 +16,8 @@ use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, audio, catalog_feeds, chat, completions, credits, embeddings, gemini, generation, health,
-    images, key, messages, models, rerank, responses, route as dry_run,
+    activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
+    health, images, key, messages, models, rerank, responses, route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -60,6 +60,7 @@ enum Handler {
     Key,
     Credits,
     Generation,
+    Feedback,
     Activity,
     Catalog,
     ModelsDev,
@@ -219,6 +220,20 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/key", Access::AnyKey, Handler::Key, "the caller's own key"),
     route("GET", "/v1/auth/key", Access::AnyKey, Handler::Key, "the caller's own key, the older path"),
     route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
+    route(
+        "POST",
+        "/v1/feedback",
+        Access::AnyKey,
+        Handler::Feedback,
+        "what a caller thinks of an answer; keys merge",
+    ),
+    route(
+        "POST",
+        "/v1/generation/feedback",
+        Access::AnyKey,
+        Handler::Feedback,
+        "the same, under OpenRouter's name",
+    ),
     route("GET", "/v1/generation", Access::AnyKey, Handler::Generation, "the record of one generation"),
     route("GET", "/v1/activity", Access::AnyKey, Handler::Activity, "use by day, model and provider"),
     route("GET", "/catalog.json", Access::Public, Handler::Catalog, "the whole catalog with provenance"),
@@ -385,6 +400,7 @@ where
         Handler::Key => key::show(worker, &parts),
         Handler::Credits => credits::show(worker, &parts).await,
         Handler::Generation => generation::show(worker, &parts).await,
+        Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,

@@ -21,6 +21,8 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// Most attempts of one generation.
     pub attempts_max: usize,
+    /// The share of a virtual model's decisions that try another candidate about as good.
+    pub explore: f64,
     /// Whether a second provider may be asked when the first is late.
     pub hedging: bool,
     /// Largest plain answer of a provider.

@@ -450,6 +450,7 @@ impl Inner {
             record.on_disconnect = Some(on_disconnect.to_owned());
             worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
         }
+        crate::feedback::learn(&worker.gateway, &record);
         let input_cost = cost.input().min(charged);
         record.cost = cost;
         let appended = worker.gateway.journal.append(worker.number, &record);

@@ -8,12 +8,16 @@
 //!   depends on the dial, turning it up never raises the cost of what comes first.
 //! - `cheap` stands at [`CHEAP_DIAL`] unless told otherwise and puts what is below [`CHEAP_FLOOR`] of the best quality last.
 //! - `fast` puts what is below [`FAST_FLOOR`] of the best quality last, and takes of the rest what begins soonest.
+//! - What was learned of a model ([`crate::learn`]) takes the place of its prior where it is surely another.
+//! - One decision in some tens takes another candidate whose utility is within [`BAND`] of the best, at random: without that nothing
+//!   is learned of what never comes first. The chance of each is in the plan. Never of a dry run, never below a floor.
 //! - The second and the third attempt are of other authors, where there are any as fit: one outage doesn't end the chain.
 
 use catalog::Snapshot;
-use types::{Money, Usage};
+use types::{Money, Timestamp, Usage};
 
-use crate::name::Virtual;
+use crate::learn::Table;
+use crate::name::{Target, Virtual, What};
 use crate::order::Candidate;
 use crate::plan::Facts;
 use crate::quality::{Abilities, Work};
@@ -28,8 +32,12 @@ pub const CHEAP_FLOOR: f64 = 0.8;
 pub const FAST_FLOOR: f64 = 0.85;
 /// At dial 0.5, how much quality a cost that is e times lower makes up for.
 const SCALE: f64 = 0.05;
+/// How many deviations from the prior what was learned must be before it counts: nineteen in twenty, on one side.
+const SURE: f64 = 1.645;
 /// What a free answer counts as, of the reference: the logarithm needs something.
 const FREE: f64 = 1e-4;
+/// How much utility is given up at most to learn of another candidate.
+pub const BAND: f64 = 0.03;
 /// Attempts of a chain that are of different authors.
 const AUTHORS: usize = 3;
 
@@ -38,6 +46,8 @@ const AUTHORS: usize = 3;
 pub struct Guide<'a> {
     /// How good models are.
     pub abilities: &'a Abilities,
+    /// What answers turned out to be worth, and now.
+    pub learned: Option<(&'a Table, Timestamp)>,
     /// What is to be done.
     pub work: Work,
     /// The caller's dial, 0 (quality) to 1 (cost); `None`: where the virtual model stands.
@@ -65,11 +75,32 @@ impl Guide<'_> {
         endpoint.price.cost(&usage, facts.at).ok().map(|cost| cost.total)
     }
 
+    /// Whether quality is weighed against cost, so that what comes next is about as good.
+    pub(crate) fn weighs(&self, target: &Target) -> bool {
+        let what = match target.what {
+            What::Virtual(what) => what,
+            What::Model(_) => return false,
+        };
+        self.dial_of(what) < 1.0 && !self.fast && !(what == Virtual::Fast && self.dial.is_none())
+    }
+
+    /// The quality of a model: its prior, unless what was learned is surely something else.
+    fn quality(&self, snapshot: &Snapshot, model: usize) -> f64 {
+        let prior = self.abilities.quality(model, &self.work);
+        let learned = self.learned.filter(|(table, _)| !table.is_empty()).and_then(|(table, now)| {
+            let id = &snapshot.models.get(model)?.id;
+            let found = table.quality(&self.work, id, &self.abilities.rows(model), now);
+            (table.weight(&self.work, id, now) > 0.0 && (found.mean - prior).abs() > SURE * found.sd)
+                .then_some(found.mean)
+        });
+        learned.unwrap_or(prior)
+    }
+
     /// Gives each candidate its quality, its cost, and the key that it is put in order by.
     pub(crate) fn rate(&self, what: Virtual, snapshot: &Snapshot, facts: &Facts, all: &mut [Candidate]) {
         for candidate in all.iter_mut() {
             let model = snapshot.endpoints.get(candidate.endpoint as usize).map_or(usize::MAX, |e| e.model);
-            candidate.quality = Some(self.abilities.quality(model, &self.work));
+            candidate.quality = Some(self.quality(snapshot, model));
             if let Some(cost) = self.cost(snapshot, candidate.endpoint, facts) {
                 candidate.expected = cost;
             }
@@ -173,7 +204,7 @@ mod tests {
     fn decide(name: &str, work: Work, dial: Option<f64>, facts: &Facts) -> Plan {
         let names = Names { brand: "tollway".into(), accept_peer_slugs: true };
         let targets = [names.resolve(&CATALOG, name).unwrap()];
-        let guide = Guide { abilities: &ABILITIES, work, dial, fast: false };
+        let guide = Guide { abilities: &ABILITIES, learned: None, work, dial, fast: false };
         plan(&Question {
             snapshot: &CATALOG,
             conditions: &Node,
@@ -184,6 +215,7 @@ mod tests {
             sticky: None,
             guide: Some(&guide),
             seed: 1,
+            explore: 0.0,
             attempts_max: 6,
         })
     }

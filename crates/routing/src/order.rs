@@ -96,6 +96,8 @@ pub(crate) struct Sorting<'a> {
     pub(crate) guide: Option<&'a Guide<'a>>,
     /// What chance is drawn from.
     pub(crate) seed: u64,
+    /// The share of a virtual model's decisions that try another candidate about as good.
+    pub(crate) explore: f64,
 }
 
 impl Sorting<'_> {
@@ -243,10 +245,16 @@ impl Sorting<'_> {
         let draws = sort.is_none() && self.wishes.order.is_empty();
         let odds = if draws { odds(&all) } else { Vec::new() };
         let drawn = draw(&all, &odds, random);
-        let trial = self.trial(&all);
+        let band = self.band(target, &all);
+        let trial = self.trial(&all).filter(|_| self.explore > 0.0 && band.is_empty());
         let chance = 1.0 / f64::from(TRY_EVERY);
-        let tries = trial.filter(|_| random.unit() < chance);
+        let explores = Some(&band).filter(|band| !band.is_empty() && random.unit() < self.explore);
+        let explored =
+            explores.and_then(|band| band.get((random.unit() * band.len() as f64) as usize).copied());
+        let tries = trial.filter(|_| random.unit() < chance).or(explored);
         let propensity = |at: usize| match trial {
+            _ if !band.is_empty() && at == 0 => 1.0 - self.explore,
+            _ if band.contains(&at) => self.explore / band.len() as f64,
             _ if draws => odds.get(at).copied().unwrap_or(if at == 0 && odds.is_empty() { 1.0 } else { 0.0 }),
             Some(trial) if at == trial => chance,
             Some(_) if at == 0 => 1.0 - chance,
@@ -258,6 +266,9 @@ impl Sorting<'_> {
             .map(|(at, candidate)| Step {
                 endpoint: candidate.endpoint,
                 reason: match tries {
+                    Some(trial) if at == trial && explored.is_some() => {
+                        "about as good as the best by its prior, so tried now and then"
+                    }
                     Some(trial) if at == trial => "nobody has measured it lately, so tried now and then",
                     _ => self.reason(candidate, sort, odds.get(at).is_some()),
                 },
@@ -271,6 +282,23 @@ impl Sorting<'_> {
             first.rotate_right(1);
         }
         steps
+    }
+
+    /// Of a virtual model's candidates in order: those about as good as the first, of which one is taken now and then.
+    fn band(&self, target: &Target, all: &[Candidate]) -> Vec<usize> {
+        let chosen = matches!(target.what, What::Virtual(_)) && self.wishes.sort.is_none();
+        let guide = self.guide.filter(|guide| chosen && self.explore > 0.0 && guide.weighs(target));
+        let Some((first, _)) = all.first().zip(guide).filter(|(first, _)| first.rank.astray) else {
+            return Vec::new();
+        };
+        let dear = first.expected.nanos().saturating_mul(TRY_PRICE_MAX);
+        let fit = |one: &Candidate| {
+            one.rank == first.rank
+                && one.key.0 == first.key.0
+                && one.key.1 - first.key.1 <= guide::BAND
+                && one.expected.nanos() <= dear
+        };
+        (1..all.len()).filter(|at| all.get(*at).is_some_and(fit)).collect()
     }
 
     /// Of candidates in order: the one to try because nobody has measured it.

@@ -133,6 +133,8 @@ pub struct Question<'a> {
     pub guide: Option<&'a Guide<'a>>,
     /// What chance is drawn from.
     pub seed: u64,
+    /// The share of a virtual model's decisions that try another candidate about as good.
+    pub explore: f64,
     /// Most attempts of a plan.
     pub attempts_max: usize,
 }
@@ -148,6 +150,7 @@ pub fn plan(question: &Question<'_>) -> Plan {
         sticky: question.sticky,
         guide: question.guide,
         seed: question.seed,
+        explore: question.explore,
     };
     let mut plan = Plan { retries: question.retries.to_vec(), ..Plan::default() };
     let mut counts: Vec<(usize, Funnel)> = Vec::new();

@@ -101,6 +101,7 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     vitals::restore(&world, &config.server.data_dir, clock.now());
     let gateway =
         wire_up::gateway(wire_up::Shared { settings, world, keys, journal, metrics, store, control, clock });
+    vitals::restore_learned(&gateway, &config.server.data_dir);
 
     let (stop, stopping) = watch::channel(false);
     let threads = start_workers(&gateway, &config, workers, &stopping)?;

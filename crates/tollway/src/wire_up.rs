@@ -35,6 +35,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
         hedging: config.routing.hedging,
+        explore: config.routing.explore_per_mille as f64 / 1_000.0,
         response_bytes_max: upstream.response_bytes_max,
         fetch_private: upstream.fetch_private,
         responses_retention: Duration::from_secs(limits.responses_retention_days.saturating_mul(86_400)),
@@ -145,6 +146,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         recent_responses: Default::default(),
         pins: Default::default(),
         hedges: Default::default(),
+        learned: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
     })

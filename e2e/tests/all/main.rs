@@ -10,6 +10,7 @@ mod chat;
 mod clouds;
 mod dialects;
 mod fallback;
+mod feedback;
 mod fetches;
 mod first_run;
 mod hedging;

@@ -46,7 +46,7 @@ struct Bench<'s> {
 
 impl Bench<'_> {
     fn decide(&self, work: Work, dial: f64, facts: &Facts) -> Plan {
-        let guide = Guide { abilities: self.abilities, work, dial: Some(dial), fast: false };
+        let guide = Guide { abilities: self.abilities, learned: None, work, dial: Some(dial), fast: false };
         plan(&Question {
             snapshot: self.snapshot,
             conditions: &Node(self.snapshot),
@@ -57,6 +57,7 @@ impl Bench<'_> {
             sticky: None,
             guide: Some(&guide),
             seed: SEED,
+            explore: 0.0,
             attempts_max: 6,
         })
     }

@@ -116,6 +116,7 @@ fn decide(name: &str, wishes: &Wishes<'_>, facts: &Facts, mut node: Node) -> (Ve
         }),
         guide: None,
         seed: node.seed,
+        explore: 0.0,
         attempts_max: 6,
     };
     let plan = plan(&question);

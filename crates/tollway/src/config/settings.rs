@@ -120,6 +120,8 @@ pub struct Brand {
 pub struct Routing {
     pub accept_peer_slugs: bool,
     pub attempts_max: usize,
+    /// The share of a virtual model's decisions that try another candidate about as good, per mille.
+    pub explore_per_mille: u64,
     /// Whether a second provider may be asked when the first is late.
     pub hedging: bool,
 }

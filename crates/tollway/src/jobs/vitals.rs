@@ -13,6 +13,8 @@ use tokio::sync::watch;
 
 /// How often the figures are made anew.
 const EVERY: Duration = Duration::from_secs(1);
+/// What was learned of models, in the data directory.
+const LEARNED: &str = "learned.json";
 /// Every so many times they are written down.
 const WRITTEN_EVERY: u32 = 60;
 
@@ -38,8 +40,24 @@ pub(crate) fn restore(world: &World, data_dir: &Path, now: types::Timestamp) {
     }
 }
 
-/// Writes everything down: whole, or not at all.
+/// Puts what was learned of models in place.
+pub(crate) fn restore_learned(gateway: &Gateway, data_dir: &Path) {
+    let path = data_dir.join(LEARNED);
+    let Ok(bytes) = std::fs::read(&path) else { return };
+    match serde_json::from_slice(&bytes) {
+        Ok(table) => gateway.learned.restore(table),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "what was learned of models can't be read; it begins anew");
+        }
+    }
+}
+
+/// Writes everything down: each file whole, or not at all.
 pub(crate) fn write(gateway: &Gateway, data_dir: &Path) {
+    let learned = gateway.learned.read();
+    if !learned.is_empty() {
+        replace(&data_dir.join(LEARNED), &*learned);
+    }
     let world = gateway.world.load_full();
     let pairs = world.snapshot.endpoints.iter().zip(&world.endpoints);
     let known: BTreeMap<&str, Health> = pairs
@@ -51,14 +69,17 @@ pub(crate) fn write(gateway: &Gateway, data_dir: &Path) {
     if known.is_empty() {
         return;
     }
-    let path = file(data_dir);
+    replace(&file(data_dir), &known);
+}
+
+fn replace(path: &Path, content: &impl serde::Serialize) {
     let next = path.with_extension("json.next");
-    let written = serde_json::to_vec(&known)
+    let written = serde_json::to_vec(content)
         .map_err(std::io::Error::from)
         .and_then(|bytes| std::fs::write(&next, bytes))
-        .and_then(|()| std::fs::rename(&next, &path));
+        .and_then(|()| std::fs::rename(&next, path));
     if let Err(error) = written {
-        tracing::warn!(path = %path.display(), %error, "the endpoints' figures can't be written down");
+        tracing::warn!(path = %path.display(), %error, "what was measured and learned can't be written down");
     }
 }
 
@@ -71,6 +92,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, data_dir: PathBuf, mut stopping: 
         for vitals in &world.endpoints {
             vitals.refresh(now);
         }
+        gateway.learned.refresh();
         passes = passes.wrapping_add(1);
         if passes.is_multiple_of(WRITTEN_EVERY) {
             let (gateway, data_dir) = (Arc::clone(&gateway), data_dir.clone());

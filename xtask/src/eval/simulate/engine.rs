@@ -164,7 +164,7 @@ impl Engine<'_> {
         let facts = Facts { input_tokens: input as u64, at: self.world.now, ..Facts::default() };
         let wishes = Wishes { allow_fallbacks: true, sort: self.traffic.sort, ..Wishes::default() };
         let work = Work::Mixture([0.125; 8]);
-        let guide = Guide { abilities: &self.abilities, work, dial: None, fast: false };
+        let guide = Guide { abilities: &self.abilities, learned: None, work, dial: None, fast: false };
         let plan = plan(&Question {
             snapshot: &self.world.snapshot,
             conditions: &*self.world,
@@ -175,6 +175,7 @@ impl Engine<'_> {
             sticky: None,
             guide: Some(&guide),
             seed,
+            explore: 0.02,
             attempts_max: 6,
         });
         self.hedges.asked();

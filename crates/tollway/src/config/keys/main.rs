@@ -215,6 +215,14 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Flag(|c, v| c.routing.accept_peer_slugs = v),
     },
     Key {
+        path: "routing.explore_per_mille",
+        preset: Value("20"),
+        example: "0",
+        doc: "How many of a thousand decisions of a virtual model try another candidate that is about as good, so that something \
+              is learned of it; 0: none.",
+        kind: Kind::Number { min: 0, max: 200, set: |c, v| c.routing.explore_per_mille = v },
+    },
+    Key {
         path: "routing.hedging",
         preset: Value("true"),
         example: "false",
