@@ -8,6 +8,7 @@ use routing::wishes::Sort;
 use types::Timestamp;
 use wire::Warning;
 use wire::asked::Asked;
+use wire::auto::AutoWishes;
 use wire::call::Call;
 
 use crate::app::Gateway;
@@ -176,9 +177,9 @@ impl Course {
             tell("debug", String::from("`debug.echo_upstream_body` shows in streams only; set `stream` too"));
         }
         let dial = hints.cost_quality.is_some() || hints.preference.is_some_and(|p| p.sort().is_none());
-        if dial && self.virtual_model().is_none() {
+        if (dial || request.auto != AutoWishes::default()) && self.virtual_model().is_none() {
             let message = format!(
-                "a dial and the preferences quality and balanced choose among models, and one is named; ask for `{brand}/auto`"
+                "a dial, lists of models and the preferences quality and balanced choose among models, and one is named; ask for `{brand}/auto`"
             );
             self.warnings.push(Warning { code: "not_served_yet", pointer: String::new(), message });
         }

@@ -7,6 +7,7 @@ use routing::plan::{self, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
 use types::{Task, Timestamp};
 use wire::asked::Asked;
+use wire::auto::AutoWishes;
 use wire::call::Call;
 use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences, SortBy};
 
@@ -61,7 +62,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
         Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
     });
-    let mut wishes = wishes(&request.provider, request.service_tier.as_deref());
+    let mut wishes = wishes(&request.provider, &request.auto, request.service_tier.as_deref());
     let chosen = course.virtual_model();
     if chosen.is_none() {
         // Of a model that is named, a preference orders the endpoints.
@@ -75,7 +76,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let chosen = chosen.filter(|_| request.task == Task::Generate);
     let judged = chosen.map(|_| judging::judge(call));
     let (dial, fast) = judging::dial(hints);
-    let dial = dial.or(course.dial);
+    let dial = dial.or(request.auto.dial).or(course.dial);
     let learned = gateway.learned.read();
     let guide = judged.map(|judged| Guide {
         abilities: &world.abilities,
@@ -124,11 +125,17 @@ fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {
     }
 }
 
-fn wishes<'a>(provider: &'a ProviderPreferences, service_tier: Option<&'a str>) -> Wishes<'a> {
+fn wishes<'a>(
+    provider: &'a ProviderPreferences,
+    auto: &'a AutoWishes,
+    service_tier: Option<&'a str>,
+) -> Wishes<'a> {
     let list = |list: &'a Option<Vec<String>>| list.as_deref().unwrap_or_default().into();
     let max_price = provider.max_price.unwrap_or_default();
     let zero = provider.zdr.unwrap_or(false).then_some(0);
     Wishes {
+        models_allowed: auto.allowed.as_slice().into(),
+        models_excluded: auto.excluded.as_slice().into(),
         order: list(&provider.order),
         only: provider.only.as_deref().map(Into::into),
         ignore: list(&provider.ignore),

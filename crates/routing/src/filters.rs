@@ -69,6 +69,11 @@ fn what_it_is<'t>(conditions: &'t dyn Conditions, target: &'t Target, facts: &'t
 fn what_is_wished<'t>(target: &'t Target, facts: &'t Facts, wishes: &'t Wishes<'_>) -> Vec<Filter<'t>> {
     vec![
         filter(
+            "Filter by Allowed Models",
+            "`allowed_models` and `excluded_models` leave the model to choose from",
+            |s, _, e| may_be_chosen(s, e, target, wishes),
+        ),
+        filter(
             "Filter by Allowed Providers",
             "`provider` and the name after @ allow the endpoint's provider",
             |s, _, e| allowed(s, e, target, wishes),
@@ -218,6 +223,31 @@ fn affordable(endpoint: &Endpoint, facts: &Facts, wishes: &Wishes<'_>) -> bool {
         && within(PriceKind::AudioInput, max.audio)
 }
 
+/// A model that is named is not chosen.
+fn may_be_chosen(s: &Snapshot, e: &Endpoint, target: &Target, wishes: &Wishes<'_>) -> bool {
+    let any = wishes.models_allowed.is_empty() && wishes.models_excluded.is_empty();
+    if any || matches!(target.what, What::Model(_)) {
+        return true;
+    }
+    let id = model(s, e).map_or("", |model| &*model.id);
+    let among = |patterns: &[String]| patterns.iter().any(|pattern| matches_pattern(pattern, id));
+    (wishes.models_allowed.is_empty() || among(&wishes.models_allowed)) && !among(&wishes.models_excluded)
+}
+
+/// Whether an id fits a pattern in which `*` stands for anything.
+fn matches_pattern(pattern: &str, id: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = id.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
 fn is_free(endpoint: &Endpoint) -> bool {
     let free = |kind| endpoint.price.quote(kind).and_then(|q| q.rate()) == Some(Rate::FREE);
     free(PriceKind::Input) && free(PriceKind::Output)
@@ -245,4 +275,27 @@ fn takes_input(snapshot: &Snapshot, endpoint: &Endpoint, facts: &Facts, strict: 
         && takes(facts.audio, Modality::Audio)
         && takes(facts.file, Modality::File)
         && tools
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        let rows = [
+            ("mistralai/*", "mistralai/devstral-2", true),
+            ("mistralai/*", "openai/gpt-5", false),
+            ("*", "a/b", true),
+            ("*/gpt-5*", "openai/gpt-5-mini", true),
+            ("*-mini", "openai/gpt-5-mini", true),
+            ("*-mini", "openai/gpt-5-mini-2", false),
+            ("a/b", "a/b", true),
+            ("a/b", "a/bc", false),
+            ("a/*b*c", "a/xbyc", true),
+        ];
+        for (pattern, id, expect) in rows {
+            assert_eq!(matches_pattern(pattern, id), expect, "{pattern} {id}");
+        }
+    }
 }

@@ -76,6 +76,10 @@ pub struct Wishes<'a> {
     pub order: Cow<'a, [String]>,
     /// Only these.
     pub only: Option<Cow<'a, [String]>>,
+    /// Of a virtual model: only models of these ids, in which `*` stands for anything. Empty: any.
+    pub models_allowed: Cow<'a, [String]>,
+    /// Of a virtual model: never these.
+    pub models_excluded: Cow<'a, [String]>,
     /// Never these.
     pub ignore: Cow<'a, [String]>,
     /// False: only the first choice.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use types::{Task, Usage};
 
+use crate::auto::AutoWishes;
 use crate::preferences::ProviderPreferences;
 
 /// Most fields of `trace` that are kept, and most characters of each.
@@ -43,6 +44,8 @@ pub struct Asked<'b> {
     pub user: Option<String>,
     /// `trace`: what the caller names its work by.
     pub trace: Vec<(String, String)>,
+    /// What is wished of a virtual model.
+    pub auto: AutoWishes,
     /// `debug.echo_upstream_body`: show what providers are sent.
     pub echo_body: bool,
     /// Fields for the gateway that it doesn't serve: `transforms`, `requesty/tags`.
@@ -86,6 +89,7 @@ impl Default for Asked<'_> {
             opening: None,
             user: None,
             trace: Vec::new(),
+            auto: AutoWishes::default(),
             echo_body: false,
             needs: Needs::default(),
             prompt_bytes: 0,

@@ -1,6 +1,7 @@
 //! Fields of a request's body that are for the gateway: served here, never sent to a provider, and the same in every dialect.
 
 use crate::asked::{Asked, TRACE_CHARS_MAX, TRACE_FIELDS_MAX};
+use crate::auto;
 use crate::hub::{Dialect, RequestError};
 use crate::node::Node;
 
@@ -25,7 +26,7 @@ const OURS: [&str; 15] = [
 
 /// Whether a field is for the gateway.
 pub(crate) fn is_ours(key: &str) -> bool {
-    OURS.contains(&key)
+    OURS.contains(&key) || auto::is_field(key)
 }
 
 /// Reads such a field, as far as no dialect reads it by itself: what is served, and what a caller must be told is not.
@@ -39,6 +40,7 @@ pub(crate) fn read<'b>(
         "auto_cache" => asked.auto_cache = Some(value.bool().ok_or_else(not_a_switch)?),
         "requesty" => requesty(value, asked)?,
         "trace" => trace(value, asked),
+        key if auto::is_field(key) => asked.auto.take(key, value)?,
         "debug" => {
             let wanted = value.get("echo_upstream_body").and_then(Node::bool) == Some(true);
             match dialect {
@@ -60,7 +62,13 @@ pub(crate) fn read<'b>(
                 dialect == Some(Dialect::Chat) && plugin.get_string("id").as_deref() == Some("web")
             };
             let off = |plugin: &Node<'_>| plugin.get("enabled").and_then(Node::bool) == Some(false);
-            if value.elements().iter().any(|plugin| !searches(plugin) && !off(plugin)) {
+            for plugin in
+                value.elements().into_iter().filter(|plugin| auto::is_plugin(*plugin) && !off(plugin))
+            {
+                asked.auto.plugin(plugin)?;
+            }
+            let served = |plugin: &Node<'_>| searches(plugin) || auto::is_plugin(*plugin);
+            if value.elements().iter().any(|plugin| !served(plugin) && !off(plugin)) {
                 asked.untold("plugins");
             }
         }

@@ -10,6 +10,7 @@
 //! - [`usage`] reads what was used; [`provider_error`] reads what went wrong.
 
 pub mod asked;
+pub mod auto;
 pub mod call;
 pub mod cohere;
 pub mod completions;

@@ -52,7 +52,7 @@ async fn a_loss_is_a_reason_to_go_elsewhere() {
     wide.always(Script::chat("Hello", Tokens::new(3, 1)));
     let app = TestApp::builder()
         .lab(Lab::at("narrow", &narrow).set("protocol", "\"anthropic\"").model("lab/m", "1", "2"))
-        .lab(Lab::at("wide", &wide).model("lab/m", "9", "9"))
+        .lab(Lab::at("wide", &wide).model("lab/m", "900", "900"))
         .start()
         .await;
     let mut body = ask(false);

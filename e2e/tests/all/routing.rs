@@ -236,3 +236,34 @@ async fn auto_tells_the_task_and_the_dial_goes_from_quality_to_cost() {
     assert_eq!(reply.header("x-tollway-cost-quality-applied"), Some("0.85"));
     app.owner().chat_request(&code).header("x-tollway-cost-quality", "1.5").send().await.expect(400);
 }
+
+#[tokio::test]
+async fn lists_of_models_bound_what_a_virtual_model_chooses() {
+    let up = FakeUpstream::start();
+    up.always(Script::chat("abc", Tokens::new(20, 8)));
+    let app = TestApp::builder()
+        .lab(Lab::at("lab", &up).model("lab/small", "1", "1").model("lab/large", "5", "5"))
+        .lab(Lab::at("other", &up).model("other/m", "1", "1"))
+        .start()
+        .await;
+    let rows = [
+        (json!({"allowed_models": ["lab/l*"]}), "lab/large"),
+        (
+            json!({"plugins": [{"id": "auto-router", "allowed_models": ["lab/*"], "excluded_models": ["*small"]}]}),
+            "lab/large",
+        ),
+        (json!({"plugins": [{"id": "auto-router", "pin_model": "other/m"}]}), "other/m"),
+        (json!({"allowed_models": ["lab/*"], "cost_quality_tradeoff": 10}), "lab/small"),
+    ];
+    for (wish, expect) in rows {
+        let reply =
+            app.owner().chat_request(&with(ask("openrouter/auto"), wish.clone())).send().await.expect(200);
+        assert_eq!(reply.header("x-tollway-model"), Some(expect), "{wish}");
+        assert_eq!(reply.json().get("warnings"), None, "{wish}");
+    }
+    let nothing = with(ask("tollway/auto"), json!({"allowed_models": ["nobody/*"]}));
+    let refused = app.owner().chat_request(&nothing).send().await.expect(404);
+    assert!(refused.text().contains("Filter by Allowed Models"), "{}", refused.text());
+    let sent = up.requests()[0].json();
+    assert!(sent.get("allowed_models").is_none() && sent.get("plugins").is_none(), "{sent}");
+}
