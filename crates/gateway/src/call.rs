@@ -325,7 +325,8 @@ fn answer(
             *response.body_mut() = ResponseBody::Pump(Box::new(pump));
         }
         Committed::Plain { body, answer, tape } => {
-            arrival.watched.ended(Report::Success, 0, gateway.clock.now());
+            let good = answer.seen().calls.are_good();
+            arrival.watched.ended(Report::Success, 0, good, gateway.clock.now());
             let mut ident = flight.ident(&provider.name_json);
             ident.echo.clone_from(&trip.echo);
             let keeping = keeping.map(|keeping| (keeping, tape));

@@ -205,7 +205,7 @@ impl Pump {
             let report = if error.is_none() { Report::Success } else { Report::Failure };
             let seen = self.leg.carry.seen();
             let tokens = seen.usage.map_or(seen.said.bytes() / 4, |usage| usage.output_total());
-            watched.ended(report, tokens, self.clock.0.now());
+            watched.ended(report, tokens, seen.calls.are_good(), self.clock.0.now());
         }
         let status = if error.is_none() { Status::Ok } else { Status::Truncated };
         let kind = error.as_ref().map(|error| error.kind().1);

@@ -144,8 +144,8 @@ impl Watched {
         Watched { under_way, size, streamed: ttft.is_some(), first_byte: Instant::now() }
     }
 
-    /// It has ended, after so many tokens.
-    pub fn ended(&self, report: Report, output_tokens: u64, now: Timestamp) {
+    /// It has ended, after so many tokens; `calls_good`: whether the calls of tools that it made are any good, if it made any.
+    pub fn ended(&self, report: Report, output_tokens: u64, calls_good: Option<bool>, now: Timestamp) {
         let vitals = &self.under_way.0;
         if report == Report::Failure {
             return vitals.failed(report, self.size, now);
@@ -157,7 +157,7 @@ impl Watched {
             ending: Ending::Answered,
             ttft_us: None,
             written: self.streamed.then(|| (output_tokens, micros(self.first_byte.elapsed()))),
-            tool_calls_good: None,
+            tool_calls_good: calls_good,
         });
     }
 }

@@ -10,6 +10,7 @@
 
 mod answer;
 mod breakpoints;
+mod calls;
 mod carry;
 mod loss;
 mod memory;
@@ -21,6 +22,7 @@ mod turns;
 pub use crate::openai_chat::RequestError;
 pub use answer::{Assembly, Citation, Event, Finish, Piece, Seal, SealFormat, ToolStart};
 pub use breakpoints::{Breakpoints, breakpoints, tokens_min};
+pub use calls::Calls;
 pub use carry::{
     Bridge, Carry, Plain, Replay, Seen, StreamReader, StreamWriter, Translated, Undo, WriteAnswer,
 };

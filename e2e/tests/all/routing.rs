@@ -267,3 +267,44 @@ async fn lists_of_models_bound_what_a_virtual_model_chooses() {
     let sent = up.requests()[0].json();
     assert!(sent.get("allowed_models").is_none() && sent.get("plugins").is_none(), "{sent}");
 }
+
+#[tokio::test]
+async fn endpoints_that_call_tools_badly_come_late() {
+    let ups = [FakeUpstream::start(), FakeUpstream::start()];
+    let [clumsy, able] = &ups;
+    let tokens = Tokens::new(20, 8);
+    clumsy.answer_with(move |request| match request.wants_stream() {
+        true => Script::tool_call_stream("f", ("{\"a\":", "oops"), tokens),
+        false => Script::tool_call("f", "{\"a\":", tokens),
+    });
+    able.answer_with(move |request| match request.wants_stream() {
+        true => Script::tool_call_stream("f", ("{\"a\":", "1}"), tokens),
+        false => Script::tool_call("f", "{\"a\":1}", tokens),
+    });
+    let app = TestApp::builder()
+        .lab(Lab::at("clumsy", clumsy).model("lab/m", "1", "1"))
+        .lab(Lab::at("able", able).model("lab/m", "900", "900"))
+        .start()
+        .await;
+    let tools =
+        json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]});
+    for number in 0..24 {
+        let body = if number % 2 == 0 { ask("lab/m") } else { ask_stream("lab/m") };
+        for only in ["clumsy", "able"] {
+            served_by(&app, &with(with(body.clone(), tools.clone()), json!({"provider": {"only": [only]}})))
+                .await;
+        }
+    }
+    let asked = with(ask("lab/m"), tools.clone());
+    testkit::eventually("the order to follow the figures", || async {
+        (served_by(&app, &asked).await == "able").then_some(())
+    })
+    .await;
+    assert_eq!(served_by(&app, &with(ask("lab/m:exacto"), tools)).await, "able");
+    let shown = app.anonymous().get("/v1/models/lab/m/endpoints").await.json();
+    let rows = shown["data"]["endpoints"].as_array().expect("endpoints");
+    let of =
+        |slug: &str| rows.iter().find(|row| row["name"].as_str().is_some_and(|name| name.starts_with(slug)));
+    let rate = |slug: &str| of(slug).map(|row| row["tool_call_success_last_30m"].clone());
+    assert_eq!((rate("clumsy"), rate("able")), (Some(json!(0.0)), Some(json!(100.0))), "{shown}");
+}

@@ -5,7 +5,7 @@ use types::Usage;
 use crate::tally::Tally;
 
 use super::{
-    AnswerError, CallError, ChunkError, Event, Finish, Ident, SealedCall, Settlement, ToolStart, Watch,
+    AnswerError, CallError, Calls, ChunkError, Event, Finish, Ident, SealedCall, Settlement, ToolStart, Watch,
 };
 
 /// What was seen of an answer on its way through.
@@ -23,6 +23,10 @@ pub struct Seen {
     pub chunks: u64,
     /// The provider said that it is done; nothing after it counts.
     pub done: bool,
+    /// The calls of tools that it makes.
+    pub calls: Calls,
+    /// Indices of free-form calls, whose arguments are no JSON.
+    pub free: Vec<u32>,
     /// Calls with what proves them, for callers whose history loses it.
     pub sealed: Vec<SealedCall>,
 }
@@ -191,8 +195,21 @@ fn note(seen: &mut Seen, event: &Event) {
         Event::Text(text) | Event::Refusal(text) | Event::Reasoning { text, .. } => {
             seen.said.text(text);
         }
-        Event::ToolCall(start) => seen.said.text(&start.name),
-        Event::ToolArguments { json, .. } => seen.said.text(json),
+        Event::ToolCall(start) => {
+            seen.said.text(&start.name);
+            if start.custom {
+                // Free text is good whatever it is.
+                seen.free.push(start.index);
+            } else {
+                seen.calls.begin(u64::from(start.index));
+            }
+        }
+        Event::ToolArguments { index, json } => {
+            seen.said.text(json);
+            if !seen.free.contains(index) {
+                seen.calls.piece(u64::from(*index), json);
+            }
+        }
         Event::Finish { reason, .. } => seen.finish_reason = Some(reason.name().to_owned()),
         Event::Usage(usage) => seen.usage = Some(*usage),
         Event::Image(_) | Event::Audio(_) => seen.said.media(),

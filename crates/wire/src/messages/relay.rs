@@ -212,6 +212,9 @@ impl Carry for Relay {
                         self.seen.said.json(piece.raw());
                     }
                 }
+                if let Some(piece) = delta.and_then(|delta| delta.get_string("partial_json")) {
+                    self.seen.calls.piece(node.get("index").and_then(Node::u64).unwrap_or(0), &piece);
+                }
                 send("content_block_delta", data, out);
             }
             other => send(other, data, out),

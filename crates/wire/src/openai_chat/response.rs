@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use types::UsageSource;
 
-use crate::hub::{AnswerError, Ident, Plain, Seen, Settlement};
+use crate::hub::{AnswerError, Calls, Ident, Plain, Seen, Settlement};
 use crate::json::{self, Kind, Member};
+use crate::node::Node;
 use crate::provider_error;
 use crate::splice::Splice;
 use crate::tally::Tally;
@@ -54,7 +55,12 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     if let Some(message) = json::find(body, &choice, "message").filter(|_| usage.is_none()) {
         json::members(body, &message.value).iter().for_each(|member| tally(&mut said, body, member));
     }
+    let mut calls = Calls::default();
+    if let Some(message) = json::find(body, &choice, "message") {
+        json::members(body, &message.value).iter().for_each(|member| judge(&mut calls, body, member));
+    }
     let seen = Seen {
+        calls,
         finish_reason: text(&choice, "finish_reason"),
         upstream_id: text(&members, "id"),
         said,
@@ -64,6 +70,19 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
         ..Seen::default()
     };
     Ok(Answer { span: start..end, members, seen })
+}
+
+/// Takes in the arguments of functions that a message or delta calls.
+pub(super) fn judge(calls: &mut Calls, text: &[u8], member: &Member) {
+    if json::slice(text, &member.key) != b"tool_calls" {
+        return;
+    }
+    for (at, call) in Node::at(text, &member.value).elements().into_iter().enumerate() {
+        let index = call.get("index").and_then(Node::u64).unwrap_or(at as u64);
+        if let Some(arguments) = call.get("function").and_then(|function| function.get_string("arguments")) {
+            calls.piece(index, &arguments);
+        }
+    }
 }
 
 /// Takes in what the model says in one member of a message or delta: text, reasoning, tool calls.

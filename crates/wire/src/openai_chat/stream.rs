@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::response::{name, tally, tell};
+use super::response::{judge, name, tally, tell};
 use crate::hub::{CallError, Carry, ChunkError, Ident, Seen, Settlement};
 use crate::json::{self, Kind, Member};
 use crate::provider_error;
@@ -91,7 +91,10 @@ impl Relay {
         }
         if let Some(delta) = json::find(data, &inner, "delta").map(|m| m.value.clone()) {
             json::members_into(data, &delta, &mut inner);
-            inner.iter().for_each(|member| tally(&mut self.seen.said, data, member));
+            inner.iter().for_each(|member| {
+                tally(&mut self.seen.said, data, member);
+                judge(&mut self.seen.calls, data, member);
+            });
         }
         self.inner = inner;
     }

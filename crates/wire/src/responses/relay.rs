@@ -229,6 +229,10 @@ impl Carry for Relay {
                 if let Some(delta) = node.get("delta") {
                     self.seen.said.json(delta.raw());
                 }
+                if kind == "response.function_call_arguments.done" {
+                    let index = node.get("output_index").and_then(Node::u64).unwrap_or(0);
+                    self.seen.calls.piece(index, &node.get_string("arguments").unwrap_or_default());
+                }
                 send(&kind, data, out);
             }
         }
