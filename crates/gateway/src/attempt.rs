@@ -6,6 +6,7 @@
 //! - When the whole plan has failed, endpoints that were busy, broken or out of reach are tried once more, after what
 //!   `Retry-After` asks ([`RETRY_WAIT_MAX`] at most) or [`RETRY_PAUSE`]. Nothing silent is tried twice.
 //! - A policy's chain says itself how often each model is tried ([`chain`]); there is no other round then.
+//! - Of several endpoints of a model at most half are left alone because their breaker is open.
 //! - After the first byte there is no other attempt.
 
 mod chain;
@@ -244,7 +245,9 @@ async fn round(
         }
         let Some(mut place) = Place::find(trip.world, index) else { continue };
         let now = gateway.clock.now();
-        if let Verdict::Wait(until) = place.state.enter(now) {
+        if let Verdict::Wait(until) = place.state.enter(now)
+            && !must_serve(trip, &place, log, now)
+        {
             let left = Duration::from_micros(until.0.saturating_sub(now.0).max(0).unsigned_abs());
             log.wait = Some(log.wait.map_or(left, |wait| wait.min(left)));
             log.resting.push(index);
@@ -259,6 +262,18 @@ async fn round(
         }
     }
     Ok(None)
+}
+
+/// Whether an endpoint is tried although its breaker is open: of several endpoints of a model at most half are left alone for having
+/// failed, so that a fault of ours or of the network's doesn't take a whole model away.
+fn must_serve(trip: &Trip<'_, '_>, place: &Place<'_>, log: &Log, now: Timestamp) -> bool {
+    let snapshot = &trip.world.snapshot;
+    let same = |index: &u32| {
+        snapshot.endpoints.get(*index as usize).is_some_and(|endpoint| endpoint.model == place.endpoint.model)
+    };
+    let all = trip.plan.steps.iter().filter(|step| same(&step.endpoint)).count();
+    let left_alone = log.resting.iter().filter(|index| same(index)).count();
+    all > 1 && (left_alone + 1) * 2 > all && !place.state.is_cooling(now)
 }
 
 /// Tries one endpoint: with one key after another, as long as it is the key that is at fault.

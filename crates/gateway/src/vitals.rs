@@ -43,6 +43,11 @@ impl Vitals {
         self.breaker.lock().peek(now) == Verdict::Pass
     }
 
+    /// Whether it rests because it was told to, and not because it failed.
+    pub fn is_cooling(&self, now: Timestamp) -> bool {
+        self.breaker.lock().is_cooling(now)
+    }
+
     /// Tells the breaker how an attempt ended.
     pub fn report(&self, report: Report, now: Timestamp) {
         self.breaker.lock().report(report, now);

@@ -97,6 +97,11 @@ impl Breaker {
         verdict
     }
 
+    /// Whether it rests because it was told to, and not because it failed.
+    pub fn is_cooling(&self, now: Timestamp) -> bool {
+        now < self.cool_until
+    }
+
     /// Takes in how an attempt ended.
     pub fn report(&mut self, report: Report, now: Timestamp) {
         match report {

@@ -315,3 +315,27 @@ async fn the_second_model_answers_when_the_first_can_not() {
     let reply = app.owner().chat_request(&body).send().await.expect(200);
     assert_eq!(reply.json()["model"], "lab/second", "the answer says who gave it");
 }
+
+#[tokio::test]
+async fn at_most_half_of_a_models_endpoints_are_left_alone() {
+    let (near, far) = (FakeUpstream::start(), FakeUpstream::start());
+    for up in [&near, &far] {
+        up.always(Script::error(500, "oops", None));
+    }
+    let app = two_labs(&near, &far, &names(1)).await;
+    let asked = ask("lab/tiny-0");
+    // Both have failed so often that their breakers are open.
+    testkit::eventually("open breakers", || async {
+        app.owner().chat_request(&asked).send().await.expect(502);
+        let (before, _) = (near.request_count(), far.request_count());
+        app.owner().chat_request(&asked).send().await.expect(502);
+        (near.request_count() == before).then_some(())
+    })
+    .await;
+    let before = far.request_count();
+    app.owner().chat_request(&asked).send().await.expect(502);
+    assert!(far.request_count() > before, "one of two is tried all the same");
+    far.always(Script::chat("back", Tokens::new(3, 1)));
+    let reply = app.owner().chat_request(&asked).send().await.expect(200);
+    assert_eq!(reply.header("x-tollway-endpoint"), Some("far/tiny-0"), "and serves as soon as it can");
+}
