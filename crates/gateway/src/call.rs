@@ -193,7 +193,7 @@ async fn by_provider(
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
     let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &course.name, plan));
+        return Err(planning::no_endpoints(&world, &course.name, &facts, plan));
     }
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());

@@ -17,7 +17,7 @@ use crate::call::{self, Path};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Hints;
-use crate::planning::{self, Asking};
+use crate::planning::{self, Asking, Decision};
 use crate::upstream::address::Operation;
 use crate::upstream::{self, Outbound, collect};
 use crate::world::World;
@@ -48,9 +48,9 @@ where
     let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0, dry: true };
     let course = Course::of(gateway, &world, &call, &hints, &asker)?;
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
-    let plan = planning::decide(gateway, &asking).plan;
+    let Decision { plan, facts, .. } = planning::decide(gateway, &asking);
     let Some(first) = plan.steps.first() else {
-        return Err(planning::no_endpoints(&world, &course.name, plan));
+        return Err(planning::no_endpoints(&world, &course.name, &facts, plan));
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let counted = ask(worker, &world, &call, first.endpoint, betas).await;

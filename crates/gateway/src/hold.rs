@@ -40,17 +40,11 @@ pub(crate) async fn hold(
         Some(expected) => most(&expected.most),
         None => most(&usage(request.input_tokens_max(), output)),
     };
-    if let Some(allowed) = hints.max_cost {
-        // Without a cap of the caller's, an answer may be as long as the endpoint lets it.
-        let longest = endpoints().filter_map(|e| e.max_output_tokens(&world.snapshot)).max().unwrap_or(cap);
-        let output = request.max_tokens.unwrap_or(longest).saturating_mul(choices);
-        let worst = match &request.expected {
-            Some(_) => want,
-            None => most(&usage(request.input_tokens_max(), output)),
-        };
-        if allowed < worst {
-            return Err(GatewayError::OverMaxCost { worst: worst.to_string(), allowed: allowed.to_string() });
-        }
+    // Of conversations the plan has nothing that could cost more.
+    if let Some(allowed) =
+        hints.max_cost.filter(|_| request.expected.is_some()).filter(|allowed| *allowed < want)
+    {
+        return Err(GatewayError::OverMaxCost { worst: want.to_string(), allowed: allowed.to_string() });
     }
     let least = match &request.expected {
         Some(expected) => most(&expected.likely),

@@ -1,9 +1,10 @@
 //! From a request to a plan: what its model name means, what it wishes, and the one decision that live traffic and the dry
 //! run share.
 
+use routing::filters::MAX_COST;
 use routing::guide::Guide;
 use routing::name::{Target, Virtual, What};
-use routing::plan::{self, Facts, Plan, Question, Sticky};
+use routing::plan::{self, Bound, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
 use types::{Task, Timestamp};
 use wire::asked::Asked;
@@ -54,7 +55,13 @@ pub(crate) struct Asking<'a, 'b> {
 pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let Asking { world, call, hints, course, asker } = *asking;
     let request = call.asked();
-    let facts = facts(request, asker.at);
+    let mut facts = facts(request, asker.at);
+    facts.bound = hints.max_cost.filter(|_| request.expected.is_none()).map(|allowed| Bound {
+        allowed,
+        input_tokens: request.input_tokens_max(),
+        output_tokens: gateway.settings.hold_output_tokens,
+        choices: u64::from(request.choices),
+    });
     let account = asker.key.account.id.as_str();
     let conversation = Conversation::of(account, &course.name, request, hints.session_id.as_deref());
     let sticky = conversation.and_then(|conversation| {
@@ -122,6 +129,7 @@ fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {
         file: request.needs.file,
         structured_output: request.needs.structured_output,
         at,
+        bound: None,
     }
 }
 
@@ -171,7 +179,15 @@ fn cutoffs(told: Option<Percentiles>) -> Cutoffs {
 }
 
 /// Nothing was left: which step did it, and what would be left without it.
-pub(crate) fn no_endpoints(world: &World, asked: &str, plan: Plan) -> GatewayError {
+pub(crate) fn no_endpoints(world: &World, asked: &str, facts: &Facts, plan: Plan) -> GatewayError {
+    let step = plan.funnel.last().map(|line| line.step);
+    if let Some(bound) = facts.bound.filter(|_| step == Some(MAX_COST)) {
+        let worst = plan.without.iter().filter_map(|index| {
+            bound.worst(&world.snapshot, world.snapshot.endpoints.get(*index as usize)?, facts)
+        });
+        let worst = worst.min().unwrap_or(bound.allowed).to_string();
+        return GatewayError::OverMaxCost { worst, allowed: bound.allowed.to_string() };
+    }
     let failed_step = plan.funnel.last().map_or("the catalog", |line| line.step).to_owned();
     let id = |index: &u32| world.snapshot.endpoints.get(*index as usize).map(|e| e.id.to_string());
     let without = plan.without.iter().filter_map(id).take(20).collect();

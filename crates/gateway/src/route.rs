@@ -64,7 +64,7 @@ where
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let decision = planning::decide(gateway, &asking);
     if decision.plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &course.name, decision.plan));
+        return Err(planning::no_endpoints(&world, &course.name, &decision.facts, decision.plan));
     }
     let longest = asked.max_tokens;
     let worst = |step: &Step| worst_case(&world, step, asked.input_tokens_max(), longest, &decision);

@@ -7,6 +7,9 @@ use crate::name::{Target, Variant, Virtual, What};
 use crate::plan::{Conditions, Facts};
 use crate::wishes::Wishes;
 
+/// The filter by what an answer may cost at most.
+pub const MAX_COST: &str = "Filter by Max Cost";
+
 /// Keeps an endpoint or not.
 pub(crate) type Test<'t> = Box<dyn Fn(&Snapshot, usize, &Endpoint) -> bool + 't>;
 
@@ -110,6 +113,11 @@ fn what_is_wished<'t>(target: &'t Target, facts: &'t Facts, wishes: &'t Wishes<'
             "the model's license is known to let others train on what it writes",
             |s, _, e| !wishes.distillable || model(s, e).is_some_and(is_distillable),
         ),
+        filter(MAX_COST, "the answer can't cost more than the caller allows", |s, _, e| {
+            facts
+                .bound
+                .is_none_or(|bound| bound.worst(s, e, facts).is_some_and(|worst| worst <= bound.allowed))
+        }),
         filter("Filter by Max Price", "the offer costs at most `provider.max_price`", |_, _, e| {
             affordable(e, facts, wishes)
         }),

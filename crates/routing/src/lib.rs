@@ -8,7 +8,7 @@
 
 pub mod breaker;
 pub mod classify;
-mod filters;
+pub mod filters;
 pub mod guide;
 pub mod health;
 pub mod hedge;

@@ -39,6 +39,32 @@ pub struct Facts {
     pub structured_output: bool,
     /// When the request began: for prices by time of day.
     pub at: Timestamp,
+    /// The most that the answer may cost, where the caller says.
+    pub bound: Option<Bound>,
+}
+
+/// The most that an answer may cost, and what it may come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// What the caller allows.
+    pub allowed: Money,
+    /// The prompt's tokens, from above.
+    pub input_tokens: u64,
+    /// Output tokens where neither the caller nor the endpoint says how many there may be.
+    pub output_tokens: u64,
+    /// How many answers.
+    pub choices: u64,
+}
+
+impl Bound {
+    /// What an endpoint's answer may cost at most; `None`: its price is not known.
+    pub fn worst(&self, snapshot: &Snapshot, endpoint: &catalog::Endpoint, facts: &Facts) -> Option<Money> {
+        let longest =
+            facts.max_tokens.or_else(|| endpoint.max_output_tokens(snapshot)).unwrap_or(self.output_tokens);
+        let output = longest.saturating_mul(self.choices);
+        let usage = Usage { input: self.input_tokens, output, requests: 1, ..Usage::default() };
+        endpoint.price.cost(&usage, facts.at).ok().map(|cost| cost.total)
+    }
 }
 
 /// What the node knows about its endpoints.

@@ -308,3 +308,30 @@ async fn endpoints_that_call_tools_badly_come_late() {
     let rate = |slug: &str| of(slug).map(|row| row["tool_call_success_last_30m"].clone());
     assert_eq!((rate("clumsy"), rate("able")), (Some(json!(0.0)), Some(json!(100.0))), "{shown}");
 }
+
+#[tokio::test]
+async fn a_bound_on_cost_is_a_filter_and_refuses_when_nothing_fits() {
+    let up = FakeUpstream::start();
+    up.always(Script::chat("abc", Tokens::new(20, 8)));
+    let app = TestApp::builder()
+        .lab(Lab::at("lab", &up).model("lab/dear", "1", "500").model("lab/cheap", "1", "2"))
+        .start()
+        .await;
+    let asked = with(ask("tollway/auto"), json!({"max_tokens": 1000, "allowed_models": ["lab/*"]}));
+    let bounded =
+        |body: &Value, max: &str| app.owner().chat_request(body).header("x-tollway-max-cost-usd", max).send();
+    // 1,000 tokens at $500 and at $2 per million are $0.50 and $0.002.
+    let reply = bounded(&asked, "0.01").await.expect(200);
+    assert_eq!(reply.header("x-tollway-model"), Some("lab/cheap"));
+    let before = up.request_count();
+    let refused = bounded(&asked, "0.001").await.expect(402);
+    assert!(
+        refused.text().contains("max_cost_exceeded") && refused.text().contains("0.002"),
+        "{}",
+        refused.text()
+    );
+    let named = with(asked, json!({"model": "lab/dear"}));
+    bounded(&named, "0.01").await.expect(402);
+    bounded(&named, "0.6").await.expect(200);
+    assert_eq!(up.request_count(), before + 1, "what is refused is never sent");
+}
