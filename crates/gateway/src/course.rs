@@ -29,6 +29,8 @@ pub(crate) struct Course {
     pub(crate) targets: Vec<Target>,
     /// Of a policy's chain: tries after the first, for each target.
     pub(crate) retries: Vec<Option<u32>>,
+    /// Of a policy that draws: the chance of each target to come first. Empty: the first target does.
+    pub(crate) chances: Vec<f64>,
     /// A policy's order over the endpoints of all targets.
     pub(crate) sort: Option<Sort>,
     /// Where a policy puts the dial.
@@ -140,6 +142,7 @@ impl Course {
                 Ok(target) => {
                     self.take(target);
                     self.retries.extend(self.sort.is_none().then_some(link.retries));
+                    self.chances.extend(route.chance(at));
                 }
                 // The catalog may have changed since the policy was written.
                 Err(error) => {

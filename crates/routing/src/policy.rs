@@ -236,6 +236,13 @@ impl When {
 }
 
 impl Route {
+    /// The chance of a model to be drawn first; `None` where nothing is drawn.
+    pub fn chance(&self, at: usize) -> Option<f64> {
+        let sum: u64 = self.models.iter().map(|link| u64::from(link.weight)).sum();
+        let weight = self.models.get(at).map_or(0, |link| link.weight);
+        (self.strategy == Strategy::Balance && sum > 0).then(|| f64::from(weight) / sum as f64)
+    }
+
     /// The models in the order of attempts, by their index: as written, or for `balance` the drawn one first and the others by
     /// weight behind it. `together`: a hash of what the calls share that must go to the same model.
     pub fn order(&self, together: Option<u64>, seed: u64) -> Vec<usize> {
