@@ -3,7 +3,7 @@
 use catalog::Snapshot;
 use ledger::{PLANNED_MAX, Planned, RequestFacts};
 use routing::classify::LABELS;
-use routing::plan::{Facts, Plan, Step};
+use routing::plan::{Facts, Plan};
 use routing::quality::Work;
 use types::Task;
 use wire::asked::Asked;
@@ -23,18 +23,11 @@ pub(crate) fn of(
     if facts.task != Task::Generate {
         return None;
     }
-    let first = plan.steps.first().map(|step| step.target);
-    // A step's own chance is among those of its target: one of a later target comes first only where a policy draws.
-    let chance = |step: &Step| match chances.get(step.target) {
-        Some(chance) => chance * step.propensity,
-        None if Some(step.target) == first => step.propensity,
-        None => 0.0,
-    };
     let planned = plan.steps.iter().take(PLANNED_MAX).filter_map(|step| {
         let endpoint = snapshot.endpoints.get(step.endpoint as usize)?;
         Some(Planned {
             endpoint: endpoint.id.to_string(),
-            propensity: decimal(chance(step)),
+            propensity: decimal(plan.chance(step, chances)),
             quality: step.quality.map(decimal),
         })
     });

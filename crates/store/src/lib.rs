@@ -25,6 +25,7 @@ pub use accounts::{AccountTotals, Balance, Credits, TotalsChanged};
 pub use activity::ActivityRow;
 pub use error::StoreError;
 pub use fold::Folded;
+pub use generations::PAGE_ROWS;
 pub use keys::{KeyRow, NewKey};
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use verify::{Problem, VerifyReport};

@@ -34,6 +34,8 @@ pub enum Command {
     Check,
     /// Ask a running server where a request would go, and why. Nothing is called and nothing is charged.
     Route(Route),
+    /// Decide recorded requests once more under another policy or model, and say what that would have changed.
+    Replay(Replay),
     /// Make, list and revoke keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -81,6 +83,24 @@ pub struct Route {
     /// An API key; without it TOLLWAY_API_KEY.
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
+}
+
+/// `tollway replay`
+#[derive(Debug, Args)]
+#[group(id = "under", required = true, multiple = false, args = ["policy", "model"])]
+pub struct Replay {
+    /// A policy, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// A model that all requests ask for, such as tollway/cheap.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// The dial of virtual models, from 0 (quality) to 1 (cost); without it the policy's, else the model's own.
+    #[arg(long, value_name = "D", value_parser = dial)]
+    pub dial: Option<f64>,
+    /// From when on: an instant such as 2030-01-31T12:00:00Z, or a span back from now such as 7d, 12h or 45m.
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    pub since: Expiry,
 }
 
 /// A place of the dial.
