@@ -16,6 +16,7 @@ mod hedging;
 mod kill;
 mod losses;
 mod money;
+mod replay;
 mod routing;
 mod sdk;
 mod seals;
