@@ -33,7 +33,7 @@ use crate::responses::Remember;
 use crate::settings::{ROUTER_VERSION, ResponseHeaders};
 use crate::settle::{Departure, Flight, Outcome, Slot};
 use crate::world::World;
-use crate::{hold, read_body};
+use crate::{hold, read_body, request_facts};
 
 /// What a path and its query say beside the body.
 #[derive(Clone, Copy, Debug, Default)]
@@ -198,6 +198,8 @@ async fn by_provider(
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     record.routed = judged.map(|judged| routed(judged, seed));
+    let told = judged.map(|(judged, _)| judged);
+    record.facts = request_facts::of(&world.snapshot, asked, (&facts, &plan), told, &course.chances);
     record.policy.clone_from(&course.policy);
     describe(&mut record, gateway, call, &hints, &course.name);
     let mut flight = Flight::begin(Departure {

@@ -1,9 +1,7 @@
 //! What the model names of a request mean: targets in order, and what a policy says of them.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use routing::name::{NameError, Target, Variant, Virtual, What};
-use routing::policy::{Policy, Route, Situation, StickyBy, Strategy};
+use routing::policy::{Policy, Route, Situation, Strategy};
 use routing::wishes::Sort;
 use types::Timestamp;
 use wire::Warning;
@@ -30,6 +28,8 @@ pub(crate) struct Course {
     pub(crate) targets: Vec<Target>,
     /// Of a policy's chain: tries after the first, for each target.
     pub(crate) retries: Vec<Option<u32>>,
+    /// Of a policy that draws: the chance of each target to come first. Empty: the first target does.
+    pub(crate) chances: Vec<f64>,
     /// A policy's order over the endpoints of all targets.
     pub(crate) sort: Option<Sort>,
     /// Where a policy puts the dial.
@@ -143,6 +143,7 @@ impl Course {
                 Ok(target) => {
                     self.take(target);
                     self.retries.extend(self.sort.is_none().then_some(link.retries));
+                    self.chances.extend(route.chance(at));
                 }
                 // The catalog may have changed since the policy was written.
                 Err(error) => {
@@ -228,12 +229,5 @@ fn together(route: &Route, request: &Asked<'_>, hints: &Hints) -> Option<u64> {
     let traced = request.trace.iter().find(|(name, _)| name == "trace_id").map(|(_, value)| value.as_str());
     let traced = traced.or(hints.dimensions.get("trace_id").map(String::as_str));
     let user = request.user.as_deref().or(hints.dimensions.get("user_id").map(String::as_str));
-    let shared = match route.sticky_by {
-        StickyBy::Either => traced.or(user),
-        StickyBy::TraceId => traced,
-        StickyBy::UserId => user,
-    }?;
-    let mut hash = DefaultHasher::new();
-    shared.hash(&mut hash);
-    Some(hash.finish())
+    route.together(traced, user)
 }

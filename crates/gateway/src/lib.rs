@@ -40,6 +40,7 @@ pub mod metrics;
 pub mod models;
 mod planning;
 mod pump;
+mod request_facts;
 pub mod rerank;
 pub mod responses;
 mod route;

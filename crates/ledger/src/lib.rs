@@ -3,6 +3,7 @@
 
 mod brief;
 mod entry;
+mod facts;
 mod hold;
 mod journal;
 mod purse;
@@ -12,6 +13,7 @@ pub use entry::{
     BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, entry_of,
     grant,
 };
+pub use facts::{PLANNED_MAX, Planned, RequestFacts};
 pub use hold::{Hold, HoldSet, PURSES_MAX, Settled};
 pub use journal::{
     FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameError, HEADER, HEADER_BYTES, Scan, ScanError, Tail, frame, scan,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use types::{AccountId, Cost, GenerationId, KeyId, Money, PriceSheet, Timestamp, Usage, UsageSource};
 
 use crate::brief;
+use crate::facts::RequestFacts;
 
 /// The version that this code writes, and the newest that it reads.
 pub const RECORD_VERSION: u8 = 1;
@@ -190,6 +191,9 @@ pub struct GenerationRecord {
     /// How a virtual model chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
+    /// What the decision was made from, for asking later what another policy would have done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<RequestFacts>,
     /// The policy that was asked for, its version and the rule that decided: `careful@3 night`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -259,6 +263,7 @@ impl GenerationRecord {
             dimensions: BTreeMap::new(),
             warnings: Vec::new(),
             routed: None,
+            facts: None,
             policy: None,
             cache_source: None,
             on_disconnect: None,

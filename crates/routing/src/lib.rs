@@ -4,7 +4,8 @@
 //! left out ([`order`], [`wishes`]), [`health`] and [`load`] what an endpoint's own traffic says of it, [`breaker`] and
 //! [`keyring`] when an endpoint or a key is left alone for a while, [`hedge`] when a second one is asked the same. [`classify`] says
 //! what kind of work a prompt is, [`quality`] how good a model is at it, [`learn`] how good it turned out to be, [`guide`] what that
-//! makes of a virtual model, and [`zero`] what any of this has to beat.
+//! makes of a virtual model, [`zero`] what any of this has to beat, and
+//! [`replay`] what another policy would have made of what was recorded.
 
 pub mod breaker;
 pub mod classify;
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod policy;
 pub mod quality;
 pub mod random;
+pub mod replay;
 mod soonest;
 pub mod wishes;
 pub mod zero;

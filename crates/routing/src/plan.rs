@@ -128,6 +128,18 @@ pub struct Plan {
     pub without: Vec<u32>,
 }
 
+impl Plan {
+    /// The chance that a step came first, among those of all targets. `chances`: of a policy that draws, the chance of each target;
+    /// else empty, and only steps of the first step's target have one.
+    pub fn chance(&self, step: &Step, chances: &[f64]) -> f64 {
+        match chances.get(step.target) {
+            Some(chance) => chance * step.propensity,
+            None if self.steps.first().is_some_and(|first| first.target == step.target) => step.propensity,
+            None => 0.0,
+        }
+    }
+}
+
 /// Where a conversation stays, for the sake of its cached prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sticky {

@@ -14,6 +14,7 @@
 //! - Reading is strict: an unknown field or a bad value is refused with its place and what would be right.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value};
 use types::Timestamp;
@@ -236,6 +237,25 @@ impl When {
 }
 
 impl Route {
+    /// The chance of a model to be drawn first; `None` where nothing is drawn.
+    pub fn chance(&self, at: usize) -> Option<f64> {
+        let sum: u64 = self.models.iter().map(|link| u64::from(link.weight)).sum();
+        let weight = self.models.get(at).map_or(0, |link| link.weight);
+        (self.strategy == Strategy::Balance && sum > 0).then(|| f64::from(weight) / sum as f64)
+    }
+
+    /// A hash of what calls share that belong together; `None`: nothing. Given their `trace_id` and user.
+    pub fn together(&self, traced: Option<&str>, user: Option<&str>) -> Option<u64> {
+        let shared = match self.sticky_by {
+            StickyBy::Either => traced.or(user),
+            StickyBy::TraceId => traced,
+            StickyBy::UserId => user,
+        }?;
+        let mut hash = DefaultHasher::new();
+        shared.hash(&mut hash);
+        Some(hash.finish())
+    }
+
     /// The models in the order of attempts, by their index: as written, or for `balance` the drawn one first and the others by
     /// weight behind it. `together`: a hash of what the calls share that must go to the same model.
     pub fn order(&self, together: Option<u64>, seed: u64) -> Vec<usize> {

@@ -25,7 +25,26 @@ impl Store {
         let (body, sheet) = rows.first().ok_or_else(|| StoreError::NotFound(format!("generation `{id}`")))?;
         read(body, sheet.as_deref())
     }
+
+    /// Records of all accounts from `since` on, oldest first to the second: at most [`PAGE_ROWS`] behind the one that a page
+    /// before ended with. Without their price sheets, where those are those of their price versions. Ids begin with the second of
+    /// their request, so their order is that of time, and no page reads what one before has read.
+    pub async fn generations_since(
+        &self,
+        since: Timestamp,
+        after: Option<&GenerationId>,
+    ) -> Result<Vec<GenerationRecord>, StoreError> {
+        let sql = "SELECT id, body FROM generations WHERE id > $1 AND created >= $2 ORDER BY id LIMIT $3";
+        let first = format!("gen-{:010}", since.seconds().max(0));
+        let after = after.map_or(first, GenerationId::to_string);
+        let rows: Vec<(String, String)> =
+            self.db.fetch(sql, &[after.into(), since.micros().into(), PAGE_ROWS.into()]).await?;
+        rows.iter().map(|(_, body)| read(body, None)).collect()
+    }
 }
+
+/// Most records of a page.
+pub const PAGE_ROWS: i64 = 500;
 
 /// The record that `body` and the sheet of its price version make.
 pub(crate) fn read(body: &str, sheet: Option<&str>) -> Result<GenerationRecord, StoreError> {

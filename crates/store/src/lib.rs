@@ -27,6 +27,7 @@ pub use activity::ActivityRow;
 pub use error::StoreError;
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
+pub use generations::PAGE_ROWS;
 pub use keys::{KeyRow, NewKey};
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use verify::{Problem, VerifyReport};

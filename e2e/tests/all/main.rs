@@ -17,6 +17,7 @@ mod hedging;
 mod kill;
 mod losses;
 mod money;
+mod replay;
 mod routing;
 mod sdk;
 mod seals;

@@ -27,6 +27,33 @@ fn a_typical_record_is_small_and_comes_back_equal() {
     assert_eq!((scan.next_offset, scan.tail), (bytes.len() as u64, Tail::Clean));
 }
 
+fn facts() -> RequestFacts {
+    let step = |quality: Option<&str>| Planned {
+        endpoint: "mistral/mistral-small-2603".into(),
+        propensity: "0.96875".into(),
+        quality: quality.map(str::to_owned),
+    };
+    RequestFacts {
+        input_tokens: 1_200,
+        max_tokens: Some(500),
+        tools: true,
+        shares: Some([125; 8]),
+        planned: vec![step(Some("0.714")), step(None)],
+        ..RequestFacts::default()
+    }
+}
+
+#[test]
+fn facts_are_short_and_records_from_before_them_are_read() {
+    let json = serde_json::to_string(&facts()).unwrap();
+    let expect = r#"{"in":1200,"max_tokens":500,"tools":true,"shares":[125,125,125,125,125,125,125,125],"plan":[["mistral/mistral-small-2603","0.96875","0.714"],["mistral/mistral-small-2603","0.96875"]]}"#;
+    assert_eq!(json, expect);
+    let old = serde_json::to_string(&sample(1)).unwrap();
+    assert!(!old.contains("facts"));
+    assert_eq!(serde_json::from_str::<GenerationRecord>(&old).unwrap().facts, None);
+    assert_eq!(serde_json::from_str::<RequestFacts>(r#"{"in":7,"later":1}"#).unwrap().input_tokens, 7);
+}
+
 #[test]
 fn every_field_comes_back() {
     let mut record = sample(1);
@@ -43,6 +70,7 @@ fn every_field_comes_back() {
     record.dimensions.insert("team".into(), "a".into());
     record.warnings.push(Warning { code: "dropped".into(), pointer: "/x".into(), message: "m".into() });
     record.attempts.push(Attempt { outcome: "timeout".into(), ..Attempt::default() });
+    record.facts = Some(facts());
     let mut bytes = HEADER.to_vec();
     frame(&record, &mut bytes).unwrap();
     assert_eq!(scan(&bytes, 0, 9).unwrap().records, [record]);

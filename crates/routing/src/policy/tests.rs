@@ -46,6 +46,17 @@ fn the_first_rule_that_holds_decides() {
 }
 
 #[test]
+fn a_draw_has_chances_and_what_belongs_together_a_hash() {
+    let policy = Policy::read(WHOLE).unwrap();
+    let drawn = &policy.rules[1].route;
+    assert_eq!([0, 1, 2].map(|at| drawn.chance(at)), [Some(0.7), Some(0.3), Some(0.0)]);
+    assert_eq!(policy.otherwise.chance(0), None);
+    assert_eq!(drawn.together(Some("t"), None), None, "it goes by the user");
+    assert_eq!(drawn.together(Some("t"), Some("u")), policy.otherwise.together(None, Some("u")));
+    assert_ne!(policy.otherwise.together(Some("t"), Some("u")), drawn.together(None, Some("u")));
+}
+
+#[test]
 fn bad_ones_are_refused_with_place_and_remedy() {
     let rows = [
         ("[]", "the policy: must be an object"),

@@ -158,4 +158,32 @@ both! {
         let report = store.verify().await.unwrap();
         assert_eq!((report.problems, report.generations), (vec![], 62));
     }
+
+    async fn records_come_in_pages_from_an_instant_on(store) {
+        owner(&store).await;
+        let all = usize::try_from(crate::PAGE_ROWS).unwrap() + 20;
+        let mut batch = records(0..all as u64);
+        for (n, record) in batch.iter_mut().enumerate() {
+            record.created = Timestamp(NOW.micros() + i64::try_from(n).unwrap() * 500_000);
+            record.id = GenerationId::new(record.created, n as u128 * 7_919);
+        }
+        store.fold("s1", 0, 500, &batch).await.unwrap();
+        let since = Timestamp(NOW.micros() + 10 * 500_000 + 1);
+        let mut found: Vec<GenerationRecord> = Vec::new();
+        loop {
+            let page = store.generations_since(since, found.last().map(|record| &record.id)).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+        assert_eq!(found.len(), all - 11);
+        assert!(found.windows(2).all(|pair| pair[0].created.seconds() <= pair[1].created.seconds()));
+        let mut ids: Vec<String> = found.iter().map(|record| record.id.to_string()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), found.len());
+        let never = Timestamp(NOW.micros() + 3_600_000_000);
+        assert!(store.generations_since(never, None).await.unwrap().is_empty());
+    }
 }

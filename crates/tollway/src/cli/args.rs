@@ -32,6 +32,10 @@ pub enum Command {
     Serve,
     /// Read configuration and catalog, and print what would run.
     Check,
+    /// Ask a running server where a request would go, and why. Nothing is called and nothing is charged.
+    Route(Route),
+    /// Decide recorded requests once more under another policy or model, and say what that would have changed.
+    Replay(Replay),
     /// Make, list and revoke keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -53,6 +57,55 @@ pub enum Command {
     },
     /// Print the version.
     Version,
+}
+
+/// `tollway route`
+#[derive(Debug, Args)]
+pub struct Route {
+    /// The prompt; `-` reads it from standard input.
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub prompt: Option<String>,
+    /// A request as for POST /v1/chat/completions, in JSON, instead of a prompt.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The model to ask for; without it the request's own, else the brand's auto.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// The dial of virtual models, from 0 (quality) to 1 (cost).
+    #[arg(long, value_name = "D", value_parser = dial)]
+    pub dial: Option<f64>,
+    /// What virtual models choose by; it goes before the dial.
+    #[arg(long, value_name = "P", value_parser = ["latency", "cost", "quality", "balanced"])]
+    pub preference: Option<String>,
+    /// The server; without it the one of this configuration, at `server.listen`.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// An API key; without it TOLLWAY_API_KEY.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+}
+
+/// `tollway replay`
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A policy, as JSON.
+    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with = "model")]
+    pub policy: Option<PathBuf>,
+    /// A model that all requests ask for, such as tollway/cheap.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// The dial of virtual models, from 0 (quality) to 1 (cost); without it the policy's, else the model's own.
+    #[arg(long, value_name = "D", value_parser = dial)]
+    pub dial: Option<f64>,
+    /// From when on: an instant such as 2030-01-31T12:00:00Z, or a span back from now such as 7d, 12h or 45m.
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    pub since: Expiry,
+}
+
+/// A place of the dial.
+fn dial(text: &str) -> Result<f64, &'static str> {
+    let dial = text.parse().ok().filter(|dial| (0.0..=1.0).contains(dial));
+    dial.ok_or("write a decimal from 0.0 (quality) to 1.0 (cost)")
 }
 
 /// `tollway keys`

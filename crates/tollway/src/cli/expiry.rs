@@ -1,15 +1,15 @@
-//! `--expires`: an instant or a span from now.
+//! `--expires` and `--since`: an instant, or a span from or back from now.
 
 use std::str::FromStr;
 
 use types::Timestamp;
 
-/// `--expires`: an instant, or a span from now.
+/// `--expires`: an instant, or a span from now; of `--since` the span goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// At this instant.
     At(Timestamp),
-    /// This many seconds from now.
+    /// This many seconds from now, or before.
     In(i64),
 }
 
@@ -44,6 +44,14 @@ impl Expiry {
             Expiry::In(seconds) => Timestamp(now.micros().saturating_add(seconds.saturating_mul(1_000_000))),
         }
     }
+
+    /// The instant that is meant where spans go back.
+    pub fn instant_before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Expiry::At(instant) => instant,
+            Expiry::In(seconds) => Timestamp(now.micros().saturating_sub(seconds.saturating_mul(1_000_000))),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +77,8 @@ mod tests {
             ("30\u{e9}", None),
             ("2030-01-31", None),
         ];
+        let back = "12h".parse::<Expiry>().map(|span| span.instant_before(now).seconds());
+        assert_eq!(back, Ok(1_000_000 - 12 * 3600));
         for (text, expect) in rows {
             let got = text.parse::<Expiry>().ok().map(|expiry| expiry.instant(now).seconds());
             assert_eq!(got, expect, "{text}");

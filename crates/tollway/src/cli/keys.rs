@@ -210,7 +210,7 @@ fn fields(key: &NewKey) -> Value {
 }
 
 /// `2030-01-31T12:00:00Z`
-fn instant(at: Timestamp) -> String {
+pub(super) fn instant(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.micros())
         .map_or_else(|_| at.micros().to_string(), |at| at.to_string())
 }

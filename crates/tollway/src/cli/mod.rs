@@ -14,6 +14,8 @@ mod keys;
 mod ledger;
 mod load;
 mod output;
+mod replay;
+mod route;
 #[cfg(test)]
 mod tests;
 
@@ -146,6 +148,8 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
     match command {
         Command::Serve => Ok(()),
         Command::Check => check::check(context),
+        Command::Route(args) => route::route(context, args).await,
+        Command::Replay(args) => replay::replay(context, args).await,
         Command::Keys(args::Keys::Create(args)) => keys::create(context, args).await,
         Command::Keys(args::Keys::List) => keys::list(context).await,
         Command::Keys(args::Keys::Revoke { selector }) => keys::revoke(context, selector).await,

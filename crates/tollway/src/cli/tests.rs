@@ -162,7 +162,15 @@ fn arguments_that_are_wrong_are_named() {
         ("keys create --name x --expires soon", "write an instant"),
         ("keys create --name x --concurrency 0", "1.."),
         ("catalog export --format xml", "openrouter"),
-        ("route", "unrecognized subcommand"),
+        ("reroute", "unrecognized subcommand"),
+        ("route", "<PROMPT>"),
+        ("route x --file y", "cannot be used with"),
+        ("route x --dial 2", "write a decimal from 0.0"),
+        ("route x --preference best", "balanced"),
+        ("replay", "--policy <FILE>"),
+        ("replay --since 1h --dial 0.5", "--policy <FILE>"),
+        ("replay --model a --policy b", "cannot be used with"),
+        ("replay --model a --since soon", "write an instant"),
     ];
     for (line, expect) in rows {
         let args = std::iter::once("tollway").chain(line.split_whitespace());

@@ -32,8 +32,9 @@ pub(crate) const SHORT_FORMS: [(&str, &str); 4] = [
 ];
 
 /// Variables that are no keys, with what they are for.
-pub(crate) const SPECIAL: [(&str, &str); 3] = [
+pub(crate) const SPECIAL: [(&str, &str); 4] = [
     ("TOLLWAY_CONFIG", "the configuration file, as `--config`"),
+    ("TOLLWAY_API_KEY", "the key that `tollway route` calls a server with; a server itself does not read it"),
     (
         "TOLLWAY_BOOTSTRAP_KEY",
         "the owner's first API key, 16 to 200 letters, digits, `-` and `_`; made once, and not printed",
