@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use gateway::app::{Gateway, Worker};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
+use gateway::rules::Rules;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
@@ -96,11 +97,22 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let folder = fold_what_is_left(&journal, &store).await?;
     let mut poller = Poller::new(config.billing.mode);
     let keys = poller.once(&store, &KeyTable::default()).await?.unwrap_or_default();
+    let rules = Rules::default();
+    poller.rules(&store, &rules).await?;
     let settings = wire_up::settings(&config)?;
     let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
     vitals::restore(&world, &config.server.data_dir, clock.now());
-    let gateway =
-        wire_up::gateway(wire_up::Shared { settings, world, keys, journal, metrics, store, control, clock });
+    let gateway = wire_up::gateway(wire_up::Shared {
+        settings,
+        world,
+        keys,
+        rules,
+        journal,
+        metrics,
+        store,
+        control,
+        clock,
+    });
 
     let (stop, stopping) = watch::channel(false);
     let threads = start_workers(&gateway, &config, workers, &stopping)?;

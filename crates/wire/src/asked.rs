@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use types::{Task, Usage};
 
 use crate::preferences::ProviderPreferences;
+use crate::preset::MARK;
 
 /// Most fields of `trace` that are kept, and most characters of each.
 pub const TRACE_FIELDS_MAX: usize = 16;
@@ -43,6 +44,8 @@ pub struct Asked<'b> {
     pub trace: Vec<(String, String)>,
     /// `debug.echo_upstream_body`: show what providers are sent.
     pub echo_body: bool,
+    /// `preset`: the name of a preset that the request is to be filled up with.
+    pub preset: Option<String>,
     /// Fields for the gateway that it doesn't serve yet.
     pub not_served: Vec<&'static str>,
     /// What an endpoint must be able to do.
@@ -83,6 +86,7 @@ impl Default for Asked<'_> {
             user: None,
             trace: Vec::new(),
             echo_body: false,
+            preset: None,
             not_served: Vec::new(),
             needs: Needs::default(),
             prompt_bytes: 0,
@@ -109,6 +113,11 @@ pub struct Needs {
 }
 
 impl Asked<'_> {
+    /// Whether the request names a preset, by its model or by itself.
+    pub fn names_a_preset(&self) -> bool {
+        self.preset.is_some() || self.model.as_ref().is_some_and(|model| model.contains(MARK))
+    }
+
     /// Upper bound on input tokens for a hold: a token is at least one byte of text; each image counts 2,000 tokens.
     pub fn input_tokens_max(&self) -> u64 {
         let text = self.prompt_bytes.saturating_sub(self.data_url_bytes);

@@ -40,7 +40,11 @@ pub(crate) fn read<'b>(dialect: Option<Dialect>, key: &str, value: Node<'b>, ask
                 _ => (),
             }
         }
-        "preset" if value.string().is_some_and(|name| !name.is_empty()) => asked.not_served.push("preset"),
+        "preset" => {
+            // What is no text is nobody's name, and is refused as such.
+            let name = value.string().unwrap_or_else(|| String::from_utf8_lossy(value.raw()));
+            asked.preset = Some(name.chars().take(80).collect()).filter(|name: &String| !name.is_empty());
+        }
         // Trying the next model when one fails is what always happens.
         "route" if value.string().is_some_and(|route| route != "fallback") => asked.not_served.push("route"),
         "transforms" if !value.elements().is_empty() => asked.not_served.push("transforms"),
@@ -104,6 +108,11 @@ mod tests {
         let body = r#"{"debug":{"echo_upstream_body":true},"plugins":[{"id":"web"}],"max_tool_calls":3}"#;
         assert_eq!(told(Some(Dialect::Responses), body).not_served, ["debug", "plugins"]);
         assert!(told(Some(Dialect::Chat), body).echo_body);
+        let rows =
+            [(r#"{"preset":"a"}"#, Some("a")), (r#"{"preset":""}"#, None), (r#"{"preset":5}"#, Some("5"))];
+        for (body, expect) in rows {
+            assert_eq!(told(None, body).preset.as_deref(), expect, "{body}");
+        }
     }
 
     #[test]

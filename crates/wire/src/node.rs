@@ -44,7 +44,8 @@ impl<'b> Node<'b> {
         Node { text, start: span.start, end: span.end }
     }
 
-    fn span(self) -> Range<usize> {
+    /// Where it stands in its text.
+    pub(crate) fn span(self) -> Range<usize> {
         self.start..self.end
     }
 
