@@ -35,6 +35,7 @@ fuzz_target!(|input: &[u8]| {
             adapt: &adapt,
             structured_output: None,
             reasoning: None,
+            auto_cache: false,
             fetched: &fetched,
         };
         if let Ok(outgoing) = call.outgoing(to, &target)

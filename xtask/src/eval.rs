@@ -1,7 +1,9 @@
 //! Measurements at full count against something that nobody here wrote.
 
 mod dialects;
+mod outcomes;
 mod routing;
+mod simulate;
 mod streams;
 
 use std::io::Write;
@@ -48,6 +50,14 @@ pub enum What {
         #[arg(long, hide = true)]
         measure: bool,
     },
+    /// Hedging, slow and failing providers, newcomers and recovery, on a virtual clock
+    Simulate {
+        /// Where the random numbers start
+        #[arg(long, default_value_t = SEED)]
+        seed: u64,
+    },
+    /// The router beside simpler ones, on outcomes of models at prompts: a file of quality and cost
+    Outcomes(outcomes::Args),
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -62,6 +72,8 @@ pub fn run(what: &What) -> Result<bool> {
         What::Prices { count, seed } => prices(*count, *seed),
         What::Routing { pairs, measure: true } => routing::measure(*pairs),
         What::Routing { pairs, measure: false } => routing::run(*pairs),
+        What::Outcomes(args) => outcomes::run(args),
+        What::Simulate { seed } => simulate::run(*seed),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),
         What::Dialects { measure: true } => dialects::measure(),

@@ -117,6 +117,16 @@ fn prompts() -> Result<Vec<Prompt>> {
     Ok(all)
 }
 
+/// Prompts of one message: the text, the label, and whether it was kept apart.
+pub fn messages() -> Result<Vec<(String, Label, bool)>> {
+    let single = |prompt: &Prompt| prompt.turns.is_empty() && prompt.system.is_empty();
+    let labelled = |prompt: Prompt| {
+        let apart = prompt.is_kept_apart();
+        Label::ALL.get(prompt.label).map(|label| (prompt.text, *label, apart))
+    };
+    Ok(prompts()?.into_iter().filter(single).filter_map(labelled).collect())
+}
+
 fn weights_file() -> PathBuf {
     sh::root().join("crates/routing/src/classify/weights.bin")
 }

@@ -46,8 +46,12 @@ pub struct Gateway {
     pub recent_responses: crate::responses::Recent,
     /// Which endpoints conversations stay with.
     pub pins: crate::sticky::Pins,
+    /// Budgets of second legs.
+    pub hedges: parking_lot::Mutex<routing::hedge::Hedges>,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
+    /// Answers for those who ask the same again.
+    pub cache: crate::cache::Cache,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

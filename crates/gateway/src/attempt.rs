@@ -5,8 +5,11 @@
 //!   itself at fault is told at once.
 //! - When the whole plan has failed, endpoints that were busy, broken or out of reach are tried once more, after what
 //!   `Retry-After` asks ([`RETRY_WAIT_MAX`] at most) or [`RETRY_PAUSE`]. Nothing silent is tried twice.
+//! - A policy's chain says itself how often each model is tried ([`chain`]); there is no other round then.
 //! - After the first byte there is no other attempt.
 
+mod chain;
+mod hedge;
 mod sending;
 
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use parking_lot::Mutex;
 use routing::breaker::{Report, Verdict};
 use routing::health::Size;
 use routing::keyring::KeyReport;
-use routing::plan::Plan;
+use routing::plan::{Facts, Plan};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::Timestamp;
@@ -28,7 +31,9 @@ use wire::call::Call;
 use wire::hub::{Dialect, Fetched, Impossible, Plain, Target};
 use wire::provider_error::{Class, ProviderError};
 
+use self::hedge::Seat;
 use crate::app::Worker;
+use crate::cache::Tape;
 use crate::error::{FailedAttempt, GatewayError};
 use crate::judging::Judged;
 use crate::leg::Leg;
@@ -51,6 +56,8 @@ pub enum Committed {
         body: Bytes,
         /// Where things stand in them.
         answer: Box<dyn Plain>,
+        /// The same for the cache; `None`: it isn't kept there.
+        tape: Option<Box<Tape>>,
     },
     /// A stream with its first event.
     Stream(Box<Leg>),
@@ -94,8 +101,14 @@ pub struct Trip<'a, 'b> {
     pub judged: Option<(Judged, f64)>,
     /// What the caller asked for, for messages.
     pub asked: &'a str,
+    /// The request, where a second provider may be asked when the first is late.
+    pub hedge: Option<&'a Facts>,
     /// The caller's own bound on the first byte.
     pub max_latency: Option<Duration>,
+    /// Breakpoints of the prompt cache are to be placed.
+    pub auto_cache: bool,
+    /// How large an answer may be that is taken down for the cache; `None`: none is.
+    pub tape_bytes_max: Option<usize>,
     /// When the whole call must be over.
     pub deadline: Instant,
 }
@@ -190,11 +203,16 @@ struct Log {
     resting: Vec<u32>,
     wait: Option<Duration>,
     all_busy: bool,
+    attempts_max: usize,
 }
 
 /// Runs the plan.
 pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, GatewayError> {
-    let mut log = Log { all_busy: true, ..Log::default() };
+    let mut log =
+        Log { all_busy: true, attempts_max: trip.worker.gateway.settings.attempts_max, ..Log::default() };
+    if !trip.plan.retries.is_empty() {
+        return chain::run(trip, flight, log).await;
+    }
     let first: Vec<u32> = trip.plan.steps.iter().map(|step| step.endpoint).collect();
     if let Some(arrival) = round(trip, flight, &first, &mut log).await? {
         return Ok(arrival);
@@ -221,7 +239,7 @@ async fn round(
 ) -> Result<Option<Arrival>, GatewayError> {
     let gateway = &trip.worker.gateway;
     for index in endpoints.iter().copied() {
-        if log.failed.len() >= gateway.settings.attempts_max {
+        if log.failed.len() >= log.attempts_max {
             break;
         }
         let Some(mut place) = Place::find(trip.world, index) else { continue };
@@ -232,10 +250,10 @@ async fn round(
             log.resting.push(index);
             continue;
         }
-        match keys(trip, flight, &mut place, log).await {
-            Ok((committed, watched)) => {
+        match hedge::race(trip, flight, index, &mut place, log).await {
+            Ok((endpoint, committed, watched)) => {
                 let failed = std::mem::take(&mut log.failed);
-                return Ok(Some(Arrival { endpoint: index, committed, failed, watched }));
+                return Ok(Some(Arrival { endpoint, committed, failed, watched }));
             }
             Err(failure) => fail(trip, log, &place, index, failure)?,
         }
@@ -280,7 +298,7 @@ async fn keys(
             *sent = false;
         }
         let sibling = place.report_key(failure.key_report(), now);
-        if !sibling || log.failed.len() + 1 >= gateway.settings.attempts_max {
+        if !sibling || log.failed.len() + 1 >= log.attempts_max {
             return Err(failure);
         }
         gateway.metrics.attempts_failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -359,6 +377,8 @@ fn give_up(trip: &Trip<'_, '_>, log: Log) -> GatewayError {
 
 /// An endpoint with everything beside it.
 pub(crate) struct Place<'w> {
+    /// Its index in the snapshot.
+    index: u32,
     pub(crate) endpoint: &'w Endpoint,
     pub(crate) provider: &'w ProviderState,
     provider_name: &'w str,
@@ -389,6 +409,14 @@ impl Place<'_> {
         report != KeyReport::Taken && ring.is_ready(now)
     }
 
+    /// The rule that holds when the client leaves.
+    pub(crate) fn on_disconnect(&self) -> &'static str {
+        match self.provider.on_disconnect {
+            OnDisconnect::Cancel => "cancel",
+            OnDisconnect::Drain => "drain",
+        }
+    }
+
     fn is_claude(&self) -> bool {
         self.endpoint.provider_model_id.contains("anthropic.claude")
     }
@@ -414,6 +442,7 @@ impl<'w> Place<'w> {
             adapt: &self.provider.adapt,
             structured_output: self.endpoint.structured_output(snapshot),
             reasoning: self.endpoint.model_in(snapshot).and_then(|model| model.reasoning()),
+            auto_cache: false,
             fetched,
         }
     }
@@ -422,6 +451,7 @@ impl<'w> Place<'w> {
         let endpoint = world.snapshot.endpoints.get(index as usize)?;
         let known = world.snapshot.providers.get(endpoint.provider)?;
         Some(Place {
+            index,
             endpoint,
             provider: world.providers.get(endpoint.provider)?,
             provider_name: &known.name,
@@ -432,20 +462,16 @@ impl<'w> Place<'w> {
     }
 }
 
-async fn one(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) -> Result<Committed, Failure> {
+async fn one<S: Seat>(trip: &Trip<'_, '_>, seat: &mut S, place: &Place<'_>) -> Result<Committed, Failure> {
     trip.worker.gateway.metrics.attempts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    flight.aim(&trip.world.snapshot, place.endpoint);
-    flight.on_disconnect(match place.provider.on_disconnect {
-        OnDisconnect::Cancel => "cancel",
-        OnDisconnect::Drain => "drain",
-    });
+    seat.aim(trip, place);
     let factor = if trip.call.asked().stream { 1 } else { PLAIN_FACTOR };
     let own = place.provider.first_byte_timeout.saturating_mul(factor);
     let budget = trip
         .max_latency
         .map_or(own, |max| own.min(max))
         .min(trip.deadline.saturating_duration_since(Instant::now()));
-    match tokio::time::timeout(budget, Box::pin(sending::first_byte(trip, flight, place))).await {
+    match tokio::time::timeout(budget, Box::pin(sending::first_byte(trip, seat, place))).await {
         Ok(result) => result,
         Err(_) => {
             let message = format!("no answer began within {} ms", budget.as_millis());

@@ -21,15 +21,19 @@ use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, key_text};
 use crate::body::ResponseBody;
+use crate::cache::{self, Keeping, Outlook, Tape};
+use crate::course::{Asker, Course};
 use crate::error::GatewayError;
+use crate::filling::{self, Filled};
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
 use crate::keys::{KeyState, Permit};
 use crate::planning::{self, Asking, Decision};
 use crate::pump::{Pump, Start};
 use crate::responses::Remember;
-use crate::settings::ROUTER_VERSION;
+use crate::settings::{ROUTER_VERSION, ResponseHeaders};
 use crate::settle::{Departure, Flight, Outcome, Slot};
+use crate::world::World;
 use crate::{hold, read_body};
 
 /// What a path and its query say beside the body.
@@ -112,6 +116,10 @@ pub(crate) struct Extra {
     pub(crate) echo: Option<Arc<str>>,
     /// The body of a conversation, for when nobody counts its tokens.
     pub(crate) body: Bytes,
+    /// The answer depends on more than the request: on what is kept of a conversation (Responses).
+    pub(crate) depends: bool,
+    /// The preset that the request was filled up with.
+    pub(crate) filled: Option<Filled>,
 }
 
 /// Answers a body that is there whole.
@@ -124,18 +132,52 @@ pub(crate) async fn answer_body(
     body: &[u8],
     path: Path<'_>,
     admitted: Admitted,
-    extra: Extra,
+    mut extra: Extra,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = Arc::clone(&worker.gateway);
     let account = admitted.key.account.id.clone();
     let memory = gateway.seals.of(&account);
     let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
-    let call =
-        Call::scan(dialect, body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let first = scan(dialect, body, &says)?;
+    let whole = filling::of_call(&gateway, &account, &first)?;
+    let call = match &whole {
+        None => first,
+        Some(whole) => {
+            (extra.body, extra.filled) = (whole.body.clone(), Some(whole.filled.clone()));
+            let says = PathSays { model: path.model.and(whole.model.as_deref()), ..says };
+            scan(dialect, &whole.body, &says)?
+        }
+    };
     answer_call(worker, id, headers, &call, path.array, admitted, extra).await
 }
 
-/// Answers a call that was scanned.
+/// Scans a request.
+pub(crate) fn scan<'b>(
+    dialect: Dialect,
+    body: &'b [u8],
+    says: &PathSays<'b>,
+) -> Result<Call<'b>, GatewayError> {
+    Call::scan(dialect, body, says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))
+}
+
+/// A call that was let in, and all that it brought.
+pub(crate) struct Incoming<'a, 'b> {
+    pub(crate) worker: &'a Arc<Worker>,
+    pub(crate) id: GenerationId,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) call: &'a Call<'b>,
+    /// The stream is to be one JSON array (Gemini without `alt=sse`).
+    pub(crate) array: bool,
+    pub(crate) admitted: Admitted,
+    pub(crate) extra: Extra,
+    pub(crate) hints: Hints,
+    pub(crate) world: Arc<World>,
+    pub(crate) course: Course,
+    /// What chance is drawn from.
+    pub(crate) seed: u64,
+}
+
+/// Answers a call that was scanned: from the cache where the caller wants that, else by a provider.
 pub(crate) async fn answer_call(
     worker: &Arc<Worker>,
     id: GenerationId,
@@ -147,31 +189,40 @@ pub(crate) async fn answer_call(
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = &worker.gateway;
     let hints = intake::read(headers, &gateway.settings.brand)?;
-    let asked = call.asked();
-    let created = admitted.created;
     let world = gateway.world.load_full();
-    let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
-    let (key, seed) = (admitted.key, worker.seed());
-    let Decision { plan, facts, conversation, judged } = planning::decide(
-        gateway,
-        &Asking {
-            world: &world,
-            call,
-            hints: &hints,
-            targets: &targets,
-            account: key.account.id.as_str(),
-            name: &name,
-            at: created,
-            seed,
-        },
-    );
+    let seed = worker.seed();
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed };
+    let mut course = Course::of(gateway, &world, call, &hints, &asker)?;
+    let filled = extra.filled.as_ref();
+    course.warnings.extend(filled.iter().flat_map(|filled| filled.warnings.iter().cloned()));
+    let rule = filled.map(Filled::cache_rule);
+    let incoming = Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed };
+    match cache::ask(&incoming, rule.as_ref()).await {
+        Outlook::Hit(hit) => cache::answer(incoming, &hit),
+        outlook => by_provider(incoming, outlook).await,
+    }
+}
+
+async fn by_provider(
+    incoming: Incoming<'_, '_>,
+    outlook: Outlook,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed } = incoming;
+    let gateway = &worker.gateway;
+    let asked = call.asked();
+    let (created, key) = (admitted.created, admitted.key);
+    let asker = Asker { key: &key, at: created, seed };
+    let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
+    let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &name, plan));
+        return Err(planning::no_endpoints(&world, &course.name, plan));
     }
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     record.routed = judged.map(|judged| routed(judged, seed));
-    describe(&mut record, gateway, call, &hints, &name);
+    record.policy.clone_from(&course.policy);
+    describe(&mut record, gateway, call, &hints, &course.name);
+    extra.filled.iter().for_each(|filled| filled.describe(&mut record));
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
@@ -185,7 +236,7 @@ pub(crate) async fn answer_call(
         metadata: hints.metadata.then(|| planning::plan_json(&world, &plan)),
         conversation,
     });
-    flight.warn(&warnings);
+    flight.warn(&course.warnings);
     let trip = Trip {
         worker,
         world: &world,
@@ -193,13 +244,16 @@ pub(crate) async fn answer_call(
         plan: &plan,
         size: Size::of(facts.input_tokens),
         judged,
-        asked: &name,
+        asked: &course.name,
         betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
         echo: extra.echo,
         array,
         fetched: OnceCell::new(),
         shown: Mutex::default(),
+        hedge: hedged.then_some(&facts),
         max_latency: hints.max_latency,
+        auto_cache: cache::places_breakpoints(asked.auto_cache, hints.auto_cache, None),
+        tape_bytes_max: outlook.tape_bytes_max(gateway),
         deadline: admitted.started + gateway.settings.total_timeout,
     };
     let arrival = match Box::pin(attempt::run(&trip, &mut flight)).await {
@@ -212,7 +266,7 @@ pub(crate) async fn answer_call(
     if is_uncounted(&arrival, &flight) {
         gateway.load_tokenizer().await;
     }
-    answer(&trip, flight, arrival, extra.remember)
+    answer(&trip, flight, arrival, extra.remember, outlook)
 }
 
 /// Whether an answer is whole (a stream waits at its end), nobody reports its tokens, and what counts them is not loaded yet.
@@ -233,7 +287,14 @@ fn routed((judged, dial): (Judged, f64), seed: u64) -> Routed {
     }
 }
 
-fn describe(record: &mut GenerationRecord, gateway: &Gateway, call: &Call<'_>, hints: &Hints, asked: &str) {
+/// Writes down who asks for what.
+pub(crate) fn describe(
+    record: &mut GenerationRecord,
+    gateway: &Gateway,
+    call: &Call<'_>,
+    hints: &Hints,
+    asked: &str,
+) {
     let request = call.asked();
     record.dialect = call.name().to_owned();
     record.requested_model = asked.to_owned();
@@ -254,10 +315,16 @@ fn answer(
     mut flight: Flight,
     arrival: Arrival,
     remember: Option<Remember>,
+    outlook: Outlook,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = &trip.worker.gateway;
+    let names = &gateway.settings.brand.headers;
     let mut response = Response::new(ResponseBody::empty());
     name_headers(&mut response, trip, &arrival);
+    outlook.mark(response.headers_mut(), names);
+    let own_warnings = flight.own_warnings();
+    let keeping =
+        outlook.keeping(trip.world, arrival.endpoint, flight.id(), response.headers_mut(), own_warnings);
     let endpoint = arrival.endpoint as usize;
     let place =
         trip.world.snapshot.endpoints.get(endpoint).and_then(|e| trip.world.providers.get(e.provider));
@@ -265,38 +332,42 @@ fn answer(
     flight.first_byte();
     match arrival.committed {
         Committed::Stream(leg) => {
-            stream_headers(response.headers_mut(), trip, flight.warning_count());
+            stream_headers(response.headers_mut(), names, trip.array, flight.warning_count());
             let pump = Pump::new(Start {
                 leg: *leg,
                 flight,
-                watched: arrival.watched,
+                watched: Some(arrival.watched),
                 clock: Arc::clone(&gateway.clock),
                 stall_timeout: provider.stall_timeout,
                 keep_alive: gateway.settings.keep_alive,
                 deadline: trip.deadline,
                 drain: provider.on_disconnect == catalog::OnDisconnect::Drain,
                 remember,
+                keeping,
             });
             *response.body_mut() = ResponseBody::Pump(Box::new(pump));
         }
-        Committed::Plain { body, answer } => {
+        Committed::Plain { body, answer, tape } => {
             arrival.watched.ended(Report::Success, 0, gateway.clock.now());
             let mut ident = flight.ident(&provider.name_json);
             ident.echo.clone_from(&trip.echo);
-            plain(gateway, flight, &ident, &body, &*answer, remember, &mut response)?;
+            let keeping = keeping.map(|keeping| (keeping, tape));
+            plain(gateway, flight, &ident, &body, &*answer, remember, keeping, &mut response)?;
         }
     }
     Ok(response)
 }
 
 /// Settles a whole answer and writes it.
-fn plain(
+#[expect(clippy::too_many_arguments, reason = "an answer and those who want it, once each")]
+pub(crate) fn plain(
     gateway: &Gateway,
     flight: Flight,
     ident: &Ident,
     body: &[u8],
     answer: &dyn Plain,
     remember: Option<Remember>,
+    keeping: Option<(Keeping, Option<Box<Tape>>)>,
     response: &mut Response<ResponseBody>,
 ) -> Result<(), GatewayError> {
     let seen = answer.seen();
@@ -331,6 +402,9 @@ fn plain(
     if let Some(remember) = remember {
         remember.keep(&rendered);
     }
+    if let Some((keeping, tape)) = keeping {
+        keeping.keep(tape, &settlement, seen.finish_reason.as_deref(), gateway.clock.now());
+    }
     *response.body_mut() = ResponseBody::full(rendered);
     Ok(())
 }
@@ -360,8 +434,9 @@ fn name_headers(response: &mut Response<ResponseBody>, trip: &Trip<'_, '_>, arri
     }
 }
 
-fn stream_headers(headers: &mut HeaderMap, trip: &Trip<'_, '_>, warnings: usize) {
-    let content_type = match trip.array {
+/// The headers of a stream.
+pub(crate) fn stream_headers(headers: &mut HeaderMap, names: &ResponseHeaders, array: bool, warnings: usize) {
+    let content_type = match array {
         true => HeaderValue::from_static("application/json"),
         false => HeaderValue::from_static("text/event-stream; charset=utf-8"),
     };
@@ -369,7 +444,6 @@ fn stream_headers(headers: &mut HeaderMap, trip: &Trip<'_, '_>, warnings: usize)
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     if warnings > 0 {
-        let names = &trip.worker.gateway.settings.brand.headers;
         insert(headers, &names.translation, &warnings.to_string());
     }
 }

@@ -14,13 +14,14 @@ use crate::app::Worker;
 use crate::attempt::Place;
 use crate::body::ResponseBody;
 use crate::call::{self, Path};
+use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::planning::{self, Asking};
 use crate::upstream::address::Operation;
 use crate::upstream::{self, Outbound, collect};
 use crate::world::World;
-use crate::{read_body, router};
+use crate::{filling, read_body, router};
 
 /// Largest answer to a count.
 const COUNT_BYTES_MAX: usize = 64 * 1024;
@@ -40,24 +41,23 @@ where
     let admitted = call::admit(worker, &headers, path.key)?;
     let body = read_body(&headers, body, gateway.settings.body_bytes_max).await?;
     let says = PathSays { model: path.model, stream: false, memory: None };
-    let call =
-        Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let first = call::scan(dialect, &body, &says)?;
+    let whole = filling::of_call(gateway, &admitted.key.account.id, &first)?;
+    let call = match &whole {
+        None => first,
+        Some(whole) => {
+            let says = PathSays { model: path.model.and(whole.model.as_deref()), ..says };
+            call::scan(dialect, &whole.body, &says)?
+        }
+    };
     let world = gateway.world.load_full();
     let hints = Hints::default();
-    let (name, targets, _) = planning::targets(gateway, &world, call.asked(), &hints)?;
-    let asking = Asking {
-        world: &world,
-        call: &call,
-        hints: &hints,
-        targets: &targets,
-        account: admitted.key.account.id.as_str(),
-        name: &name,
-        at: admitted.created,
-        seed: 0,
-    };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0 };
+    let course = Course::of(gateway, &world, &call, &hints, &asker)?;
+    let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let plan = planning::decide(gateway, &asking).plan;
     let Some(first) = plan.steps.first() else {
-        return Err(planning::no_endpoints(&world, &name, plan));
+        return Err(planning::no_endpoints(&world, &course.name, plan));
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let counted = ask(worker, &world, &call, first.endpoint, betas).await;
@@ -65,7 +65,8 @@ where
         Some(tokens) => tokens,
         None => {
             gateway.load_tokenizer().await;
-            Request::of(&body, call.asked()).tokens()
+            let body = whole.as_ref().map_or(&body, |whole| &whole.body);
+            Request::of(body, call.asked()).tokens()
         }
     };
     Ok(router::json(count_body(dialect, tokens, counted.is_none())))

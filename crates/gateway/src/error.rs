@@ -160,7 +160,7 @@ pub enum GatewayError {
     #[error("this node has {0} calls in flight, its maximum; try again soon")]
     Overloaded(usize),
     /// What was written is no policy or preset.
-    #[error("{error}; the {} was not changed", .kind.noun())]
+    #[error("{error}; nothing was written")]
     RuleInvalid {
         /// What it should be.
         kind: RuleKind,

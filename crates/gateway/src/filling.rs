@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use ledger::GenerationRecord;
 use store::RuleKind;
 use types::AccountId;
 use wire::Warning;
-use wire::asked::Asked;
+use wire::call::Call;
 use wire::hub::Dialect;
 use wire::preset::{Applied, Asks, MARK, Status, apply};
 
 use crate::app::Gateway;
+use crate::cache::Wanted;
 use crate::error::GatewayError;
 use crate::rules::PresetRule;
 use crate::rules::edit::missing;
@@ -26,14 +29,6 @@ pub(crate) struct Naming<'a> {
     pub(crate) max_tokens: Option<u64>,
 }
 
-impl<'a> Naming<'a> {
-    /// Of a request that was scanned; `None`: it names no preset.
-    pub(crate) fn of(asked: &'a Asked<'_>) -> Option<Naming<'a>> {
-        let (model, preset) = (asked.model.as_deref(), asked.preset.as_deref());
-        asked.names_a_preset().then_some(Naming { model, preset, max_tokens: asked.max_tokens })
-    }
-}
-
 /// The preset that a request was filled up with.
 #[derive(Clone, Debug)]
 pub(crate) struct Filled {
@@ -45,14 +40,59 @@ pub(crate) struct Filled {
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// Fills a request up: its new body, the model for dialects whose path names it, and what was done.
+impl Filled {
+    /// What the preset says of the response cache.
+    pub(crate) fn cache_rule(&self) -> Wanted {
+        let wish = self.rule.parsed.cache();
+        let ttl_s = wish.ttl_seconds.map(|ttl| u32::try_from(ttl).unwrap_or(u32::MAX));
+        Wanted { enabled: wish.enabled, ttl_s, clear: false }
+    }
+
+    /// Writes down which preset it was, and the model as the caller wrote it.
+    pub(crate) fn describe(&self, record: &mut GenerationRecord) {
+        record.preset = Some(self.rule.label());
+        if let Some(asked) = &self.asked {
+            record.requested_model.clone_from(asked);
+        }
+    }
+}
+
+/// A request after its preset.
+pub(crate) struct Whole {
+    /// The body.
+    pub(crate) body: Bytes,
+    /// The model, for dialects whose path names it.
+    pub(crate) model: Option<String>,
+    /// What was done.
+    pub(crate) filled: Filled,
+}
+
+/// Fills a call up that names a preset, to be scanned again; `None` where it names none.
+pub(crate) fn of_call(
+    gateway: &Gateway,
+    account: &AccountId,
+    call: &Call<'_>,
+) -> Result<Option<Whole>, GatewayError> {
+    let asked = call.asked();
+    if !asked.names_a_preset() {
+        return Ok(None);
+    }
+    let naming = Naming {
+        model: asked.model.as_deref(),
+        preset: asked.preset.as_deref(),
+        max_tokens: asked.max_tokens,
+    };
+    fill(gateway, account, call.dialect, call.body, naming).map(Some)
+}
+
+/// Fills a request up.
 pub(crate) fn fill(
     gateway: &Gateway,
     account: &AccountId,
     dialect: Dialect,
     body: &[u8],
     naming: Naming<'_>,
-) -> Result<(Vec<u8>, Option<String>, Filled), GatewayError> {
+) -> Result<Whole, GatewayError> {
     let (slug, own) = slug_and_model(naming)?;
     let rule = gateway
         .rules
@@ -71,7 +111,7 @@ pub(crate) fn fill(
     let Applied { body, model, warnings } =
         applied.map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let asked = naming.model.map(|model| model.chars().take(200).collect());
-    Ok((body, model, Filled { rule, asked, warnings }))
+    Ok(Whole { body: body.into(), model, filled: Filled { rule, asked, warnings } })
 }
 
 /// The preset's name, and the model that the request names beside it.

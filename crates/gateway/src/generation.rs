@@ -53,6 +53,15 @@ fn routing(routed: &Routed) -> Value {
 }
 
 fn data(record: &GenerationRecord) -> Value {
+    let mut data = outcome(record);
+    if let (Value::Object(all), Value::Object(more)) = (&mut data, circumstances(record)) {
+        all.extend(more);
+    }
+    data
+}
+
+/// What was asked, what came of it, and what it cost.
+fn outcome(record: &GenerationRecord) -> Value {
     let usage = &record.usage;
     json!({
         "id": record.id,
@@ -83,18 +92,27 @@ fn data(record: &GenerationRecord) -> Value {
         "attempts": record.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "ttft_ms": record.ttft_us.map(milliseconds),
         "duration_ms": milliseconds(record.duration_us),
+        "receipt": receipt(record),
+    })
+}
+
+/// Who asked, under which rules, and what was said about it.
+fn circumstances(record: &GenerationRecord) -> Value {
+    json!({
         "app": record.app,
         "session_id": record.session_id,
         "routing": record.routed.as_ref().map(routing),
+        "policy": record.policy,
+        "preset_id": record.preset,
         "user": record.user,
         "dimensions": record.dimensions,
+        "cache_source_id": record.cache_source,
         "warnings": record.warnings,
         "on_disconnect": record.on_disconnect,
         "upstream_id": record.upstream_id,
         "error": record.error,
         "is_byok": false,
         "balance": "credits",
-        "receipt": receipt(record),
     })
 }
 
@@ -142,6 +160,9 @@ fn receipt(record: &GenerationRecord) -> String {
             format!("{} {} x {price} = {} USD", l.units, l.kind.name(), l.amount)
         })
         .collect();
+    if let Some(source) = &record.cache_source {
+        return format!("nothing was charged: the answer of {source}, from the response cache");
+    }
     if lines.is_empty() {
         return String::from("nothing was charged");
     }

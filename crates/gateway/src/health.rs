@@ -53,7 +53,8 @@ pub fn metrics(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseB
 
 /// The same without a key: for the operator's own listener.
 pub fn metrics_text(worker: &Worker) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::full(worker.gateway.metrics.render()));
+    let text = worker.gateway.metrics.render(worker.gateway.cache.size());
+    let mut response = Response::new(ResponseBody::full(text));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response

@@ -10,6 +10,7 @@ use routing::wishes::Sort;
 use types::Money;
 use wire::Warning;
 
+use crate::cache::Wanted;
 use crate::error::GatewayError;
 use crate::settings::Brand;
 
@@ -17,6 +18,11 @@ use crate::settings::Brand;
 const DIMENSIONS_MAX: usize = 16;
 /// Longest text that is kept of a header.
 const TEXT_CHARS_MAX: usize = 256;
+
+/// What a header that switches something takes.
+const FLAG: &str = "true or false";
+/// The longest time that can be asked for an answer to stand in the response cache, seconds.
+pub const TTL_S_MAX: u32 = 86_400;
 
 /// `X-Tollway-Preference`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +80,10 @@ pub struct Hints {
     pub preference: Option<Preference>,
     /// The dial of virtual models, 0 (quality) to 1 (cost).
     pub cost_quality: Option<f64>,
+    /// What is asked of the response cache.
+    pub cache: Wanted,
+    /// Whether breakpoints of the prompt cache are to be placed.
+    pub auto_cache: Option<bool>,
     /// Put plan and timings into the body.
     pub metadata: bool,
     /// The calling application.
@@ -149,7 +159,13 @@ impl Hints {
                     Some(Duration::from_millis(millis.ok_or_else(|| refuse("whole milliseconds above 0"))?));
             }
             "metadata" => self.metadata = told.eq_ignore_ascii_case("enabled"),
-            "cache" | "cache-ttl" | "cache-clear" => self.not_served(name),
+            "cache" => self.cache.enabled = Some(flag(told).ok_or_else(|| refuse(FLAG))?),
+            "cache-clear" => self.cache.clear = flag(told).ok_or_else(|| refuse(FLAG))?,
+            "auto-cache" => self.auto_cache = Some(flag(told).ok_or_else(|| refuse(FLAG))?),
+            "cache-ttl" => {
+                let seconds = told.parse().ok().filter(|seconds| (1..=TTL_S_MAX).contains(seconds));
+                self.cache.ttl_s = Some(seconds.ok_or_else(|| refuse("whole seconds from 1 to 86400"))?);
+            }
             _ => {
                 if let Some(dimension) = rest.strip_prefix("meta-") {
                     self.dimension(dimension, value);
@@ -168,6 +184,14 @@ impl Hints {
         if let Some(value) = text(value) {
             self.dimensions.insert(name.chars().take(64).collect(), value);
         }
+    }
+}
+
+fn flag(told: &str) -> Option<bool> {
+    match told {
+        told if told.eq_ignore_ascii_case("true") => Some(true),
+        told if told.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
     }
 }
 
@@ -194,6 +218,11 @@ mod tests {
             ("x-gammainfra-cost-quality", "1.5", "a decimal from 0.0 (quality) to 1.0 (cost)"),
             ("x-tollway-max-cost-usd", "-1", "plain decimal dollars such as 0.05"),
             ("x-openrouter-max-latency-ms", "0", "whole milliseconds above 0"),
+            ("x-openrouter-cache", "yes", "true or false"),
+            ("x-tollway-cache-clear", "1", "true or false"),
+            ("x-tollway-auto-cache", "", "true or false"),
+            ("x-openrouter-cache-ttl", "0", "whole seconds from 1 to 86400"),
+            ("x-tollway-cache-ttl", "86401", "whole seconds from 1 to 86400"),
         ];
         for (name, value, expect) in rows {
             match read_one(name, value) {
@@ -205,7 +234,9 @@ mod tests {
 
     #[test]
     fn what_is_not_served_yet_is_said_and_the_rest_is_taken() {
-        assert_eq!(read_one("x-tollway-cache", "true").unwrap().warnings.len(), 1);
+        assert_eq!(read_one("x-openrouter-cache", "True").unwrap().cache.enabled, Some(true));
+        assert_eq!(read_one("x-tollway-cache-ttl", "60").unwrap().cache.ttl_s, Some(60));
+        assert_eq!(read_one("x-tollway-auto-cache", "false").unwrap().auto_cache, Some(false));
         assert_eq!(read_one("idempotency-key", "abc").unwrap().warnings.len(), 1);
         assert_eq!(
             read_one("x-tollway-max-cost-usd", "0.05").unwrap().max_cost,

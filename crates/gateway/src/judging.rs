@@ -3,15 +3,13 @@
 use std::borrow::Cow;
 
 use routing::classify::features::View;
-use routing::classify::{self, Judgement, LABELS, Label};
+use routing::classify::{self, CONFIDENCE_MIN, Judgement, LABELS, Label};
 use routing::quality::Work;
 use wire::call::Call;
 use wire::hub::{Content, Role};
 
 use crate::intake::{Hints, Preference};
 
-/// Below this confidence the kind of work counts as unknown, and all kinds count alike.
-pub const CONFIDENCE_MIN: f32 = 0.35;
 /// User messages that are looked at.
 const MESSAGES_MAX: usize = 3;
 
@@ -38,12 +36,8 @@ pub fn judge(call: &Call<'_>) -> Judged {
     }
     let judgement = judgement(call);
     let (label, confidence) = judgement.best();
-    match confidence >= CONFIDENCE_MIN {
-        true => {
-            Judged { task: label.name(), confidence: Some(confidence), work: Work::Mixture(judgement.shares) }
-        }
-        false => Judged { task: "unknown", confidence: Some(confidence), work: unknown },
-    }
+    let task = if confidence >= CONFIDENCE_MIN { label.name() } else { "unknown" };
+    Judged { task, confidence: Some(confidence), work: Work::judged(&judgement) }
 }
 
 fn judgement(call: &Call<'_>) -> Judgement {

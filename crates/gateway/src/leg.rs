@@ -7,6 +7,7 @@ use bytes::Bytes;
 use wire::hub::{Carry, ChunkError, Ident};
 use wire::openai_chat::Relay;
 
+use crate::cache::{Player, Tape};
 use crate::frames::{FrameOf, Frames};
 use crate::upstream::{Framing, UpstreamBody};
 
@@ -34,6 +35,10 @@ pub struct Leg {
     pub failure: Option<LegFailure>,
     /// Nothing more will come.
     pub over: bool,
+    /// Takes down what the provider says, for the cache; gone when that is too large for it.
+    pub tape: Option<Box<Tape>>,
+    /// An answer of the cache, told once more in the provider's stead.
+    player: Option<Player>,
 }
 
 impl Leg {
@@ -46,17 +51,25 @@ impl Leg {
             out: Vec::with_capacity(1024),
             failure: None,
             over: false,
+            tape: None,
+            player: None,
         }
+    }
+
+    /// Tells an answer of the cache once more.
+    pub(crate) fn again(player: Player, carry: Box<dyn Carry>) -> Leg {
+        Leg { player: Some(player), over: false, ..Leg::whole(carry, Vec::new()) }
     }
 
     /// A stream of an answer that came whole.
     pub fn whole(carry: Box<dyn Carry>, out: Vec<u8>) -> Leg {
-        Leg { upstream: None, frames: Frames::new(Framing::Sse, 0), carry, out, failure: None, over: true }
+        let frames = Frames::new(Framing::Sse, 0);
+        Leg { upstream: None, frames, carry, out, failure: None, over: true, tape: None, player: None }
     }
 
     /// Polls the provider once and takes in what came. `Ready(true)`: an event was among it, which is progress.
     pub fn poll(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<bool> {
-        let Some(upstream) = &mut self.upstream else { return std::task::Poll::Ready(false) };
+        let Some(upstream) = &mut self.upstream else { return std::task::Poll::Ready(self.play()) };
         upstream.poll(cx).map(|next| match next {
             Some(Ok(bytes)) => self.feed(&bytes),
             Some(Err(_)) => {
@@ -70,12 +83,30 @@ impl Leg {
         })
     }
 
+    /// Takes in the next frame of an answer of the cache; true when there was one.
+    fn play(&mut self) -> bool {
+        let Some(player) = &mut self.player else { return false };
+        let (carry, out) = (&mut *self.carry, &mut self.out);
+        let (mut failure, mut progress) = (None, false);
+        let more = player.play(|name, data| {
+            let _ = take(FrameOf::Data { name, data }, carry, out, &mut progress, &mut failure);
+        });
+        match more {
+            true => self.after(failure),
+            false => self.end(),
+        }
+        progress
+    }
+
     /// Takes in the provider's next bytes; true when an event was among them.
     fn feed(&mut self, bytes: &Bytes) -> bool {
-        let (carry, out) = (&mut *self.carry, &mut self.out);
+        let (carry, out, tape) = (&mut *self.carry, &mut self.out, &mut self.tape);
         let mut failure = None;
         let mut progress = false;
-        let mut on = |frame: FrameOf<'_>| take(frame, carry, out, &mut progress, &mut failure);
+        let mut on = |frame: FrameOf<'_>| {
+            record(frame, tape);
+            take(frame, carry, out, &mut progress, &mut failure)
+        };
         let fed = self.frames.feed(bytes, &mut on);
         if let Err(error) = fed {
             failure = Some(LegFailure::Malformed(error));
@@ -86,10 +117,13 @@ impl Leg {
 
     /// The provider's body has ended.
     fn end(&mut self) {
-        let (carry, out) = (&mut *self.carry, &mut self.out);
+        let (carry, out, tape) = (&mut *self.carry, &mut self.out, &mut self.tape);
         let mut failure = None;
         let mut progress = false;
-        self.frames.finish(&mut |frame| take(frame, carry, out, &mut progress, &mut failure));
+        self.frames.finish(&mut |frame| {
+            record(frame, tape);
+            take(frame, carry, out, &mut progress, &mut failure)
+        });
         if failure.is_none() {
             carry.end(out);
         }
@@ -126,6 +160,15 @@ impl Leg {
     /// What is left of the provider's body: its end, so that the connection can be used again.
     pub fn rest(&mut self) -> Option<UpstreamBody> {
         self.upstream.take()
+    }
+}
+
+/// Takes a frame down, as long as there is room for it.
+fn record(frame: FrameOf<'_>, tape: &mut Option<Box<Tape>>) {
+    if let (Some(on), FrameOf::Data { name, data }) = (tape.as_mut(), frame)
+        && !on.take(name, data)
+    {
+        *tape = None;
     }
 }
 

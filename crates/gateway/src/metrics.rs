@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use types::Money;
+
 /// Counters and gauges of this process.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -30,6 +32,12 @@ pub struct Metrics {
     pub journal_errors: AtomicU64,
     /// What callers were charged, nano-dollars.
     pub charged_nano_usd: AtomicU64,
+    /// Second legs that were asked; those that won; what losers cost, nano-dollars.
+    pub hedges: [AtomicU64; 3],
+    /// Calls answered from the response cache.
+    pub cache_hits: AtomicU64,
+    /// Calls that looked into the response cache and found nothing.
+    pub cache_misses: AtomicU64,
     /// Panics caught.
     pub panics: AtomicU64,
 }
@@ -47,8 +55,18 @@ impl Metrics {
         }
     }
 
+    /// Counts a hedge by whether its second leg won, and what the loser cost.
+    pub fn hedged(&self, won: bool, wasted: Money) {
+        for (counter, more) in
+            self.hedges.iter().zip([1, u64::from(won), wasted.nanos().max(0).unsigned_abs()])
+        {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
     /// The text of `GET /metrics`; names begin with the brand-independent `tollway_`.
-    pub fn render(&self) -> String {
+    /// `cache`: answers in the response cache, and their bytes.
+    pub fn render(&self, cache: (usize, usize)) -> String {
         let mut out = String::with_capacity(2048);
         let mut line = |name: &str, kind: &str, help: &str, value: i128| {
             let _ = write!(
@@ -84,6 +102,29 @@ impl Metrics {
             count(&self.journal_errors),
         );
         line("charged_nano_usd_total", "counter", "Nano-dollars charged.", count(&self.charged_nano_usd));
+        let [fired, won, wasted] = &self.hedges;
+        line(
+            "hedges_total",
+            "counter",
+            "Second legs that ended with one winner and one loser.",
+            count(fired),
+        );
+        line("hedges_won_total", "counter", "Second legs that began first.", count(won));
+        line("hedges_wasted_nano_usd_total", "counter", "Nano-dollars that losers cost.", count(wasted));
+        line(
+            "cache_hits_total",
+            "counter",
+            "Calls answered from the response cache.",
+            count(&self.cache_hits),
+        );
+        line(
+            "cache_misses_total",
+            "counter",
+            "Calls that found nothing in the response cache.",
+            count(&self.cache_misses),
+        );
+        line("cache_entries", "gauge", "Answers in the response cache.", cache.0 as i128);
+        line("cache_bytes", "gauge", "Memory that they take.", cache.1 as i128);
         line("panics_total", "counter", "Panics caught.", count(&self.panics));
         out.push_str(
             "# HELP tollway_answers_total Answers by status class.\n# TYPE tollway_answers_total counter\n",

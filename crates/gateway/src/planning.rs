@@ -2,83 +2,28 @@
 //! run share.
 
 use routing::guide::Guide;
-use routing::name::{NameError, Target, Variant, Virtual, What};
+use routing::name::{Target, Virtual, What};
 use routing::plan::{self, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
 use types::{Task, Timestamp};
-use wire::Warning;
 use wire::asked::Asked;
 use wire::call::Call;
 use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences, SortBy};
 
 use crate::app::Gateway;
+use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::{Hints, Preference};
 use crate::judging::{self, Judged};
 use crate::sticky::Conversation;
 use crate::world::World;
 
-/// What the caller asked for, and what that means.
-pub(crate) fn targets(
-    gateway: &Gateway,
-    world: &World,
-    request: &Asked<'_>,
-    hints: &Hints,
-) -> Result<(String, Vec<Target>, Vec<Warning>), GatewayError> {
-    let names = &gateway.settings.names;
-    let first = request.model.as_deref().or(request.models.first().map(String::as_str));
-    let asked = first.map(str::to_owned).ok_or_else(|| {
-        GatewayError::InvalidRequest(format!(
-            "`model` is missing; name one of `GET /v1/models`, or `{}/auto`",
-            names.brand
-        ))
-    })?;
-    let fallbacks = request.models.iter().filter(|model| **model != asked);
-    let mut warnings = hints.warnings.clone();
-    let mut targets = Vec::with_capacity(1 + request.models.len());
-    for name in std::iter::once(&asked).chain(fallbacks) {
-        let target = names.resolve(&world.snapshot, name).map_err(|error| match error {
-            NameError::Unknown { name, suggestions } => GatewayError::ModelNotFound { name, suggestions },
-            NameError::NotServed { .. } => GatewayError::NotFound(error.to_string()),
-        })?;
-        if let Some(Variant::NotServedYet(variant)) = target.variant {
-            let message = format!("the variant `:{variant}` is not served yet and had no effect");
-            warnings.push(Warning::about("not_served_yet", "model", message));
-        }
-        targets.push(target);
+/// The id of the model that a target means now; empty for a virtual one.
+pub(crate) fn model_of<'w>(world: &'w World, target: &Target) -> &'w str {
+    match target.what {
+        What::Model(index) => world.snapshot.models.get(index).map_or("", |model| &model.id),
+        What::Virtual(_) => "",
     }
-    for key in &request.provider.unknown {
-        let message = format!("`provider.{key}` is not known and had no effect");
-        warnings.push(Warning::about("not_served_yet", &format!("provider/{key}"), message));
-    }
-    for field in &request.not_served {
-        warnings.push(Warning::about(
-            "not_served_yet",
-            field,
-            format!("`{field}` is not served yet and had no effect"),
-        ));
-    }
-    if request.echo_body && !request.stream {
-        let message = String::from("`debug.echo_upstream_body` shows in streams only; set `stream` too");
-        warnings.push(Warning::about("not_served_yet", "debug", message));
-    }
-    let dial = hints.cost_quality.is_some() || hints.preference.is_some_and(|p| p.sort().is_none());
-    if dial && virtual_model(&targets).is_none() {
-        let brand = &names.brand;
-        let message = format!(
-            "a dial and the preferences quality and balanced choose among models, and one is named; ask for `{brand}/auto`"
-        );
-        warnings.push(Warning::about("not_served_yet", "", message));
-    }
-    Ok((asked.chars().take(200).collect(), targets, warnings))
-}
-
-/// The first virtual model among the targets.
-fn virtual_model(targets: &[Target]) -> Option<Virtual> {
-    targets.iter().find_map(|target| match target.what {
-        What::Virtual(what) => Some(what),
-        What::Model(_) => None,
-    })
 }
 
 /// A decision about one request.
@@ -89,6 +34,8 @@ pub(crate) struct Decision {
     pub(crate) facts: Facts,
     /// The conversation that the request belongs to.
     pub(crate) conversation: Option<Conversation>,
+    /// A second provider may be asked when the first is late.
+    pub(crate) hedged: bool,
     /// What a virtual model was told, and where its dial stood.
     pub(crate) judged: Option<(Judged, f64)>,
 }
@@ -98,49 +45,60 @@ pub(crate) struct Asking<'a, 'b> {
     pub(crate) world: &'a World,
     pub(crate) call: &'a Call<'b>,
     pub(crate) hints: &'a Hints,
-    pub(crate) targets: &'a [Target],
-    /// The account, and the model's name as it was asked for.
-    pub(crate) account: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) at: Timestamp,
-    /// What chance is drawn from.
-    pub(crate) seed: u64,
+    pub(crate) course: &'a Course,
+    pub(crate) asker: &'a Asker<'a>,
 }
 
 /// Decides.
 pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
-    let Asking { world, call, hints, .. } = *asking;
+    let Asking { world, call, hints, course, asker } = *asking;
     let request = call.asked();
-    let facts = facts(request, asking.at);
-    let conversation = Conversation::of(asking.account, asking.name, request, hints.session_id.as_deref());
+    let facts = facts(request, asker.at);
+    let account = asker.key.account.id.as_str();
+    let conversation = Conversation::of(account, &course.name, request, hints.session_id.as_deref());
     let sticky = conversation.and_then(|conversation| {
-        let endpoint = gateway.pins.find(conversation, asking.at)?;
+        let endpoint = gateway.pins.find(conversation, asker.at)?;
         let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
         Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
     });
     let mut wishes = wishes(&request.provider, request.service_tier.as_deref());
-    if virtual_model(asking.targets).is_none() {
+    let chosen = course.virtual_model();
+    if chosen.is_none() {
         // Of a model that is named, a preference orders the endpoints.
         wishes.sort = wishes.sort.or(hints.preference.and_then(Preference::sort));
     }
+    if course.sort.is_some() {
+        wishes.sort = wishes.sort.or(course.sort);
+        wishes.across_models = true;
+    }
     // Vectors, images and sound have no kinds of work: there the cheapest that fits comes first.
-    let chosen = virtual_model(asking.targets).filter(|_| request.task == Task::Generate);
+    let chosen = chosen.filter(|_| request.task == Task::Generate);
     let judged = chosen.map(|_| judging::judge(call));
     let (dial, fast) = judging::dial(hints);
+    let dial = dial.or(course.dial);
     let guide = judged.map(|judged| Guide { abilities: &world.abilities, work: judged.work, dial, fast });
     let plan = plan::plan(&Question {
         snapshot: &world.snapshot,
         conditions: world,
-        targets: asking.targets,
+        targets: &course.targets,
+        retries: &course.retries,
         facts: &facts,
         wishes: &wishes,
         sticky,
         guide: guide.as_ref(),
-        seed: asking.seed,
+        seed: asker.seed,
         attempts_max: gateway.settings.attempts_max,
     });
+    let soon = course.virtual_model() == Some(Virtual::Fast) || fast;
+    let hedged = soon && request.stream && !request.echo_body && request.task == Task::Generate;
     let stood = guide.zip(chosen).map(|(guide, what)| guide.dial_of(what));
-    Decision { plan, facts, conversation, judged: judged.zip(stood) }
+    Decision {
+        plan,
+        facts,
+        conversation,
+        judged: judged.zip(stood),
+        hedged: hedged && gateway.settings.hedging,
+    }
 }
 
 fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {
@@ -222,6 +180,7 @@ pub(crate) fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
         "rejected": plan.rejected.iter().take(50).map(|(e, step)| serde_json::json!({"endpoint": id(*e), "step": step})).collect::<Vec<_>>(),
         "routing_funnel": plan.funnel.iter().map(funnel).collect::<Vec<_>>(),
         "sticky": plan.sticky,
+        "retries": plan.retries,
     })
 }
 

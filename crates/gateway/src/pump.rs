@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep};
 use types::Clock;
 use wire::tally;
 
+use crate::cache::Keeping;
 use crate::error::GatewayError;
 use crate::leg::{Leg, LegFailure};
 use crate::responses::Remember;
@@ -36,7 +37,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(120);
 pub struct Pump {
     leg: Leg,
     flight: Option<Flight>,
-    watched: Watched,
+    watched: Option<Watched>,
     clock: ClockHandle,
     stall_timeout: Duration,
     keep_alive: Duration,
@@ -47,6 +48,7 @@ pub struct Pump {
     timer: Pin<Box<Sleep>>,
     drain: bool,
     remember: Option<Remember>,
+    keeping: Option<Keeping>,
     /// Loads the tokenizer's vocabulary.
     loading: Option<JoinHandle<()>>,
 }
@@ -66,8 +68,8 @@ pub struct Start {
     pub leg: Leg,
     /// The call.
     pub flight: Flight,
-    /// Watches the attempt to its end.
-    pub watched: Watched,
+    /// Watches the attempt to its end; `None`: no provider is called.
+    pub watched: Option<Watched>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Longest silence.
@@ -80,6 +82,8 @@ pub struct Start {
     pub drain: bool,
     /// Keeps the answer once it is whole.
     pub remember: Option<Remember>,
+    /// Puts the answer into the cache once it is whole.
+    pub(crate) keeping: Option<Keeping>,
 }
 
 impl Pump {
@@ -101,6 +105,7 @@ impl Pump {
             timer,
             drain: start.drain,
             remember: start.remember,
+            keeping: start.keeping,
             loading: None,
         }
     }
@@ -154,6 +159,11 @@ impl Pump {
         if progress {
             self.last_progress = Instant::now();
         }
+        if self.leg.tape.is_none()
+            && let Some(keeping) = self.keeping.take()
+        {
+            keeping.give_up();
+        }
         let Some(flight) = &mut self.flight else { return };
         if let Err(refusal) = flight.cover(self.leg.carry.seen().said.bytes()) {
             self.finish(Some(GatewayError::MoneyRanOut(refusal)));
@@ -187,13 +197,15 @@ impl Pump {
 
     fn finish(&mut self, error: Option<GatewayError>) {
         let Some(flight) = self.flight.take() else { return };
+        // Without a good end it is dropped here, and someone who waits for the same answer makes it.
+        let keeping = self.keeping.take();
         let own = matches!(error, Some(GatewayError::MoneyRanOut(_)));
         let error = error.or_else(|| self.leg.failure.take().map(broken));
-        if !own {
+        if !own && let Some(watched) = &self.watched {
             let report = if error.is_none() { Report::Success } else { Report::Failure };
             let seen = self.leg.carry.seen();
             let tokens = seen.usage.map_or(seen.said.bytes() / 4, |usage| usage.output_total());
-            self.watched.ended(report, tokens, self.clock.0.now());
+            watched.ended(report, tokens, self.clock.0.now());
         }
         let status = if error.is_none() { Status::Ok } else { Status::Truncated };
         let kind = error.as_ref().map(|error| error.kind().1);
@@ -206,6 +218,10 @@ impl Pump {
                 self.leg.carry.last(&settlement, out);
                 if let Some(remember) = self.remember.take() {
                     remember.keep_last_event(out.get(before..).unwrap_or_default());
+                }
+                if let Some(keeping) = keeping {
+                    let finish = self.leg.carry.seen().finish_reason.as_deref();
+                    keeping.keep(self.leg.tape.take(), &settlement, finish, self.clock.0.now());
                 }
             }
             (Ok(settlement), Some(error)) => self.leg.carry.fail(&error.told(), &settlement, out),

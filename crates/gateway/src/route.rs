@@ -14,17 +14,18 @@ use routing::health::Size;
 use routing::plan::Step;
 use serde_json::{Value, json};
 use types::{Money, Usage};
-use wire::call::{Call, PathSays};
+use wire::call::PathSays;
 use wire::hub::Dialect;
 
 use crate::app::Worker;
 use crate::body::ResponseBody;
+use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Preference;
 use crate::planning::{self, Asking, Decision, funnel};
 use crate::settings::ROUTER_VERSION;
 use crate::world::World;
-use crate::{call, intake, read_body, router};
+use crate::{call, filling, intake, read_body, router};
 
 /// Most endpoints left out that are listed.
 const REJECTED_MAX: usize = 200;
@@ -42,12 +43,15 @@ where
     let admitted = call::admit(worker, &parts.headers, None)?;
     let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     let says = PathSays { model: None, stream: false, memory: None };
-    let call = Call::scan(Dialect::Chat, &body, &says)
-        .map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let first = call::scan(Dialect::Chat, &body, &says)?;
+    let whole = filling::of_call(gateway, &admitted.key.account.id, &first)?;
+    let call = match &whole {
+        None => first,
+        Some(whole) => call::scan(Dialect::Chat, &whole.body, &says)?,
+    };
     let hints = intake::read(&parts.headers, &gateway.settings.brand)?;
     let asked = call.asked();
     let world = gateway.world.load_full();
-    let (name, targets, warnings) = planning::targets(gateway, &world, asked, &hints)?;
     let seed = match router::query(&parts).iter().find(|(key, _)| key == "seed") {
         Some((_, text)) => text.parse().map_err(|_| {
             GatewayError::InvalidRequest(String::from("`seed` must be a whole number from 0 to 2^64 - 1"))
@@ -59,25 +63,26 @@ where
             hash.finish()
         }
     };
-    let asking = Asking {
-        world: &world,
-        call: &call,
-        hints: &hints,
-        targets: &targets,
-        account: admitted.key.account.id.as_str(),
-        name: &name,
-        at: admitted.created,
-        seed,
-    };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed };
+    let mut course = Course::of(gateway, &world, &call, &hints, &asker)?;
+    if let Some(whole) = &whole {
+        course.warnings.extend(whole.filled.warnings.iter().cloned());
+    }
+    let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let decision = planning::decide(gateway, &asking);
     if decision.plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &name, decision.plan));
+        return Err(planning::no_endpoints(&world, &course.name, decision.plan));
     }
     let longest = asked.max_tokens;
     let worst = |step: &Step| worst_case(&world, step, asked.input_tokens_max(), longest, &decision);
     let preference = hints.preference.map(Preference::name);
-    let data = told(&world, &decision, &worst, (seed, &name, preference));
-    let warnings: Vec<_> = warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
+    let mut data = told(&world, &decision, &worst, (seed, &course, preference));
+    if let Some(map) = data.as_object_mut() {
+        let preset = whole.as_ref().map(|whole| whole.filled.rule.label());
+        map.insert(String::from("preset"), json!(preset));
+    }
+    let warnings: Vec<_> =
+        course.warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
     Ok(router::json(json!({"data": data, "warnings": warnings}).to_string()))
 }
 
@@ -85,7 +90,7 @@ fn told(
     world: &World,
     decision: &Decision,
     worst: &dyn Fn(&Step) -> Option<Money>,
-    (seed, name, preference): (u64, &str, Option<&str>),
+    (seed, course, preference): (u64, &Course, Option<&str>),
 ) -> Value {
     let size = Size::of(decision.facts.input_tokens);
     let plan: Vec<Value> = decision.plan.steps.iter().map(|s| step(world, s, worst(s), size)).collect();
@@ -97,7 +102,8 @@ fn told(
     let rejected: Vec<Value> = rejected.collect();
     let first = |key: &str| plan.first().and_then(|step| step.get(key)).cloned().unwrap_or_default();
     json!({
-        "requested_model": name,
+        "requested_model": course.name,
+        "policy": course.policy,
         "model": first("model"),
         "endpoint": first("endpoint"),
         "task": decision.judged.map(|(judged, _)| judged.task),

@@ -6,6 +6,8 @@ use http::HeaderName;
 use ledger::BillingMode;
 use routing::name::Names;
 
+use crate::cache::Limits;
+
 /// Limits, timeouts and names. Every limit has its unit in its name.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -19,6 +21,8 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// Most attempts of one generation.
     pub attempts_max: usize,
+    /// Whether a second provider may be asked when the first is late.
+    pub hedging: bool,
     /// Largest plain answer of a provider.
     pub response_bytes_max: usize,
     /// Largest event of a provider's stream.
@@ -51,6 +55,8 @@ pub struct Settings {
     pub requests_in_flight_max: usize,
     /// Most calls in flight on one key; 0: no limit.
     pub key_concurrency_max: u32,
+    /// What the response cache may take, and for how long.
+    pub cache: Limits,
 }
 
 /// The brand's names, prepared as headers.
@@ -84,6 +90,10 @@ pub struct ResponseHeaders {
     pub task: HeaderName,
     pub task_confidence: HeaderName,
     pub cost_quality_applied: HeaderName,
+    pub cache_status: HeaderName,
+    pub cache_age: HeaderName,
+    pub cache_ttl: HeaderName,
+    pub cache_source_id: HeaderName,
 }
 
 /// `X-Generation-Id`.
@@ -125,6 +135,10 @@ impl Brand {
                 task: header("task")?,
                 task_confidence: header("task-confidence")?,
                 cost_quality_applied: header("cost-quality-applied")?,
+                cache_status: header("cache-status")?,
+                cache_age: header("cache-age")?,
+                cache_ttl: header("cache-ttl")?,
+                cache_source_id: header("cache-source-id")?,
             },
         })
     }

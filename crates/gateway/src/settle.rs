@@ -8,6 +8,7 @@
 //! - else, if the answer or a part of it was delivered, or the request had reached the provider when the client left: the
 //!   request's and the answer's text by a tokenizer (`wire::tally`), marked `estimated`;
 //! - for images, speech and the like: what the request told before, marked `estimated` too;
+//! - nothing for an answer of the response cache, whose record names the generation that it is from;
 //! - nothing when no attempt brought an answer, and never for an error's text.
 //!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
@@ -17,7 +18,7 @@ use std::sync::atomic::Ordering;
 
 use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
 use tokio::time::Instant;
-use types::{Cost, Money, PriceKind, Timestamp, Usage, UsageSource};
+use types::{Cost, GenerationId, Money, PriceKind, Timestamp, Usage, UsageSource};
 use wire::Warning;
 use wire::hub::{Ident, Settlement};
 use wire::tally::{self, Request, Tally};
@@ -76,6 +77,7 @@ struct Inner {
     metadata: Option<serde_json::Value>,
     conversation: Option<Conversation>,
     on_disconnect: &'static str,
+    earns_hedges: bool,
 }
 
 /// What a flight begins with.
@@ -127,6 +129,8 @@ impl Flight {
     /// Begins. From here on the hold ends by settling only.
     pub fn begin(from: Departure) -> Flight {
         from.worker.gateway.metrics.holds_open.fetch_add(1, Ordering::Relaxed);
+        // An answer of the cache costs nothing, however long it is.
+        let covered_bytes = if from.record.cache_source.is_some() { u64::MAX } else { 0 };
         Flight(Some(Box::new(Inner {
             worker: from.worker,
             slot: from.slot,
@@ -139,11 +143,17 @@ impl Flight {
             expected: from.expected,
             own_warnings: None,
             sent: false,
-            covered_bytes: 0,
+            covered_bytes,
             metadata: from.metadata,
             conversation: from.conversation,
             on_disconnect: "cancel",
+            earns_hedges: false,
         })))
+    }
+
+    /// Its id.
+    pub fn id(&self) -> Option<GenerationId> {
+        self.0.as_ref().map(|inner| inner.record.id)
     }
 
     /// Microseconds since it began.
@@ -165,6 +175,21 @@ impl Flight {
     pub fn note(&mut self, attempt: Attempt) {
         if let Some(inner) = &mut self.0 {
             inner.record.attempts.push(attempt);
+        }
+    }
+
+    /// Notes an attempt that another was quicker than, before the one that won. What it cost is the operator's.
+    pub fn lost(&mut self, attempt: Attempt) {
+        let Some(inner) = &mut self.0 else { return };
+        let attempts = &mut inner.record.attempts;
+        let won = usize::from(attempts.last().is_some_and(|last| last.outcome == "ok"));
+        attempts.insert(attempts.len() - won, attempt);
+    }
+
+    /// What it costs fills the budget of hedges.
+    pub fn earns_hedges(&mut self) {
+        if let Some(inner) = &mut self.0 {
+            inner.earns_hedges = true;
         }
     }
 
@@ -211,6 +236,11 @@ impl Flight {
     /// How many warnings there are so far.
     pub fn warning_count(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.record.warnings.len())
+    }
+
+    /// How many of them hold whoever answers.
+    pub fn own_warnings(&self) -> usize {
+        self.0.as_ref().and_then(|inner| inner.own_warnings).unwrap_or_default()
     }
 
     /// Keeps what the answer's calls were sealed with.
@@ -326,6 +356,9 @@ impl Inner {
     }
 
     fn used(&self, outcome: &Outcome) -> (Usage, UsageSource) {
+        if self.record.cache_source.is_some() {
+            return (Usage::default(), UsageSource::None);
+        }
         if let Some(usage) = outcome.usage.filter(|_| outcome.status != Status::Failed) {
             let usage = Usage { requests: 1, ..usage };
             if self.expected.is_none() || self.is_charged_for(&usage) {
@@ -373,7 +406,8 @@ impl Inner {
     }
 
     fn awaits_tokenizer(&self, reported: Option<&Usage>) -> bool {
-        reported.is_none() && self.expected.is_none() && !tally::is_loaded()
+        let counts = self.expected.is_none() && self.record.cache_source.is_none();
+        reported.is_none() && counts && !tally::is_loaded()
     }
 
     /// Whether usage has any of the units that the sheet charges for. A provider that is paid by tokens and reports only that
@@ -388,7 +422,11 @@ impl Inner {
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, .. } = *self;
+        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, earns_hedges, .. } =
+            *self;
+        if earns_hedges {
+            worker.gateway.hedges.lock().paid(cost.total);
+        }
         let charged = hold.settle(cost.total).charged;
         drop((slot, permit));
 
@@ -399,7 +437,9 @@ impl Inner {
         record.error = outcome.error.map(str::to_owned);
         record.usage = usage;
         record.usage_source = source;
-        record.provider_cost = cost.total;
+        // What losers of a hedge cost is nobody's but the operator's.
+        let lost: Money = record.attempts.iter().map(|attempt| attempt.cost).sum();
+        record.provider_cost = cost.total.saturating_add(lost);
         record.charged = charged;
         record.duration_us = duration_us;
         if let Some(last) = record.attempts.last_mut().filter(|_| outcome.status != Status::Failed) {
@@ -454,6 +494,7 @@ fn metadata_json(record: &GenerationRecord, plan: &serde_json::Value) -> String 
         "duration_us": record.duration_us,
         "usage_source": record.usage_source,
         "price_version": record.price_version,
+        "cache_source_id": record.cache_source,
     })
     .to_string()
 }

@@ -38,6 +38,11 @@ impl Vitals {
         !matches!(self.breaker.lock().peek(now), Verdict::Wait(_))
     }
 
+    /// Whether calls pass its breaker, and not as a probe.
+    pub fn is_closed(&self, now: Timestamp) -> bool {
+        self.breaker.lock().peek(now) == Verdict::Pass
+    }
+
     /// Tells the breaker how an attempt ended.
     pub fn report(&self, report: Report, now: Timestamp) {
         self.breaker.lock().report(report, now);

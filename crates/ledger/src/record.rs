@@ -190,6 +190,15 @@ pub struct GenerationRecord {
     /// How a virtual model chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
+    /// The policy that was asked for, its version and the rule that decided: `careful@3 night`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The preset that the request was filled up with, and its version: `support@2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// The generation whose answer was told again, from the response cache; then nothing is used and nothing charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_source: Option<GenerationId>,
     /// The rule that was applied when the client left: `cancel`, `drain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
@@ -253,6 +262,9 @@ impl GenerationRecord {
             dimensions: BTreeMap::new(),
             warnings: Vec::new(),
             routed: None,
+            policy: None,
+            preset: None,
+            cache_source: None,
             on_disconnect: None,
             upstream_id: None,
             error: None,

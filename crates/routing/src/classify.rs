@@ -63,6 +63,8 @@ impl Label {
 
 /// How many labels there are.
 pub const LABELS: usize = Label::ALL.len();
+/// The probability of the likeliest label below which the kind of work is unknown.
+pub const CONFIDENCE_MIN: f32 = 0.35;
 /// Begins a file of weights.
 const MARK: &[u8; 4] = b"TWC1";
 /// Mark, scales, biases and temperature.

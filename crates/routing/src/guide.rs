@@ -105,7 +105,8 @@ impl Guide<'_> {
     }
 }
 
-fn utility(quality: f64, cost: f64, dial: f64) -> f64 {
+/// What a candidate is worth at a dial below 1; its cost is in units of the reference.
+pub fn utility(quality: f64, cost: f64, dial: f64) -> f64 {
     quality - SCALE * dial / (1.0 - dial).max(1e-9) * (cost + FREE).ln()
 }
 
@@ -177,6 +178,7 @@ mod tests {
             snapshot: &CATALOG,
             conditions: &Node,
             targets: &targets,
+            retries: &[],
             facts,
             wishes: &Wishes { allow_fallbacks: true, ..Wishes::default() },
             sticky: None,

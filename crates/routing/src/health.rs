@@ -4,6 +4,8 @@
 //!   takes longer to begin everywhere.
 //! - Quantiles come from sketches (relative error [`RELATIVE_ERROR`]), one per minute, over the last [`MINUTES_SHOWN`]
 //!   minutes; routing looks at the last [`MINUTES_ROUTED`].
+//! - Beside them the [`LATEST`] newest times are kept, for their median: the quantiles of five minutes take half of those to
+//!   notice that an endpoint has become slow, and of one that is avoided since they soon say nothing at all.
 //! - Uptime is answers of answers and failures. What the caller did wrong, left or was told to wait for (429) is neither.
 //!   It is kept in steps of five minutes for a day.
 //! - Fewer than [`SAMPLES_MIN`] samples say nothing: the figure is absent, not a guess. A size with too few takes those of
@@ -24,6 +26,12 @@ pub const MINUTES_SHOWN: i64 = 30;
 pub const MINUTES_ROUTED: i64 = 5;
 /// Samples below which nothing is said.
 pub const SAMPLES_MIN: u64 = 5;
+/// The newest times to the first token whose median is kept.
+pub const LATEST: usize = 31;
+/// Newest times below which their median says nothing.
+const LATEST_MIN: u64 = 9;
+/// The newest times are news when their median is so many times that of the window, or it theirs.
+const NEWS_FACTOR: f64 = 1.5;
 /// Most bins of a sketch.
 const BINS_MAX: u32 = 512;
 const MINUTE_US: i64 = 60_000_000;
@@ -129,6 +137,9 @@ impl Uptime {
 pub struct Figures {
     /// To the first token, milliseconds.
     pub ttft_ms: Option<Quantiles>,
+    /// The median of the newest times to the first token of this size, milliseconds: of those within the window, or where those
+    /// are too few, within what people are shown.
+    pub latest_ttft_ms: Option<f64>,
     /// Tokens per second while writing.
     pub tokens_per_s: Option<Quantiles>,
     /// Samples of the time to the first token.
@@ -139,6 +150,15 @@ pub struct Figures {
     pub last_failure: Option<Timestamp>,
     /// Tool calls with good arguments, and all.
     pub tool_calls: (u64, u64),
+}
+
+impl Figures {
+    /// How soon it begins, milliseconds: the median of the window, unless that of the newest times is news or all there is.
+    pub fn begins_ms(&self) -> Option<f64> {
+        let Some(median) = self.ttft_ms.map(|known| known.p50) else { return self.latest_ttft_ms };
+        let is_news = |latest: &f64| *latest > median * NEWS_FACTOR || *latest * NEWS_FACTOR < median;
+        Some(self.latest_ttft_ms.filter(is_news).unwrap_or(median))
+    }
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -177,6 +197,9 @@ pub struct Health {
     minutes: VecDeque<Minute>,
     /// Five-minute steps since 1970, oldest first.
     steps: VecDeque<(i64, Uptime)>,
+    /// By size: the newest times to the first token, milliseconds, oldest first.
+    #[serde(default)]
+    latest: [VecDeque<(Timestamp, f64)>; 3],
     last_failure: Option<Timestamp>,
 }
 
@@ -196,6 +219,10 @@ impl Health {
         };
         if sample.ending == Ending::Failed {
             self.last_failure = Some(sample.at);
+        }
+        if let (Some(us), Some(latest)) = (sample.ttft_us, self.latest.get_mut(sample.size as usize)) {
+            latest.push_back((sample.at, us as f64 / 1_000.0));
+            latest.drain(..latest.len().saturating_sub(LATEST));
         }
         let step = sample.at.0.div_euclid(STEP_US);
         match self.steps.back_mut().filter(|(number, _)| *number >= step) {
@@ -244,7 +271,18 @@ impl Health {
         figures.samples = ttft.as_ref().map_or(0, |sketch| sketch.count() as u64);
         figures.ttft_ms = ttft.and_then(|sketch| quantiles(&sketch, |share| share));
         figures.tokens_per_s = speed.and_then(|sketch| quantiles(&sketch, |share| 1.0 - share));
+        let (within, enough) =
+            if figures.ttft_ms.is_some() { (minutes, LATEST_MIN) } else { (MINUTES_SHOWN, SAMPLES_MIN) };
+        figures.latest_ttft_ms = size.and_then(|size| self.latest(size, within, enough, now));
         figures
+    }
+
+    fn latest(&self, size: Size, minutes: i64, enough: u64, now: Timestamp) -> Option<f64> {
+        let first = Timestamp(now.0.saturating_sub(minutes.saturating_mul(MINUTE_US)));
+        let newest = self.latest.get(size as usize)?.iter().filter(|(at, _)| *at > first);
+        let mut newest: Vec<f64> = newest.map(|(_, ms)| *ms).collect();
+        newest.sort_unstable_by(f64::total_cmp);
+        newest.get(newest.len() / 2).copied().filter(|_| newest.len() as u64 >= enough)
     }
 
     /// Answers and failures of the last `minutes`, in steps of five.
@@ -342,6 +380,26 @@ mod tests {
         assert_eq!(health.figures(Size::Small, 30, at(20 * 60)).samples, 20);
         assert_eq!(health.figures(Size::Small, 30, at(35 * 60)).samples, 10);
         assert_eq!(of(30, 3 * 3_600), None);
+    }
+
+    #[test]
+    fn what_has_become_slow_is_known_after_a_few() {
+        let mut health = Health::default();
+        (0..1_000).for_each(|n| health.record(&answered(n / 10, 100)));
+        let begins = |health: &Health, now| health.figures(Size::Small, 5, at(now)).begins_ms().unwrap();
+        (0..15).for_each(|_| health.record(&answered(100, 900)));
+        assert!(close(begins(&health, 100), 100.0), "half of the newest are as before");
+        health.record(&answered(100, 900));
+        assert!(close(begins(&health, 100), 900.0));
+        assert!(close(begins(&health, 220), 900.0), "nothing new, and it is not forgotten");
+        assert!(close(begins(&health, 1_500), 900.0), "beyond the window it is all there is");
+        assert_eq!(health.figures(Size::Small, 5, at(100 + 30 * 60)).begins_ms(), None);
+        (0..16).for_each(|_| health.record(&answered(221, 120)));
+        assert!(close(begins(&health, 221), 100.0), "what differs little is no news");
+        assert!(health.latest.iter().all(|latest| latest.len() <= LATEST));
+        let bytes = serde_json::to_string(&health).unwrap();
+        let old: Health = serde_json::from_str(&bytes.replace("\"latest\"", "\"later\"")).unwrap();
+        assert_eq!(old.figures(Size::Small, 5, at(221)).latest_ttft_ms, None, "files of before are read");
     }
 
     #[test]

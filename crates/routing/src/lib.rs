@@ -2,14 +2,18 @@
 //!
 //! [`name`] says what a caller's model name means, [`plan`] which endpoints to try in which order and why the others were
 //! left out ([`order`], [`wishes`]), [`health`] and [`load`] what an endpoint's own traffic says of it, [`breaker`] and
-//! [`keyring`] when an endpoint or a key is left alone for a while.
+//! [`keyring`] when an endpoint or a key is left alone for a while, [`hedge`] when a second one is asked the same. [`classify`] says
+//! what kind of work a prompt is, [`quality`] how good a model is at it, [`learn`] how good it turned out to be, [`guide`] what that
+//! makes of a virtual model, and [`zero`] what any of this has to beat.
 
 pub mod breaker;
 pub mod classify;
 mod filters;
 pub mod guide;
 pub mod health;
+pub mod hedge;
 pub mod keyring;
+pub mod learn;
 pub mod load;
 pub mod name;
 pub mod order;
@@ -17,4 +21,6 @@ pub mod plan;
 pub mod policy;
 pub mod quality;
 pub mod random;
+mod soonest;
 pub mod wishes;
+pub mod zero;

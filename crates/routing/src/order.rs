@@ -9,6 +9,10 @@
 //! 7. The caller's `sort`. Without one the first is drawn, weighted by the inverse square of its price for this request, so
 //!    that load spreads over what is about as cheap; under load the second draw may win (power of two choices on
 //!    [`crate::load`]). What was not drawn follows by price. `provider.order` and virtual models switch the draw off.
+//! 8. A sort by latency or throughput puts what nobody has measured behind what is known, and there it would stay: once in
+//!    [`TRY_EVERY`] decisions the next such endpoint comes first, if it is as fit and not more than [`TRY_PRICE_MAX`] times as
+//!    dear. Always the same one, so that a few requests are enough to know it; one that was never measured before one that was
+//!    measured a while ago. Latency is [`Figures::begins_ms`].
 //!
 //! Offers that cost nothing share the draw alone: nothing that costs is as cheap.
 
@@ -23,6 +27,7 @@ use crate::health::{Figures, Quantiles, Size};
 use crate::name::{Target, Variant, Virtual, What};
 use crate::plan::{Conditions, Facts, Step, Sticky};
 use crate::random::Random;
+use crate::soonest;
 use crate::wishes::{Cutoffs, Sort, Wishes};
 
 /// How long a failure is held against an endpoint, microseconds.
@@ -33,6 +38,11 @@ pub const TOOL_CALLS_MIN: u64 = 20;
 const TOOLS_GOOD_MIN: f64 = 0.8;
 /// The draw is taken back when its load is more than this many times the second draw's.
 const LOAD_FACTOR: f64 = 2.0;
+
+/// One decision in so many tries an endpoint that nobody has measured.
+pub const TRY_EVERY: u32 = 32;
+/// How many times the price of the first it may have.
+pub const TRY_PRICE_MAX: i64 = 2;
 
 /// What an endpoint is put in order by.
 #[derive(Clone, Debug)]
@@ -45,6 +55,15 @@ pub(crate) struct Candidate {
     /// How good its answer is likely to be; of virtual models only.
     pub(crate) quality: Option<f64>,
     load: f64,
+    measured: Measured,
+}
+
+/// When what the sort goes by was measured; by sorts that need no measure it is always known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measured {
+    Lately,
+    Before,
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +94,8 @@ pub(crate) struct Sorting<'a> {
     pub(crate) sticky: Option<Sticky>,
     /// What guides the choice of a virtual model.
     pub(crate) guide: Option<&'a Guide<'a>>,
+    /// What chance is drawn from.
+    pub(crate) seed: u64,
 }
 
 impl Sorting<'_> {
@@ -122,9 +143,21 @@ impl Sorting<'_> {
                 deprecated: e.status == Status::Deprecated,
             };
             let expected = expected(e, self.facts);
-            let key = sort.map_or((false, 0.0), |sort| self.key(sort, e, &figures, expected));
+            let key = match sort {
+                None => (false, 0.0),
+                Some(Sort::Soonest) => (false, soonest::draw(self.seed, index, &figures, self.facts)),
+                Some(sort) => self.key(sort, e, &figures, expected),
+            };
             let load = self.conditions.load(index as usize);
-            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load })
+            let measured = match sort {
+                Some(Sort::Latency | Sort::Throughput) if key.0 => Measured::Never,
+                // A stated latency is known whether somebody has measured it or not.
+                Some(Sort::Latency) if figures.ttft_ms.is_none() && figures.latest_ttft_ms.is_some() => {
+                    Measured::Before
+                }
+                _ => Measured::Lately,
+            };
+            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load, measured })
         });
         let mut all: Vec<Candidate> = all.collect();
         if let (What::Virtual(what), Some(guide), None) = (target.what, self.guide, self.wishes.sort) {
@@ -184,11 +217,12 @@ impl Sorting<'_> {
                 .map(|q| q.p50)
                 .or_else(|| stated(e.facts.throughput_tokens_per_s.as_ref()))
                 .map(|speed| -speed),
-            Sort::Latency => figures.ttft_ms.map(|q| q.p50).or_else(|| stated(e.facts.ttft_ms.as_ref())),
+            Sort::Latency => figures.begins_ms().or_else(|| stated(e.facts.ttft_ms.as_ref())),
             Sort::Exacto => {
                 let (good, all) = figures.tool_calls;
                 (all >= TOOL_CALLS_MIN).then(|| -(good as f64) / all as f64)
             }
+            Sort::Soonest => None,
             Sort::Context => e.context_tokens(self.snapshot).map(|tokens| -(tokens as f64)),
         };
         (known.is_none(), known.unwrap_or(0.0))
@@ -209,26 +243,48 @@ impl Sorting<'_> {
         let draws = sort.is_none() && self.wishes.order.is_empty();
         let odds = if draws { odds(&all) } else { Vec::new() };
         let drawn = draw(&all, &odds, random);
+        let trial = self.trial(&all);
+        let chance = 1.0 / f64::from(TRY_EVERY);
+        let tries = trial.filter(|_| random.unit() < chance);
+        let propensity = |at: usize| match trial {
+            _ if draws => odds.get(at).copied().unwrap_or(if at == 0 && odds.is_empty() { 1.0 } else { 0.0 }),
+            Some(trial) if at == trial => chance,
+            Some(_) if at == 0 => 1.0 - chance,
+            _ => f64::from(u8::from(at == 0)),
+        };
         let mut steps: Vec<Step> = all
             .iter()
             .enumerate()
             .map(|(at, candidate)| Step {
                 endpoint: candidate.endpoint,
-                reason: self.reason(candidate, sort, odds.get(at).is_some()),
+                reason: match tries {
+                    Some(trial) if at == trial => "nobody has measured it lately, so tried now and then",
+                    _ => self.reason(candidate, sort, odds.get(at).is_some()),
+                },
                 expected: candidate.expected,
                 quality: candidate.quality,
-                propensity: odds.get(at).copied().unwrap_or(if at == 0 && odds.is_empty() {
-                    1.0
-                } else {
-                    0.0
-                }),
+                propensity: propensity(at),
+                target: 0,
             })
             .collect();
-        if let Some(drawn) = drawn.filter(|at| *at < steps.len()) {
-            let first = steps.remove(drawn);
-            steps.insert(0, first);
+        if let Some(first) = tries.or(drawn).and_then(|at| steps.get_mut(..=at)) {
+            first.rotate_right(1);
         }
         steps
+    }
+
+    /// Of candidates in order: the one to try because nobody has measured it.
+    fn trial(&self, all: &[Candidate]) -> Option<usize> {
+        let known = |first: &&Candidate| first.measured == Measured::Lately && self.wishes.allow_fallbacks;
+        let first = all.first().filter(known)?;
+        let price_max = first.expected.nanos().saturating_mul(TRY_PRICE_MAX);
+        let fit = |candidate: &Candidate| {
+            // With a quality, the key's first half says that it is not good enough.
+            let good = candidate.quality.is_none() || !candidate.key.0;
+            good && candidate.rank == first.rank && candidate.expected.nanos() <= price_max
+        };
+        let next = |measured: Measured| all.iter().position(|one| one.measured == measured && fit(one));
+        next(Measured::Never).or_else(|| next(Measured::Before))
     }
 
     fn reason(&self, candidate: &Candidate, sort: Option<Sort>, drawn: bool) -> &'static str {
@@ -267,6 +323,7 @@ impl Sorting<'_> {
                 Some(Sort::Exacto) if candidate.key.0 => "too few tool calls to judge",
                 Some(Sort::Exacto) => "calls tools best",
                 Some(Sort::Context) => "longest context",
+                Some(Sort::Soonest) => "likely to answer soonest, by a draw from what is known of it",
                 None if drawn => "drawn among the well, weighted by the inverse square of its price",
                 Some(Sort::Price) | None => "cheapest for this request",
             }

@@ -70,6 +70,8 @@ pub struct Step {
     pub quality: Option<f64>,
     /// The chance that it came first, 0 to 1.
     pub propensity: f64,
+    /// Which of the targets it serves.
+    pub target: usize,
 }
 
 /// A filter that left endpoints out.
@@ -88,6 +90,8 @@ pub struct Funnel {
 pub struct Plan {
     /// The attempts in order; empty when nothing was left.
     pub steps: Vec<Step>,
+    /// Of a policy's chain: tries after the first, for each target. Empty: each step has one try.
+    pub retries: Vec<Option<u32>>,
     /// Endpoints left out, with the filter that did it.
     pub rejected: Vec<(u32, &'static str)>,
     /// Filters that left something out, in order, after a first line with the count before them.
@@ -117,6 +121,8 @@ pub struct Question<'a> {
     pub conditions: &'a dyn Conditions,
     /// The model and its fallbacks, in order.
     pub targets: &'a [Target],
+    /// Of a policy's chain: tries after the first, for each target. Empty: no chain.
+    pub retries: &'a [Option<u32>],
     /// The request.
     pub facts: &'a Facts,
     /// The caller's wishes.
@@ -134,32 +140,34 @@ pub struct Question<'a> {
 /// Decides.
 pub fn plan(question: &Question<'_>) -> Plan {
     let Question { snapshot, conditions, facts, wishes, .. } = *question;
-    let sorting =
-        Sorting { snapshot, conditions, facts, wishes, sticky: question.sticky, guide: question.guide };
-    let mut plan = Plan::default();
+    let sorting = Sorting {
+        snapshot,
+        conditions,
+        facts,
+        wishes,
+        sticky: question.sticky,
+        guide: question.guide,
+        seed: question.seed,
+    };
+    let mut plan = Plan { retries: question.retries.to_vec(), ..Plan::default() };
     let mut counts: Vec<(usize, Funnel)> = Vec::new();
     let mut random = Random::new(question.seed);
     let mut before = 0;
     let mut all: Vec<Candidate> = Vec::new();
-    for target in question.targets {
+    for (number, target) in question.targets.iter().enumerate() {
         let candidates = candidates(snapshot, target);
         before += candidates.len();
         let left = filter(question, target, candidates, &mut plan.rejected, &mut counts);
         all.extend(sorting.candidates(target, left));
         if !wishes.across_models {
-            plan.steps.extend(sorting.ordered(target, std::mem::take(&mut all), &mut random));
+            let steps = sorting.ordered(target, std::mem::take(&mut all), &mut random);
+            plan.steps.extend(steps.into_iter().map(|step| Step { target: number, ..step }));
         }
     }
     if let Some(first) = question.targets.first().filter(|_| wishes.across_models) {
         plan.steps = sorting.ordered(first, all, &mut random);
     }
-    let mut seen = Vec::with_capacity(plan.steps.len());
-    plan.steps.retain(|step| {
-        let fresh = !seen.contains(&step.endpoint);
-        seen.push(step.endpoint);
-        fresh
-    });
-    plan.steps.truncate(if wishes.allow_fallbacks { question.attempts_max.max(1) } else { 1 });
+    cut(question, &mut plan.steps);
     if let Some(sticky) = question.sticky {
         plan.sticky = Some(if plan.steps.first().is_some_and(|step| step.endpoint == sticky.endpoint) {
             "hit"
@@ -173,6 +181,30 @@ pub fn plan(question: &Question<'_>) -> Plan {
     }
     tell(question, &mut plan, before, counts);
     plan
+}
+
+/// Leaves each endpoint once, and as many as may be tried. A policy's chain has its own bounds.
+fn cut(question: &Question<'_>, steps: &mut Vec<Step>) {
+    let mut seen = Vec::with_capacity(steps.len());
+    steps.retain(|step| {
+        let fresh = !seen.contains(&step.endpoint);
+        seen.push(step.endpoint);
+        fresh
+    });
+    let max = question.attempts_max.max(1);
+    if !question.wishes.allow_fallbacks {
+        return steps.truncate(1);
+    }
+    if question.retries.is_empty() {
+        return steps.truncate(max);
+    }
+    let mut counts = vec![0; question.targets.len()];
+    steps.retain(|step| {
+        let Some(count) = counts.get_mut(step.target) else { return false };
+        *count += 1;
+        let tries = question.retries.get(step.target).copied().flatten();
+        *count <= tries.map_or(max, |retries| retries as usize + 1)
+    });
 }
 
 /// Writes the funnel, and where nothing is left what would be without its last step.

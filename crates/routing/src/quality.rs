@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use catalog::{Endpoint, Model, Snapshot};
 use types::PriceKind;
 
-use crate::classify::LABELS;
+use crate::classify::{CONFIDENCE_MIN, Judgement, LABELS};
 
 /// Benchmarks that the guess counts as much as.
 pub const GUESS_WEIGHT: f64 = 1.5;
@@ -32,6 +32,9 @@ const FLOOR_AND_REACH: [(f64, f64); LABELS] = [
 ];
 /// Tool use goes by ability as code does.
 const TOOLS: (f64, f64) = (0.35, 0.60);
+
+/// Kinds of work that a quality is told for: the labels in their order, then tool use.
+pub const ROWS: usize = LABELS + 1;
 
 /// The abilities of a catalog's models, by position.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,14 +60,18 @@ impl Abilities {
 
     /// The quality of a model at a mixture of work.
     pub fn quality(&self, model: usize, work: &Work) -> f64 {
+        self.rows(model).iter().zip(work.shares()).map(|(quality, share)| share * quality).sum()
+    }
+
+    /// The quality of a model at each kind of work.
+    pub fn rows(&self, model: usize) -> [f64; ROWS] {
         let ability = self.0.get(model).copied().unwrap_or(-0.5);
-        let at = |(floor, reach): (f64, f64)| floor + reach * logistic(1.7 * ability);
-        match work {
-            Work::Tools => at(TOOLS),
-            Work::Mixture(shares) => {
-                shares.iter().zip(FLOOR_AND_REACH).map(|(share, row)| f64::from(*share) * at(row)).sum()
-            }
+        let lift = logistic(1.7 * ability);
+        let mut rows = [0.0; ROWS];
+        for (row, (floor, reach)) in rows.iter_mut().zip(FLOOR_AND_REACH.into_iter().chain([TOOLS])) {
+            *row = floor + reach * lift;
         }
+        rows
     }
 }
 
@@ -78,6 +85,26 @@ pub enum Work {
 }
 
 impl Work {
+    /// What a prompt that was judged so asks for. When no label is likely, all count alike.
+    pub fn judged(judgement: &Judgement) -> Work {
+        match judgement.best().1 >= CONFIDENCE_MIN {
+            true => Work::Mixture(judgement.shares),
+            false => Work::Mixture([1.0 / LABELS as f32; LABELS]),
+        }
+    }
+
+    /// How much of it is of each kind; they sum to 1.
+    pub fn shares(&self) -> [f64; ROWS] {
+        let mut rows = [0.0; ROWS];
+        match self {
+            Work::Tools => rows.iter_mut().skip(LABELS).for_each(|row| *row = 1.0),
+            Work::Mixture(shares) => {
+                rows.iter_mut().zip(shares).for_each(|(row, share)| *row = f64::from(*share));
+            }
+        }
+        rows
+    }
+
     /// Likely output tokens, where the caller sets no bound: by label, for so long a prompt.
     pub fn output_tokens(&self, input: u64) -> u64 {
         let as_long = input.clamp(50, 4_000);

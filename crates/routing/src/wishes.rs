@@ -17,6 +17,8 @@ pub enum Sort {
     Exacto,
     /// The longest context first.
     Context,
+    /// The one that likely answers soonest first, drawn: a policy's `latency`.
+    Soonest,
 }
 
 impl Sort {

@@ -9,6 +9,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use catalog::Snapshot;
 use gateway::app::Gateway;
+use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
@@ -34,6 +35,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         mode: config.billing.mode,
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
+        hedging: config.routing.hedging,
         response_bytes_max: upstream.response_bytes_max,
         fetch_private: upstream.fetch_private,
         responses_retention: Duration::from_secs(limits.responses_retention_days.saturating_mul(86_400)),
@@ -50,6 +52,14 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         hold_waiters_max: limits.hold_waiters_max,
         requests_in_flight_max: limits.requests_in_flight_max,
         key_concurrency_max: limits.key_concurrency_max,
+        cache: Limits {
+            bytes_max: config.cache.bytes_max,
+            entries_max: config.cache.entries_max,
+            entry_bytes_max: config.cache.entry_bytes_max.min(config.cache.bytes_max),
+            ttl_s: config.cache.ttl_s,
+            ttl_s_max: config.cache.ttl_s_max,
+            wait_max: Duration::from_millis(config.cache.wait_ms_max),
+        },
     })
 }
 
@@ -125,7 +135,9 @@ pub(crate) struct Shared {
 
 /// Puts it together.
 pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
+    let cache = Cache::new(&shared.settings.cache);
     Arc::new(Gateway {
+        cache,
         settings: shared.settings,
         world: ArcSwap::from_pointee(shared.world),
         keys: ArcSwap::from_pointee(shared.keys),
@@ -140,6 +152,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         store_answers: AtomicBool::new(true),
         recent_responses: Default::default(),
         pins: Default::default(),
+        hedges: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
     })

@@ -33,6 +33,8 @@ pub struct Asked<'b> {
     pub session_id: Option<String>,
     /// `prompt_cache_key`.
     pub prompt_cache_key: Option<String>,
+    /// `auto_cache`: whether breakpoints of the prompt cache are to be placed.
+    pub auto_cache: Option<bool>,
     /// `service_tier`.
     pub service_tier: Option<String>,
     /// Names how the conversation begins: a hash of the instructions and the first message that is none. `None`: no
@@ -46,8 +48,8 @@ pub struct Asked<'b> {
     pub echo_body: bool,
     /// `preset`: the name of a preset that the request is to be filled up with.
     pub preset: Option<String>,
-    /// Fields for the gateway that it doesn't serve yet.
-    pub not_served: Vec<&'static str>,
+    /// Fields for the gateway that it doesn't serve: `transforms`, `requesty/tags`.
+    pub not_served: Vec<String>,
     /// What an endpoint must be able to do.
     pub needs: Needs,
     /// Bytes of the prompt and the tools: what the input estimate goes by.
@@ -81,13 +83,14 @@ impl Default for Asked<'_> {
             provider: ProviderPreferences::default(),
             session_id: None,
             prompt_cache_key: None,
+            auto_cache: None,
+            not_served: Vec::new(),
             service_tier: None,
             opening: None,
             user: None,
             trace: Vec::new(),
             echo_body: false,
             preset: None,
-            not_served: Vec::new(),
             needs: Needs::default(),
             prompt_bytes: 0,
             data_url_bytes: 0,
@@ -116,6 +119,11 @@ impl Asked<'_> {
     /// Whether the request names a preset, by its model or by itself.
     pub fn names_a_preset(&self) -> bool {
         self.preset.is_some() || self.model.as_ref().is_some_and(|model| model.contains(MARK))
+    }
+
+    /// A field that is not served, by its pointer without the first slash.
+    pub(crate) fn untold(&mut self, field: &str) {
+        self.not_served.push(field.to_owned());
     }
 
     /// Upper bound on input tokens for a hold: a token is at least one byte of text; each image counts 2,000 tokens.

@@ -4,6 +4,7 @@
 //! that knows all dialects; each of them knows only itself and the hub.
 
 pub(crate) mod dispatch;
+mod unmetered;
 
 use std::sync::OnceLock;
 
@@ -24,6 +25,7 @@ use dispatch::{
     read_answer, read_request, relay, scan_answer, splice_request, stream_reader, stream_writer,
     write_request, writer_of,
 };
+pub use unmetered::unmetered;
 
 /// What a path says beside the body (Gemini).
 #[derive(Clone, Copy, Debug, Default)]
@@ -142,7 +144,11 @@ impl<'b> Call<'b> {
                     Ok(Outgoing { body: adapted.body, warnings: adapted.warnings, ..Outgoing::default() })
                 }
                 Scanned::Other(asked) | Scanned::Task(_, asked) => {
-                    splice_request(to, self.body, target, asked.stream).map_err(wrong)
+                    let mut made = splice_request(to, self.body, target, asked.stream).map_err(wrong)?;
+                    if target.auto_cache {
+                        made.body = dispatch::with_breakpoints(to, made.body, target);
+                    }
+                    Ok(made)
                 }
             };
         }
@@ -261,7 +267,7 @@ fn top_level(dialect: Option<Dialect>, body: &[u8]) -> Result<Asked<'_>, Request
             "service_tier" => {
                 asked.service_tier = value.string().map(|tier| tier.chars().take(256).collect())
             }
-            key => extensions::read(dialect, key, value, &mut asked),
+            key => extensions::read(dialect, key, value, &mut asked)?,
         }
     }
     Ok(asked)

@@ -1,7 +1,7 @@
 //! Fields of a request's body that are for the gateway: served here, never sent to a provider, and the same in every dialect.
 
 use crate::asked::{Asked, TRACE_CHARS_MAX, TRACE_FIELDS_MAX};
-use crate::hub::Dialect;
+use crate::hub::{Dialect, RequestError};
 use crate::node::Node;
 
 /// Their names.
@@ -29,28 +29,37 @@ pub(crate) fn is_ours(key: &str) -> bool {
 }
 
 /// Reads such a field, as far as no dialect reads it by itself: what is served, and what a caller must be told is not.
-pub(crate) fn read<'b>(dialect: Option<Dialect>, key: &str, value: Node<'b>, asked: &mut Asked<'b>) {
+pub(crate) fn read<'b>(
+    dialect: Option<Dialect>,
+    key: &str,
+    value: Node<'b>,
+    asked: &mut Asked<'b>,
+) -> Result<(), RequestError> {
     match key {
+        "auto_cache" => asked.auto_cache = Some(value.bool().ok_or_else(not_a_switch)?),
+        "requesty" => requesty(value, asked)?,
         "trace" => trace(value, asked),
         "debug" => {
             let wanted = value.get("echo_upstream_body").and_then(Node::bool) == Some(true);
             match dialect {
                 Some(Dialect::Chat) => asked.echo_body = wanted,
-                _ if wanted => asked.not_served.push("debug"),
+                _ if wanted => asked.untold("debug"),
                 _ => (),
             }
         }
         "preset" => {
-            // What is no text is nobody's name, and is refused as such.
-            let name = value.string().unwrap_or_else(|| String::from_utf8_lossy(value.raw()));
-            asked.preset = Some(name.chars().take(80).collect()).filter(|name: &String| !name.is_empty());
+            let name = value.string().ok_or_else(|| RequestError::Field {
+                field: "preset".to_owned(),
+                problem: "must be a preset's name".to_owned(),
+            })?;
+            asked.preset = Some(name.into_owned()).filter(|name| !name.is_empty());
         }
         // Trying the next model when one fails is what always happens.
-        "route" if value.string().is_some_and(|route| route != "fallback") => asked.not_served.push("route"),
-        "transforms" if !value.elements().is_empty() => asked.not_served.push("transforms"),
-        "stop_server_tools_when" => asked.not_served.push("stop_server_tools_when"),
+        "route" if value.string().is_some_and(|route| route != "fallback") => asked.untold("route"),
+        "transforms" if !value.elements().is_empty() => asked.untold("transforms"),
+        "stop_server_tools_when" => asked.untold("stop_server_tools_when"),
         // Responses has it itself.
-        "max_tool_calls" if dialect == Some(Dialect::Chat) => asked.not_served.push("max_tool_calls"),
+        "max_tool_calls" if dialect == Some(Dialect::Chat) => asked.untold("max_tool_calls"),
         "plugins" => {
             // Chat reads a search of the web itself.
             let searches = |plugin: &Node<'_>| {
@@ -58,11 +67,27 @@ pub(crate) fn read<'b>(dialect: Option<Dialect>, key: &str, value: Node<'b>, ask
             };
             let off = |plugin: &Node<'_>| plugin.get("enabled").and_then(Node::bool) == Some(false);
             if value.elements().iter().any(|plugin| !searches(plugin) && !off(plugin)) {
-                asked.not_served.push("plugins");
+                asked.untold("plugins");
             }
         }
         _ => (),
     }
+    Ok(())
+}
+
+fn not_a_switch() -> RequestError {
+    RequestError::Field { field: "auto_cache".to_owned(), problem: "must be true or false".to_owned() }
+}
+
+/// Requesty's object: `auto_cache`, and what is not served of it.
+fn requesty(object: Node<'_>, asked: &mut Asked<'_>) -> Result<(), RequestError> {
+    for (key, value) in object.members() {
+        match &*key {
+            "auto_cache" => asked.auto_cache = Some(value.bool().ok_or_else(not_a_switch)?),
+            other => asked.untold(&format!("requesty/{}", other.chars().take(64).collect::<String>())),
+        }
+    }
+    Ok(())
 }
 
 /// `trace`: what the caller names its work by; texts and numbers, the first few of them.
@@ -86,7 +111,7 @@ mod tests {
     fn told(dialect: Option<Dialect>, body: &'static str) -> Asked<'static> {
         let mut asked = Asked::default();
         for (key, value) in Node::parse(body.as_bytes()).unwrap().members() {
-            read(dialect, &key, value, &mut asked);
+            read(dialect, &key, value, &mut asked).unwrap();
         }
         asked
     }
@@ -108,8 +133,7 @@ mod tests {
         let body = r#"{"debug":{"echo_upstream_body":true},"plugins":[{"id":"web"}],"max_tool_calls":3}"#;
         assert_eq!(told(Some(Dialect::Responses), body).not_served, ["debug", "plugins"]);
         assert!(told(Some(Dialect::Chat), body).echo_body);
-        let rows =
-            [(r#"{"preset":"a"}"#, Some("a")), (r#"{"preset":""}"#, None), (r#"{"preset":5}"#, Some("5"))];
+        let rows = [(r#"{"preset":"a"}"#, Some("a")), (r#"{"preset":""}"#, None)];
         for (body, expect) in rows {
             assert_eq!(told(None, body).preset.as_deref(), expect, "{body}");
         }

@@ -9,6 +9,7 @@
 //!   `stream_in`, `stream_out`, and `relay` where caller and provider speak the same.
 
 mod answer;
+mod breakpoints;
 mod carry;
 mod loss;
 mod memory;
@@ -19,6 +20,7 @@ mod turns;
 
 pub use crate::openai_chat::RequestError;
 pub use answer::{Assembly, Citation, Event, Finish, Piece, Seal, SealFormat, ToolStart};
+pub use breakpoints::{Breakpoints, breakpoints, tokens_min};
 pub use carry::{
     Bridge, Carry, Plain, Replay, Seen, StreamReader, StreamWriter, Translated, Undo, WriteAnswer,
 };

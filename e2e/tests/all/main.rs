@@ -3,6 +3,7 @@
 
 mod aimock;
 mod bad_input;
+mod cache;
 mod cancel;
 mod catalog;
 mod chat;
@@ -11,10 +12,12 @@ mod dialects;
 mod fallback;
 mod fetches;
 mod first_run;
+mod hedging;
 mod kill;
 mod losses;
 mod money;
 mod routing;
+mod rules;
 mod sdk;
 mod seals;
 mod smuggling;

@@ -139,6 +139,7 @@ fn request_us(from: Dialect, to: Dialect) -> Result<f64> {
         adapt: &adapt,
         structured_output: Some(true),
         reasoning: None,
+        auto_cache: false,
         fetched: &fetched,
     };
     let says = PathSays { model: (from == Dialect::Gemini).then_some("a/b"), ..PathSays::default() };

@@ -51,6 +51,7 @@ impl Bench<'_> {
             snapshot: self.snapshot,
             conditions: &Node(self.snapshot),
             targets: &self.auto,
+            retries: &[],
             facts,
             wishes: &Wishes { allow_fallbacks: true, ..Wishes::default() },
             sticky: None,

@@ -6,10 +6,11 @@ use types::Task;
 use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing};
 use wire::provider_error;
 
+use super::hedge::Seat;
 use super::{Committed, Failure, Place, Trip};
+use crate::cache::Tape;
 use crate::frames::Frames;
 use crate::leg::{Leg, LegFailure};
-use crate::settle::Flight;
 use crate::upstream::address::Operation;
 use crate::upstream::{self, Outbound, Reply, UpstreamError, collect};
 
@@ -29,29 +30,30 @@ struct Leaving {
     bytes: bool,
 }
 
-pub(super) async fn first_byte(
+pub(super) async fn first_byte<S: Seat>(
     trip: &Trip<'_, '_>,
-    flight: &mut Flight,
+    seat: &mut S,
     place: &Place<'_>,
 ) -> Result<Committed, Failure> {
-    let mut leaving = prepare(trip, flight, place).await?;
+    let mut leaving = prepare(trip, seat, place).await?;
     let mut body = std::mem::take(&mut leaving.outgoing.body);
     if leaving.dialect == Dialect::Messages && place.provider.flavor == Flavor::Bedrock {
         body = with_betas(body, &betas(trip, place, &leaving));
     }
     let asked = trip.call.asked();
     if asked.echo_body && asked.stream {
-        let ident = flight.ident(&place.provider.name_json);
+        let ident = seat.ident(&place.provider.name_json);
         trip.shown.lock().extend_from_slice(&wire::openai_chat::body_chunk(&ident, &body));
     }
-    let reply = send(trip, flight, place, &leaving, body).await?;
+    let reply = send(trip, seat, place, &leaving, body).await?;
     if !(200..300).contains(&reply.status) {
         let (status, retry_after, name) = (reply.status, reply.retry_after, reply.error_name);
         let body = collect(reply.body, ERROR_BYTES_MAX).await.unwrap_or_else(|part| part);
         return Err(Failure::theirs(provider_error::read_named(status, &body, name.as_deref()), retry_after));
     }
-    let mut ident = flight.ident(&place.provider.name_json);
+    let mut ident = seat.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
+    let taping = trip.tape_bytes_max.map(|max| (undo.clone(), max));
     let settings = &trip.worker.gateway.settings;
     let stream = trip.call.asked().stream;
     if let Some(framing) = reply.framing.filter(|_| stream) {
@@ -63,7 +65,10 @@ pub(super) async fn first_byte(
             _ => settings.response_bytes_max,
         };
         let frames = Frames::new(framing, frame_bytes_max);
-        let mut leg = first_event(Leg::new(reply.body, frames, carry)).await?;
+        let mut leg = Leg::new(reply.body, frames, carry);
+        leg.tape =
+            taping.map(|(undo, max)| Box::new(Tape::of_frames(leaving.dialect, leaving.bytes, undo, max)));
+        let mut leg = first_event(leg).await?;
         show(trip, &mut leg);
         return Ok(Committed::Stream(Box::new(leg)));
     }
@@ -71,6 +76,9 @@ pub(super) async fn first_byte(
     let body = collect(reply.body, settings.response_bytes_max).await.map_err(|_| {
         Failure::ours("answer_cut", String::from("the provider's answer broke off or is too large"), true)
     })?;
+    let tape = taping
+        .and_then(|(undo, max)| Tape::of_whole(leaving.dialect, leaving.bytes, undo, &body, max))
+        .map(Box::new);
     let outcome = match stream && trip.call.asked().task == Task::Generate {
         // Some providers answer whole where a model can't be streamed. Where a task has no stream, neither has its caller.
         true => {
@@ -78,13 +86,14 @@ pub(super) async fn first_byte(
             let made = trip.call.replay(leaving.dialect, &body, ident, undo);
             made.map(|(carry, out)| {
                 let mut leg = Leg::whole(carry, out);
+                leg.tape = tape;
                 show(trip, &mut leg);
                 Committed::Stream(Box::new(leg))
             })
         }
         false => {
             let made = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo);
-            made.map(|answer| Committed::Plain { body, answer })
+            made.map(|answer| Committed::Plain { body, answer, tape })
         }
     };
     outcome.map_err(|error| match error {
@@ -114,11 +123,12 @@ async fn fetched<'t>(trip: &'t Trip<'_, '_>) -> &'t Result<Fetched, Failure> {
 }
 
 /// Puts the request into the endpoint's dialect.
-async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) -> Result<Leaving, Failure> {
+async fn prepare<S: Seat>(trip: &Trip<'_, '_>, seat: &mut S, place: &Place<'_>) -> Result<Leaving, Failure> {
     let nothing = Fetched::new();
     let snapshot = &trip.world.snapshot;
     let dialect = place.dialect_for(trip.call.dialect);
     let mut target = place.wire_target(snapshot, &nothing);
+    target.auto_cache = trip.auto_cache;
     let mut made = trip.call.outgoing(dialect, &target);
     if made.is_err() && !trip.call.urls().is_empty() {
         // Perhaps only the bytes behind its addresses are missing.
@@ -130,13 +140,13 @@ async fn prepare(trip: &Trip<'_, '_>, flight: &mut Flight, place: &Place<'_>) ->
     if let Some(lost) = outgoing.warnings.iter().find(|w| strict && w.code == "parameter_dropped") {
         return Err(Failure::unsuitable(&lost.message));
     }
-    flight.warn(&outgoing.warnings);
+    seat.warn(&outgoing.warnings);
     Ok(Leaving { bytes: trip.call.is_relayed(dialect, &target), outgoing, dialect })
 }
 
-async fn send(
+async fn send<S: Seat>(
     trip: &Trip<'_, '_>,
-    flight: &mut Flight,
+    seat: &mut S,
     place: &Place<'_>,
     leaving: &Leaving,
     body: Vec<u8>,
@@ -145,12 +155,12 @@ async fn send(
     let stream = trip.call.asked().stream;
     if place.protocol == Protocol::Sandbox {
         let name = place.endpoint.provider_model_id.as_ref();
-        if let Some(sent) = flight.sent() {
+        if let Some(sent) = seat.sent() {
             *sent = true;
         }
         // It reads our own extensions, which no provider is sent.
         let body = if trip.call.dialect == Dialect::Chat { trip.call.body } else { &body };
-        return match gateway.sandbox.answer(name, body, stream, flight.created().seconds()) {
+        return match gateway.sandbox.answer(name, body, stream, seat.created().seconds()) {
             Some(reply) => Ok(reply),
             None => std::future::pending().await,
         };
@@ -172,7 +182,7 @@ async fn send(
     };
     let outbound = Outbound { path, headers: extra_headers(trip, place, leaving), body: body.into() };
     let mut never = false;
-    let sent = flight.sent().unwrap_or(&mut never);
+    let sent = seat.sent().unwrap_or(&mut never);
     let pool = &trip.worker.pool;
     upstream::send(pool, target, outbound, place.provider.connect_timeout, &*gateway.clock, sent)
         .await

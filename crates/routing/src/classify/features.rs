@@ -19,6 +19,8 @@ const SYSTEM_CHARS: usize = 240;
 const EARLIER_CHARS: usize = 160;
 /// Most earlier messages that are looked at.
 const EARLIER_MAX: usize = 2;
+/// Families up to which their pairs count in full.
+const PAIRS_FULL: f32 = 6.0;
 /// Of the last message this much is looked at for its shape.
 const SHAPE_BYTES: usize = 2_048;
 
@@ -173,10 +175,12 @@ impl Collector {
     fn pairs(&mut self, mut families: Vec<u8>) {
         families.sort_unstable();
         families.dedup();
+        families.iter().for_each(|one| self.add(hash(b'i', b'l', &[*one]), 0.8));
+        families.retain(|family| !lexicon::is_topic(*family));
+        let each = 0.4 * (PAIRS_FULL / families.len().max(1) as f32).min(1.0);
         for (at, one) in families.iter().enumerate() {
-            self.add(hash(b'i', b'l', &[*one]), 0.8);
             for other in families.iter().skip(at + 1) {
-                self.add(hash(b'i', b'p', &[*one, *other]), 0.4);
+                self.add(hash(b'i', b'p', &[*one, *other]), each);
             }
         }
         self.add(hash(b'i', b'n', &[families.len().min(5) as u8]), 0.4);

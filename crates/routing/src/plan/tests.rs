@@ -107,6 +107,7 @@ fn decide(name: &str, wishes: &Wishes<'_>, facts: &Facts, mut node: Node) -> (Ve
         snapshot,
         conditions: &node,
         targets: &targets,
+        retries: &[],
         facts,
         wishes,
         sticky: node.sticky.map(|(id, named)| Sticky {
@@ -260,6 +261,8 @@ fn known(ttft_ms: f64, tokens_per_s: f64) -> Figures {
 fn sorts_and_preferences_go_by_what_was_measured() {
     let node = || Node {
         figures: vec![("a/m", known(900.0, 150.0)), ("c/m", known(200.0, 40.0))],
+        // One that doesn't try what nobody has measured.
+        seed: 1,
         ..Node::default()
     };
     let sorted = |sort| Wishes { sort: Some(sort), ..balanced() };
@@ -279,6 +282,37 @@ fn sorts_and_preferences_go_by_what_was_measured() {
     for (name, expect) in [("lab/m:nitro", "a/m"), ("lab/m:floor", "b/m")] {
         assert_eq!(decide(name, &balanced(), &facts(), node()).0[0], expect);
     }
+}
+
+#[test]
+fn what_nobody_has_measured_is_tried_now_and_then() {
+    let tried = |known: Vec<(&'static str, Figures)>, wishes: &Wishes<'_>| {
+        let firsts = (0..3_200).map(|seed| {
+            let node = Node { seed, figures: known.clone(), ..Node::default() };
+            let (ids, plan) = decide("lab/m", wishes, &facts(), node);
+            let odds: f64 = plan.steps.iter().map(|step| step.propensity).sum();
+            assert!((odds - 1.0).abs() < 1e-9, "{plan:?}");
+            ids.into_iter().next().unwrap()
+        });
+        let mut firsts: Vec<String> = firsts.collect();
+        firsts.sort_unstable();
+        ["a/m", "b/m", "c/m"].map(|id| firsts.iter().filter(|first| *first == id).count())
+    };
+    let latency = Wishes { sort: Some(Sort::Latency), ..balanced() };
+    let (a, b, c) = (("a/m", known(900.0, 10.0)), ("b/m", known(100.0, 10.0)), ("c/m", known(200.0, 10.0)));
+    let failed = ("b/m", Figures { last_failure: Some(Timestamp(-1)), ..Figures::default() });
+    let [of_a, of_b, of_c] = tried(vec![c], &latency);
+    assert!((60..140).contains(&of_b) && of_a == 0 && of_b + of_c == 3_200, "always the same: {of_b}");
+    let [of_a, of_b, of_c] = tried(vec![b], &latency);
+    assert!((60..140).contains(&of_c) && of_b + of_c == 3_200, "{of_a}: three times the price is too much");
+    assert_eq!(tried(vec![a, b, c], &latency), [0, 3_200, 0], "all are known");
+    assert_eq!(tried(vec![], &latency), [0, 3_200, 0], "none is known");
+    assert_eq!(tried(vec![a, c, failed], &latency), [0, 0, 3_200], "it has failed of late");
+    let stale = |id, ms| (id, Figures { latest_ttft_ms: Some(ms), ..Figures::default() });
+    assert_eq!(tried(vec![stale("a/m", 9.0), c], &latency), [3_200, 0, 0], "who leads need not be tried");
+    let [_, of_b, of_c] = tried(vec![stale("b/m", 300.0), a, c], &latency);
+    assert!((60..140).contains(&of_b) && of_b + of_c == 3_200, "measured a while ago, so tried again");
+    assert_eq!(tried(vec![c], &Wishes { allow_fallbacks: false, ..latency }), [0, 0, 3_200]);
 }
 
 #[test]

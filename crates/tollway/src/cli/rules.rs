@@ -99,7 +99,7 @@ async fn set(
         human.push_str(&format!("\nwarning: {warning}"));
     }
     let mut json = fields(&row);
-    json["warnings"] = json!(checked.warnings);
+    put(&mut json, "warnings", json!(checked.warnings));
     context.out.answer(&human, &json)
 }
 
@@ -151,8 +151,14 @@ fn fields(row: &RuleRow) -> Value {
 
 /// Adds what it says: as it was written in `text`, and as a tree.
 fn put_body(json: &mut Value, row: &RuleRow) {
-    json["text"] = json!(row.body);
-    json[row.kind.noun()] = serde_json::from_str(&row.body).unwrap_or(Value::Null);
+    put(json, "text", json!(row.body));
+    put(json, row.kind.noun(), serde_json::from_str(&row.body).unwrap_or(Value::Null));
+}
+
+fn put(json: &mut Value, key: &str, value: Value) {
+    if let Some(map) = json.as_object_mut() {
+        map.insert(key.to_owned(), value);
+    }
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

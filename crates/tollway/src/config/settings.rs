@@ -30,6 +30,7 @@ pub struct Config {
     pub routing: Routing,
     pub upstream: Upstream,
     pub limits: Limits,
+    pub cache: Cache,
     pub journal: Journal,
     pub log: Log,
     /// By slug.
@@ -119,6 +120,8 @@ pub struct Brand {
 pub struct Routing {
     pub accept_peer_slugs: bool,
     pub attempts_max: usize,
+    /// Whether a second provider may be asked when the first is late.
+    pub hedging: bool,
 }
 
 /// `[upstream]`
@@ -148,6 +151,19 @@ pub struct Limits {
     pub hold_wait_ms_max: u64,
     pub hold_waiters_max: usize,
     pub requests_in_flight_max: usize,
+}
+
+/// `[cache]`
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct Cache {
+    /// 0: off.
+    pub bytes_max: usize,
+    pub entries_max: usize,
+    pub entry_bytes_max: usize,
+    pub ttl_s: u32,
+    pub ttl_s_max: u32,
+    pub wait_ms_max: u64,
 }
 
 /// `[journal]`

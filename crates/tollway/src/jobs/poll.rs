@@ -28,8 +28,16 @@ pub(crate) struct Poller {
 }
 
 impl Poller {
-    pub(crate) fn new(mode: BillingMode) -> Poller {
-        Poller { mode, ..Poller::default() }
+    /// Asks for the first time: everything that the store has.
+    pub(crate) async fn begin(
+        mode: BillingMode,
+        store: &Store,
+    ) -> Result<(Poller, KeyTable, Rules), StoreError> {
+        let mut poller = Poller { mode, ..Poller::default() };
+        let keys = poller.once(store, &KeyTable::default()).await?.unwrap_or_default();
+        let rules = Rules::default();
+        poller.rules(store, &rules).await?;
+        Ok((poller, keys, rules))
     }
 
     /// Asks once; a new table when keys changed. Balances of known accounts are credited in place.

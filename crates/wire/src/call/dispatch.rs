@@ -53,6 +53,14 @@ pub(super) fn splice_request(
     }
 }
 
+/// The caller's bytes with breakpoints of the prompt cache, where a dialect has them.
+pub(super) fn with_breakpoints(to: Dialect, body: Vec<u8>, target: &Target<'_>) -> Vec<u8> {
+    match to {
+        Dialect::Messages => messages::with_breakpoints(body, target),
+        _ => body,
+    }
+}
+
 /// Relays a stream of the caller's own dialect; `None` where there is no byte path.
 pub(super) fn relay(dialect: Dialect, ident: &Ident) -> Option<Box<dyn Carry>> {
     Some(match dialect {

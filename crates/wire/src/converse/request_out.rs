@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::hub::{
-    Alternation, Block, CacheControl, Content, Effort, Format, Impossible, Item, Losses, Outgoing, Request,
-    Role, SealFormat, Source, Target, Thinking, Tool, ToolChoice, ToolKind, What, alternate,
+    Alternation, Block, Breakpoints, CacheControl, Content, Effort, Format, Impossible, Item, Losses,
+    Outgoing, Request, Role, SealFormat, Source, Target, Thinking, Tool, ToolChoice, ToolKind, What,
+    alternate, breakpoints, tokens_min,
 };
 use crate::writer::Writer;
 
@@ -27,7 +28,13 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgo
         }
         None => None,
     };
-    let strict = alternate(request, Alternation::default());
+    let mut strict = alternate(request, Alternation::default());
+    // Only Claude's requests may have cache points.
+    let places = match target.auto_cache && claude {
+        true => breakpoints(request, tokens_min(target.model)),
+        false => Breakpoints::default(),
+    };
+    places.mark(&mut strict);
     let mut w = Writer::with_capacity(target.room_for(request));
     w.begin_object();
     system(&strict.system, &mut w);
@@ -50,7 +57,7 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgo
         w.end_array().end_object();
     }
     w.end_array();
-    tools(request, target, json_tool, &mut w, &mut losses);
+    tools(request, target, json_tool, &places, &mut w, &mut losses);
     inference(request, target, claude, json_tool.is_some(), &mut w, &mut losses);
     w.end_object();
     Ok(Outgoing { body: w.finish(), warnings: losses.warnings, json_tool, ..Outgoing::default() })
@@ -302,6 +309,7 @@ fn tools(
     request: &Request<'_>,
     target: &Target<'_>,
     json_tool: Option<&'static str>,
+    places: &Breakpoints<'_, '_>,
     w: &mut Writer,
     losses: &mut Losses,
 ) {
@@ -310,8 +318,9 @@ fn tools(
         Some(ToolChoice::Allowed { names, .. }) => Some(names),
         _ => None,
     };
-    for tool in request.tools.iter().filter(|tool| names.is_none_or(|names| names.contains(&tool.name))) {
-        specs.extend(spec(tool, losses));
+    let offered = |tool: &Tool<'_>| names.is_none_or(|names| names.contains(&tool.name));
+    for (at, tool) in request.tools.iter().enumerate().filter(|(_, tool)| offered(tool)) {
+        specs.extend(spec(tool, places.after_tool(at), losses));
     }
     if request.web_search.is_some() {
         losses.dropped("/web_search_options", "the provider doesn't search the web");
@@ -360,7 +369,7 @@ fn tools(
     w.field_json("toolConfig", &config);
 }
 
-fn spec(tool: &Tool<'_>, losses: &mut Losses) -> Vec<Value> {
+fn spec(tool: &Tool<'_>, place: Option<CacheControl>, losses: &mut Losses) -> Vec<Value> {
     let schema = match (&tool.kind, tool.parameters) {
         (ToolKind::Hosted(_), _) => {
             losses.dropped(&tool.pointer, "the provider doesn't run this tool");
@@ -379,7 +388,7 @@ fn spec(tool: &Tool<'_>, losses: &mut Losses) -> Vec<Value> {
         map.insert("description".to_owned(), description.into());
     }
     let mut all = vec![json!({ "toolSpec": spec })];
-    if tool.cache.is_some() {
+    if tool.cache.or(place).is_some() {
         all.push(json!({"cachePoint": {"type": "default"}}));
     }
     all
@@ -509,6 +518,7 @@ mod tests {
             adapt: &adapt,
             structured_output: None,
             reasoning: None,
+            auto_cache: false,
             fetched,
         };
         let refused = write_request(&request, &target(&nothing)).unwrap_err();

@@ -60,6 +60,7 @@ mod tests {
             adapt: &adapt,
             structured_output: None,
             reasoning: None,
+            auto_cache: false,
             fetched: &fetched,
         };
         let body = br#"{"contents":[1],"system_instruction":{"a":1},"generationConfig":{},"provider":{}}"#;

@@ -108,6 +108,7 @@ mod tests {
             adapt: &adapt,
             structured_output: None,
             reasoning: None,
+            auto_cache: false,
             fetched: &fetched,
         };
         let body = br#" {"model":"m", "contents":[{"parts":[{"text":"h\u00e9"}]},{"role":"model","parts":[]},{"role":null}],"generation_config":{"topK":1,"top_p":0.10,"stopSequences":["a"]},"odd":1.50,"provider":{"only":[]}} "#;

@@ -74,6 +74,8 @@ pub struct Target<'a> {
     pub structured_output: Option<bool>,
     /// Whether the model is known to reason; `None`: nobody says.
     pub reasoning: Option<bool>,
+    /// Breakpoints of the prompt cache are to be placed where the provider caches only up to one.
+    pub auto_cache: bool,
     /// Bytes behind addresses.
     pub fetched: &'a Fetched,
 }

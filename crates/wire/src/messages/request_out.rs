@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::blocks_out;
 use super::claude::{self, Claude};
 use crate::hub::{
-    Alternation, Content, Dialect, Effort, Flavor, Format, Impossible, Losses, Outgoing, Request, Role,
-    Target, Thinking, Tool, ToolChoice, ToolKind, What, alternate,
+    Alternation, Breakpoints, CacheControl, Content, Dialect, Effort, Flavor, Format, Impossible, Losses,
+    Outgoing, Request, Role, Target, Thinking, Tool, ToolChoice, ToolKind, What, alternate, breakpoints,
+    tokens_min,
 };
 use crate::node::Node;
 use crate::writer::Writer;
@@ -42,11 +43,16 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Outgo
     if request.stream && target.flavor != Flavor::Bedrock {
         w.field_json("stream", &true);
     }
-    let strict = alternate(request, Alternation { system_in_place: claude.system_in_place });
+    let mut strict = alternate(request, Alternation { system_in_place: claude.system_in_place });
+    let places = match target.auto_cache {
+        true => breakpoints(request, tokens_min(target.model)),
+        false => Breakpoints::default(),
+    };
+    places.mark(&mut strict);
     blocks_out::system(&strict.system, &mut w);
     w.key("messages");
     blocks_out::messages(&strict.exchanges, target, &claude, &mut w, &mut losses)?;
-    tools(request, json_tool, &mut w, &mut losses);
+    tools(request, json_tool, &places, &mut w, &mut losses);
     thinking.write(&mut w);
     output_config(request, &claude, json_tool, &thinking, &mut w);
     sampling(request, &claude, thinking.is_on(), &mut w, &mut losses);
@@ -229,7 +235,13 @@ fn close(value: &mut Value, depth: usize) {
     }
 }
 
-fn tools(request: &Request<'_>, json_tool: Option<&'static str>, w: &mut Writer, losses: &mut Losses) {
+fn tools(
+    request: &Request<'_>,
+    json_tool: Option<&'static str>,
+    places: &Breakpoints<'_, '_>,
+    w: &mut Writer,
+    losses: &mut Losses,
+) {
     let names = match &request.tool_choice {
         Some(ToolChoice::Allowed { names, .. }) => Some(names),
         _ => None,
@@ -237,9 +249,10 @@ fn tools(request: &Request<'_>, json_tool: Option<&'static str>, w: &mut Writer,
     let mut written = 0;
     let mut out = Writer::default();
     out.begin_array();
-    for tool in &request.tools {
+    for (at, tool) in request.tools.iter().enumerate() {
         let left_out = names.is_some_and(|names| !names.contains(&tool.name));
-        written += usize::from(!left_out && write_tool(request, tool, &mut out, losses));
+        written +=
+            usize::from(!left_out && write_tool(request, tool, places.after_tool(at), &mut out, losses));
     }
     if let Some(search) = &request.web_search
         && request.origin != Dialect::Messages
@@ -269,7 +282,13 @@ fn tools(request: &Request<'_>, json_tool: Option<&'static str>, w: &mut Writer,
     choice(request, json_tool, w);
 }
 
-fn write_tool(request: &Request<'_>, tool: &Tool<'_>, out: &mut Writer, losses: &mut Losses) -> bool {
+fn write_tool(
+    request: &Request<'_>,
+    tool: &Tool<'_>,
+    place: Option<CacheControl>,
+    out: &mut Writer,
+    losses: &mut Losses,
+) -> bool {
     if let ToolKind::Hosted(node) = &tool.kind {
         if request.origin == Dialect::Messages {
             out.raw(node.raw());
@@ -297,7 +316,7 @@ fn write_tool(request: &Request<'_>, tool: &Tool<'_>, out: &mut Writer, losses: 
     if tool.strict == Some(true) {
         out.field_json("strict", &true);
     }
-    blocks_out::cache(tool.cache, out);
+    blocks_out::cache(tool.cache.or(place), out);
     out.end_object();
     true
 }
@@ -452,6 +471,7 @@ mod tests {
             adapt: &adapt,
             structured_output: None,
             reasoning: None,
+            auto_cache: false,
             fetched: &fetched,
         };
         let outgoing = write_request(&request, &target).unwrap();

@@ -62,10 +62,10 @@ const NUMBERS: [&str; 13] = [
     "max_completion_tokens",
 ];
 const STRINGS: [&str; 6] = ["model", "user", "session_id", "reasoning_effort", "service_tier", "preset"];
-const OBJECTS: [&str; 6] =
-    ["provider", "stream_options", "reasoning", "response_format", "metadata", "logit_bias"];
+const OBJECTS: [&str; 7] =
+    ["provider", "stream_options", "reasoning", "response_format", "metadata", "logit_bias", "requesty"];
 const ARRAYS: [&str; 5] = ["messages", "models", "tools", "plugins", "modalities"];
-const BOOLS: [&str; 4] = ["stream", "logprobs", "parallel_tool_calls", "store"];
+const BOOLS: [&str; 5] = ["stream", "logprobs", "parallel_tool_calls", "store", "auto_cache"];
 
 impl<'b> ChatRequest<'b> {
     /// Scans a body. Checks the types of the fields that the dialect defines and the values of those that we act on.
@@ -161,23 +161,23 @@ impl<'b> ChatRequest<'b> {
                 self.asked.session_id = Some(id);
             }
             b"user" => self.asked.user = short(json::string(body, value)),
-            key => return Ok(self.extension(key, value)),
+            key => return self.extension(key, value),
         }
         Ok(true)
     }
 
     /// Reads a member that is for the gateway or about reasoning; false when it is neither.
-    fn extension(&mut self, key: &[u8], value: &Range<usize>) -> bool {
+    fn extension(&mut self, key: &[u8], value: &Range<usize>) -> Result<bool, RequestError> {
         let body = self.body;
-        let Ok(key) = std::str::from_utf8(key) else { return false };
+        let Ok(key) = std::str::from_utf8(key) else { return Ok(false) };
         let node = Node::at(body, value);
         match key {
             "reasoning" => self.hides_reasoning |= node.get("exclude").and_then(Node::bool) == Some(true),
             "include_reasoning" => self.hides_reasoning |= node.bool() == Some(false),
             _ => (),
         }
-        extensions::read(Some(Dialect::Chat), key, node, &mut self.asked);
-        extensions::is_ours(key)
+        extensions::read(Some(Dialect::Chat), key, node, &mut self.asked)?;
+        Ok(extensions::is_ours(key))
     }
 
     fn messages(&mut self, span: &Range<usize>) -> Result<(), RequestError> {

@@ -57,6 +57,7 @@ pub fn from_request(dialect: Dialect, body: &[u8]) -> Result<Made, RequestError>
         adapt: &adapt,
         structured_output: None,
         reasoning: None,
+        auto_cache: false,
         fetched: &fetched,
     };
     let wrong = |error: crate::hub::Impossible| RequestError::Field {

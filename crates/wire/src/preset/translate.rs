@@ -50,6 +50,7 @@ pub(super) fn translate(preset: &Preset, to: Dialect, model: &str, max_tokens: O
         adapt: &adapt,
         structured_output: None,
         reasoning: None,
+        auto_cache: false,
         fetched: &fetched,
     };
     let written = dispatch::write_request(to, &request, &target);
@@ -70,7 +71,8 @@ fn as_chat(preset: &Preset, max_tokens: Option<u64>) -> Vec<u8> {
     w.begin_object().field_raw("messages", SOMETHING);
     let cap = |key: &str| matches!(key, "max_tokens" | "max_completion_tokens");
     for (key, raw) in preset.parameters() {
-        if !is_for_us(key) && !(max_tokens.is_some() && cap(key)) {
+        let replaced = max_tokens.is_some() && cap(key);
+        if !is_for_us(key) && !replaced {
             w.field_raw(key, raw.as_bytes());
         }
     }

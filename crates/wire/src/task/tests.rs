@@ -37,6 +37,7 @@ fn sent(call: &Call<'_>, to: Dialect, flavor: Flavor) -> Result<Value, Impossibl
         adapt: &adapt,
         structured_output: None,
         reasoning: None,
+        auto_cache: false,
         fetched: &fetched,
     };
     call.outgoing(to, &target).map(|out| serde_json::from_slice(&out.body).unwrap())
@@ -247,6 +248,7 @@ fn sound_is_heard_from_a_form_and_from_json() {
         adapt: &adapt,
         structured_output: None,
         reasoning: None,
+        auto_cache: false,
         fetched: &fetched,
     };
     for (call, name, fields) in [

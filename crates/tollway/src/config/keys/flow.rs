@@ -5,6 +5,7 @@ use super::{GIB, KIB, Key, Kind, MIB};
 use crate::config::settings::{Config, JournalSync, LogFormat, LogLevel};
 
 const TIMEOUT_MS_MAX: u64 = 24 * 3_600_000;
+const TTL_S_MAX: u64 = 86_400;
 
 pub(super) static KEYS: &[Key<Config>] = &[
     Key {
@@ -131,6 +132,48 @@ pub(super) static KEYS: &[Key<Config>] = &[
             max: 10_000_000,
             set: |c, v| c.limits.requests_in_flight_max = v as usize,
         },
+    },
+    Key {
+        path: "cache.bytes_max",
+        preset: Value("64 MiB"),
+        example: "512 MiB",
+        doc: "Memory for the response cache; what was not used for longest goes first. 0 turns it off.",
+        kind: Kind::Bytes { min: 0, max: 1024 * GIB, set: |c, v| c.cache.bytes_max = v as usize },
+    },
+    Key {
+        path: "cache.entries_max",
+        preset: Value("100000"),
+        example: "5000",
+        doc: "Answers in the response cache.",
+        kind: Kind::Number { min: 1, max: 100_000_000, set: |c, v| c.cache.entries_max = v as usize },
+    },
+    Key {
+        path: "cache.entry_bytes_max",
+        preset: Value("1 MiB"),
+        example: "256 KiB",
+        doc: "The largest answer that the response cache keeps; a stream that may be kept takes as much while it runs.",
+        kind: Kind::Bytes { min: KIB, max: GIB, set: |c, v| c.cache.entry_bytes_max = v as usize },
+    },
+    Key {
+        path: "cache.ttl_s",
+        preset: Value("300"),
+        example: "3600",
+        doc: "How long the response cache keeps an answer whose caller doesn't say.",
+        kind: Kind::Number { min: 1, max: TTL_S_MAX, set: |c, v| c.cache.ttl_s = v as u32 },
+    },
+    Key {
+        path: "cache.ttl_s_max",
+        preset: Value("86400"),
+        example: "3600",
+        doc: "The longest that the response cache keeps an answer, whatever its caller says.",
+        kind: Kind::Number { min: 1, max: TTL_S_MAX, set: |c, v| c.cache.ttl_s_max = v as u32 },
+    },
+    Key {
+        path: "cache.wait_ms_max",
+        preset: Value("60000"),
+        example: "5000",
+        doc: "How long a request that opted into the response cache waits for an equal one under way; then it goes by itself.",
+        kind: Kind::Number { min: 0, max: TIMEOUT_MS_MAX, set: |c, v| c.cache.wait_ms_max = v },
     },
     Key {
         path: "journal.segment_bytes_max",

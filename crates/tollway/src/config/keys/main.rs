@@ -215,6 +215,15 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Flag(|c, v| c.routing.accept_peer_slugs = v),
     },
     Key {
+        path: "routing.hedging",
+        preset: Value("true"),
+        example: "false",
+        doc: "Whether streams of who asks for speed (`<brand>/fast`, preference `latency`) may ask a second provider when the \
+              first has not begun after its own 95th percentile: at most 5 % of such requests and 2 % of their cost, which the \
+              operator bears.",
+        kind: Kind::Flag(|c, v| c.routing.hedging = v),
+    },
+    Key {
         path: "routing.attempts_max",
         preset: Value("6"),
         example: "3",

@@ -143,6 +143,7 @@ fn sent(caller: Dialect, body: &Value, to: Dialect) -> Result<String, String> {
         structured_output: Some(true),
         reasoning: Some(true),
         fetched: &fetched,
+        auto_cache: false,
     };
     let out = call.outgoing(to, &target).map_err(|impossible| format!("impossible: {impossible}\n"))?;
     let mut golden = pretty(&out.body);

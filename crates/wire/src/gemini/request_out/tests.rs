@@ -29,6 +29,7 @@ impl Place {
             adapt: &self.adapt,
             structured_output: None,
             reasoning: None,
+            auto_cache: false,
             fetched: &self.fetched,
         }
     }

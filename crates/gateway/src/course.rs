@@ -1,0 +1,230 @@
+//! What the model names of a request mean: targets in order, and what a policy says of them.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use routing::name::{NameError, Target, Variant, Virtual, What};
+use routing::policy::{Policy, Route, Situation, StickyBy, Strategy};
+use routing::wishes::Sort;
+use store::RuleKind;
+use types::{AccountId, Timestamp};
+use wire::Warning;
+use wire::asked::Asked;
+use wire::call::Call;
+
+use crate::app::Gateway;
+use crate::error::GatewayError;
+use crate::intake::Hints;
+use crate::judging;
+use crate::keys::KeyState;
+use crate::rules::PolicyRule;
+use crate::rules::edit::missing;
+use crate::world::World;
+
+/// Most characters of a model's name that are kept.
+const NAME_CHARS_MAX: usize = 200;
+
+/// Where a request may go.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    /// What the caller asked for.
+    pub(crate) name: String,
+    /// The model and its fallbacks, in order.
+    pub(crate) targets: Vec<Target>,
+    /// Of a policy's chain: tries after the first, for each target.
+    pub(crate) retries: Vec<Option<u32>>,
+    /// A policy's order over the endpoints of all targets.
+    pub(crate) sort: Option<Sort>,
+    /// Where a policy puts the dial.
+    pub(crate) dial: Option<f64>,
+    /// The policy, its version and the rule that decided: `careful@3`, `careful@3 night`.
+    pub(crate) policy: Option<String>,
+    /// What the caller is to be told.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Who asks, and when.
+pub(crate) struct Asker<'a> {
+    /// The key.
+    pub(crate) key: &'a KeyState,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// What chance is drawn from.
+    pub(crate) seed: u64,
+}
+
+impl Course {
+    /// Finds out.
+    pub(crate) fn of(
+        gateway: &Gateway,
+        world: &World,
+        call: &Call<'_>,
+        hints: &Hints,
+        asker: &Asker<'_>,
+    ) -> Result<Course, GatewayError> {
+        let request = call.asked();
+        let brand = &gateway.settings.names.brand;
+        let first = request.model.as_deref().or(request.models.first().map(String::as_str));
+        let asked = first.map(str::to_owned).ok_or_else(|| {
+            GatewayError::InvalidRequest(format!(
+                "`model` is missing; name one from GET /v1/models, or `{brand}/auto`"
+            ))
+        })?;
+        let name = asked.chars().take(NAME_CHARS_MAX).collect();
+        let mut course = Course { name, warnings: hints.warnings.clone(), ..Course::default() };
+        let fallbacks = request.models.iter().filter(|model| **model != asked);
+        match asked.strip_prefix("policy/") {
+            Some(policy) => course.follow(gateway, world, call, hints, asker, policy)?,
+            None => course.add(gateway, world, &asked)?,
+        }
+        for name in fallbacks {
+            course.add(gateway, world, name)?;
+            if !course.retries.is_empty() {
+                course.retries.push(None);
+            }
+        }
+        course.tell(request, hints, brand);
+        Ok(course)
+    }
+
+    /// The first virtual model among the targets.
+    pub(crate) fn virtual_model(&self) -> Option<Virtual> {
+        self.targets.iter().find_map(|target| match target.what {
+            What::Virtual(what) => Some(what),
+            What::Model(_) => None,
+        })
+    }
+
+    fn add(&mut self, gateway: &Gateway, world: &World, name: &str) -> Result<(), GatewayError> {
+        let target = target(gateway, world, name)?;
+        self.take(target);
+        Ok(())
+    }
+
+    fn take(&mut self, target: Target) {
+        if let Some(Variant::NotServedYet(variant)) = target.variant {
+            let message = format!("the variant `:{variant}` is not served yet and had no effect");
+            self.warnings.push(Warning::about("not_served_yet", "model", message));
+        }
+        self.targets.push(target);
+    }
+
+    /// Follows a policy.
+    fn follow(
+        &mut self,
+        gateway: &Gateway,
+        world: &World,
+        call: &Call<'_>,
+        hints: &Hints,
+        asker: &Asker<'_>,
+        name: &str,
+    ) -> Result<(), GatewayError> {
+        let rule = policy(gateway, &asker.key.account.id, name)?;
+        let (route, decided) = route(&rule.parsed, call, hints, asker);
+        self.policy = Some(match decided.and_then(|at| rule.parsed.rules.get(at)) {
+            Some(decided) => format!("{}@{} {}", rule.slug, rule.version, decided.name),
+            None => format!("{}@{}", rule.slug, rule.version),
+        });
+        self.dial = route.dial;
+        self.sort = match route.strategy {
+            Strategy::Latency => Some(Sort::Soonest),
+            Strategy::Cost => Some(Sort::Price),
+            Strategy::Fallback | Strategy::Balance => None,
+        };
+        for at in route.order(together(route, call.asked(), hints), asker.seed) {
+            let Some(link) = route.models.get(at) else { continue };
+            match target(gateway, world, &link.model) {
+                Ok(target) => {
+                    self.take(target);
+                    self.retries.extend(self.sort.is_none().then_some(link.retries));
+                }
+                // The catalog may have changed since the policy was written.
+                Err(error) => {
+                    let message = format!("a model of policy `{name}` was passed over: {error}");
+                    self.warnings.push(Warning {
+                        code: "model_not_found",
+                        pointer: "/model".to_owned(),
+                        message,
+                    });
+                }
+            }
+        }
+        if self.targets.is_empty() {
+            let message = format!("no model of policy `{name}` is known any more; edit the policy");
+            return Err(GatewayError::InvalidRequest(message));
+        }
+        Ok(())
+    }
+
+    /// What of the request has no effect.
+    fn tell(&mut self, request: &Asked<'_>, hints: &Hints, brand: &str) {
+        let mut tell = |field: &str, message: String| {
+            self.warnings.push(Warning::about("not_served_yet", field, message));
+        };
+        for key in request.provider.unknown.iter().take(20) {
+            tell(&format!("provider/{key}"), format!("`provider.{key}` is not known and had no effect"));
+        }
+        for field in &request.not_served {
+            tell(field, format!("`{}` is not served yet and had no effect", field.replace('/', ".")));
+        }
+        if request.echo_body && !request.stream {
+            tell("debug", String::from("`debug.echo_upstream_body` shows in streams only; set `stream` too"));
+        }
+        let dial = hints.cost_quality.is_some() || hints.preference.is_some_and(|p| p.sort().is_none());
+        if dial && self.virtual_model().is_none() {
+            let message = format!(
+                "a dial and the preferences quality and balanced choose among models, and one is named; ask for `{brand}/auto`"
+            );
+            self.warnings.push(Warning { code: "not_served_yet", pointer: String::new(), message });
+        }
+    }
+}
+
+fn policy(gateway: &Gateway, account: &AccountId, name: &str) -> Result<Arc<PolicyRule>, GatewayError> {
+    let found = gateway.rules.policy(account, name);
+    found.ok_or_else(|| missing(gateway, account, RuleKind::Policy, name))
+}
+
+fn target(gateway: &Gateway, world: &World, name: &str) -> Result<Target, GatewayError> {
+    gateway.settings.names.resolve(&world.snapshot, name).map_err(|error| match error {
+        NameError::Unknown { name, suggestions } => GatewayError::ModelNotFound { name, suggestions },
+        other => GatewayError::InvalidRequest(other.to_string()),
+    })
+}
+
+/// The route of a policy that holds for a request.
+fn route<'p>(
+    policy: &'p Policy,
+    call: &Call<'_>,
+    hints: &Hints,
+    asker: &Asker<'_>,
+) -> (&'p Route, Option<usize>) {
+    let request = call.asked();
+    let traced = |name: &str| {
+        let name = name.strip_prefix("trace.")?;
+        request.trace.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    };
+    policy.route(&Situation {
+        task: &|| judging::judge(call).task,
+        input_tokens: request.input_tokens_estimate(),
+        tag: &|name| hints.dimensions.get(name).map(String::as_str).or_else(|| traced(name)),
+        key: [asker.key.rules.id.as_str(), asker.key.rules.name.as_str()],
+        tools: request.needs.tools,
+        at: asker.at,
+    })
+}
+
+/// A hash of what calls share that belong together; `None`: nothing.
+fn together(route: &Route, request: &Asked<'_>, hints: &Hints) -> Option<u64> {
+    let traced = request.trace.iter().find(|(name, _)| name == "trace_id").map(|(_, value)| value.as_str());
+    let traced = traced.or(hints.dimensions.get("trace_id").map(String::as_str));
+    let user = request.user.as_deref().or(hints.dimensions.get("user_id").map(String::as_str));
+    let shared = match route.sticky_by {
+        StickyBy::Either => traced.or(user),
+        StickyBy::TraceId => traced,
+        StickyBy::UserId => user,
+    }?;
+    let mut hash = DefaultHasher::new();
+    shared.hash(&mut hash);
+    Some(hash.finish())
+}
