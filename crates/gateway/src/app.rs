@@ -10,6 +10,7 @@ use types::{Clock, GenerationId, Timestamp};
 use crate::journal::Journal;
 use crate::keys::KeyTable;
 use crate::metrics::Metrics;
+use crate::rules::Rules;
 use crate::sandbox::Sandbox;
 use crate::settings::Settings;
 use crate::upstream::Pool;
@@ -23,6 +24,8 @@ pub struct Gateway {
     pub world: ArcSwap<World>,
     /// Keys and accounts; replaced whole when they change.
     pub keys: ArcSwap<KeyTable>,
+    /// Policies and presets of all accounts.
+    pub rules: Rules,
     /// Where settling writes.
     pub journal: Arc<Journal>,
     /// Counters and gauges.

@@ -24,6 +24,7 @@ use crate::body::ResponseBody;
 use crate::cache::{self, Keeping, Outlook, Tape};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
+use crate::filling::{self, Filled};
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
 use crate::keys::{KeyState, Permit};
@@ -117,6 +118,8 @@ pub(crate) struct Extra {
     pub(crate) body: Bytes,
     /// The answer depends on more than the request: on what is kept of a conversation (Responses).
     pub(crate) depends: bool,
+    /// The preset that the request was filled up with.
+    pub(crate) filled: Option<Filled>,
 }
 
 /// Answers a body that is there whole.
@@ -129,15 +132,32 @@ pub(crate) async fn answer_body(
     body: &[u8],
     path: Path<'_>,
     admitted: Admitted,
-    extra: Extra,
+    mut extra: Extra,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = Arc::clone(&worker.gateway);
     let account = admitted.key.account.id.clone();
     let memory = gateway.seals.of(&account);
     let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
-    let call =
-        Call::scan(dialect, body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let first = scan(dialect, body, &says)?;
+    let whole = filling::of_call(&gateway, &account, &first)?;
+    let call = match &whole {
+        None => first,
+        Some(whole) => {
+            (extra.body, extra.filled) = (whole.body.clone(), Some(whole.filled.clone()));
+            let says = PathSays { model: path.model.and(whole.model.as_deref()), ..says };
+            scan(dialect, &whole.body, &says)?
+        }
+    };
     answer_call(worker, id, headers, &call, path.array, admitted, extra).await
+}
+
+/// Scans a request.
+pub(crate) fn scan<'b>(
+    dialect: Dialect,
+    body: &'b [u8],
+    says: &PathSays<'b>,
+) -> Result<Call<'b>, GatewayError> {
+    Call::scan(dialect, body, says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))
 }
 
 /// A call that was let in, and all that it brought.
@@ -172,10 +192,12 @@ pub(crate) async fn answer_call(
     let world = gateway.world.load_full();
     let seed = worker.seed();
     let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: false };
-    let course = Course::of(gateway, &world, call, &hints, &asker)?;
+    let mut course = Course::of(gateway, &world, call, &hints, &asker)?;
+    let filled = extra.filled.as_ref();
+    course.warnings.extend(filled.iter().flat_map(|filled| filled.warnings.iter().cloned()));
+    let rule = filled.map(Filled::cache_rule);
     let incoming = Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed };
-    // A preset's or policy's rule for the cache goes here.
-    match cache::ask(&incoming, None).await {
+    match cache::ask(&incoming, rule.as_ref()).await {
         Outlook::Hit(hit) => cache::answer(incoming, &hit),
         outlook => by_provider(incoming, outlook).await,
     }
@@ -202,6 +224,7 @@ async fn by_provider(
     record.facts = request_facts::of(&world.snapshot, asked, (&facts, &plan), told, &course.chances);
     record.policy.clone_from(&course.policy);
     describe(&mut record, gateway, call, &hints, &course.name);
+    extra.filled.iter().for_each(|filled| filled.describe(&mut record));
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,

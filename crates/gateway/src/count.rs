@@ -21,7 +21,7 @@ use crate::planning::{self, Asking, Decision};
 use crate::upstream::address::Operation;
 use crate::upstream::{self, Outbound, collect};
 use crate::world::World;
-use crate::{read_body, router};
+use crate::{filling, read_body, router};
 
 /// Largest answer to a count.
 const COUNT_BYTES_MAX: usize = 64 * 1024;
@@ -41,8 +41,15 @@ where
     let admitted = call::admit(worker, &headers, path.key)?;
     let body = read_body(&headers, body, gateway.settings.body_bytes_max).await?;
     let says = PathSays { model: path.model, stream: false, memory: None };
-    let call =
-        Call::scan(dialect, &body, &says).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let first = call::scan(dialect, &body, &says)?;
+    let whole = filling::of_call(gateway, &admitted.key.account.id, &first)?;
+    let call = match &whole {
+        None => first,
+        Some(whole) => {
+            let says = PathSays { model: path.model.and(whole.model.as_deref()), ..says };
+            call::scan(dialect, &whole.body, &says)?
+        }
+    };
     let world = gateway.world.load_full();
     let hints = Hints::default();
     let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0, dry: true };
@@ -58,7 +65,8 @@ where
         Some(tokens) => tokens,
         None => {
             gateway.load_tokenizer().await;
-            Request::of(&body, call.asked()).tokens()
+            let body = whole.as_ref().map_or(&body, |whole| &whole.body);
+            Request::of(body, call.asked()).tokens()
         }
     };
     Ok(router::json(count_body(dialect, tokens, counted.is_none())))

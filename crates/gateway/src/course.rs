@@ -1,9 +1,12 @@
 //! What the model names of a request mean: targets in order, and what a policy says of them.
 
+use std::sync::Arc;
+
 use routing::name::{NameError, Target, Variant, Virtual, What};
 use routing::policy::{Policy, Route, Situation, Strategy};
 use routing::wishes::Sort;
-use types::Timestamp;
+use store::RuleKind;
+use types::{AccountId, Timestamp};
 use wire::Warning;
 use wire::asked::Asked;
 use wire::auto::AutoWishes;
@@ -14,6 +17,8 @@ use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::judging;
 use crate::keys::KeyState;
+use crate::rules::PolicyRule;
+use crate::rules::edit::missing;
 use crate::world::World;
 
 /// Most characters of a model's name that are kept.
@@ -38,13 +43,6 @@ pub(crate) struct Course {
     pub(crate) policy: Option<String>,
     /// What the caller is to be told.
     pub(crate) warnings: Vec<Warning>,
-}
-
-/// A policy of an account's.
-pub(crate) struct PolicyRule {
-    pub(crate) slug: String,
-    pub(crate) version: i64,
-    pub(crate) parsed: Policy,
 }
 
 /// Who asks, and when.
@@ -187,12 +185,9 @@ impl Course {
     }
 }
 
-fn policy(
-    _gateway: &Gateway,
-    _account: &types::AccountId,
-    name: &str,
-) -> Result<std::sync::Arc<PolicyRule>, GatewayError> {
-    Err(GatewayError::ModelNotFound { name: format!("policy/{name}"), suggestions: Vec::new() })
+fn policy(gateway: &Gateway, account: &AccountId, name: &str) -> Result<Arc<PolicyRule>, GatewayError> {
+    let found = gateway.rules.policy(account, name);
+    found.ok_or_else(|| missing(gateway, account, RuleKind::Policy, name))
 }
 
 fn target(gateway: &Gateway, world: &World, name: &str) -> Result<Target, GatewayError> {

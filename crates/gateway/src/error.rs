@@ -6,9 +6,11 @@ use http::{HeaderValue, StatusCode, header};
 use ledger::Refusal;
 use routing::plan::Funnel;
 use serde_json::{Value, json};
+use store::RuleKind;
 use wire::json::quote;
 
 use crate::body::ResponseBody;
+use crate::rules::RuleError;
 
 /// Every way in which a call can be refused or fail. Variants are what a caller can act on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -157,6 +159,30 @@ pub enum GatewayError {
     /// The node is full.
     #[error("this node has {0} calls in flight, its maximum; try again soon")]
     Overloaded(usize),
+    /// What was written is no policy or preset.
+    #[error("{error}; nothing was written")]
+    RuleInvalid {
+        /// What it should be.
+        kind: RuleKind,
+        /// Where, what, and what would be right.
+        error: RuleError,
+    },
+    /// The account has no policy or preset of that name.
+    #[error("no {} is called `{name}`{}", .kind.noun(), suggest_rule(*.kind, .suggestions))]
+    RuleNotFound {
+        /// What was asked for.
+        kind: RuleKind,
+        /// Its name.
+        name: String,
+        /// Names that look like it.
+        suggestions: Vec<String>,
+    },
+    /// A new policy or preset has the name of one that is there.
+    #[error("{0}; write over it with PUT, or take another name")]
+    RuleExists(String),
+    /// An edit was meant for another version than the one in force.
+    #[error("{0}, not as `If-Match` says; read it again and make the edit over")]
+    VersionMismatch(String),
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
@@ -207,6 +233,8 @@ macro_rules! docs {
 docs! {
     "invalid_request" 400 "The body or a parameter is wrong; the message names the field." "Mend the field and send it again.";
     "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
+    "invalid_policy" 400 "What was written is no policy; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
+    "invalid_preset" 400 "What was written is no preset; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
     "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
     "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
     "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";
@@ -222,8 +250,12 @@ docs! {
     "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
     "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
     "no_endpoints" 404 "The model is known, but every endpoint was filtered out; `metadata.routing_funnel` lists the filters." "Loosen the filter that `metadata.failed_routing_step` names, or switch a provider on.";
+    "policy_not_found" 404 "The account has no policy of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/policies`.";
+    "preset_not_found" 404 "The account has no preset of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/presets`.";
     "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
     "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";
+    "already_exists" 409 "A policy or preset of that name is there." "Write over it with PUT, or take another name.";
+    "version_mismatch" 412 "The policy or preset is at another version than `If-Match` says: somebody else has written it." "Read it again and make the edit over.";
     "body_too_large" 413 "The body is larger than `server.body_bytes_max`." "Send less.";
     "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
     "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
@@ -296,6 +328,12 @@ impl GatewayError {
             GatewayError::BooksUnavailable(_) => (503, "books_unavailable"),
             GatewayError::StoreUnavailable => (503, "store_unavailable"),
             GatewayError::Overloaded(_) => (503, "overloaded"),
+            GatewayError::RuleInvalid { kind: RuleKind::Policy, .. } => (400, "invalid_policy"),
+            GatewayError::RuleInvalid { kind: RuleKind::Preset, .. } => (400, "invalid_preset"),
+            GatewayError::RuleNotFound { kind: RuleKind::Policy, .. } => (404, "policy_not_found"),
+            GatewayError::RuleNotFound { kind: RuleKind::Preset, .. } => (404, "preset_not_found"),
+            GatewayError::RuleExists(_) => (409, "already_exists"),
+            GatewayError::VersionMismatch(_) => (412, "version_mismatch"),
             GatewayError::NotFound(_) => (404, "not_found"),
             GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
             GatewayError::Internal => (500, "internal"),
@@ -318,7 +356,9 @@ impl GatewayError {
 
     fn metadata(&self) -> Value {
         match self {
-            GatewayError::ModelNotFound { suggestions, .. } => json!({ "suggestions": suggestions }),
+            GatewayError::ModelNotFound { suggestions, .. }
+            | GatewayError::RuleNotFound { suggestions, .. } => json!({ "suggestions": suggestions }),
+            GatewayError::RuleInvalid { error, .. } => json!({ "path": error.path }),
             GatewayError::NoEndpoints { funnel, failed_step, without, .. } => json!({
                 "without_failed_step": without,
                 "failed_routing_step": failed_step,
@@ -412,6 +452,14 @@ fn suggest(suggestions: &[String]) -> String {
     format!("; did you mean {}?", quoted.join(" or "))
 }
 
+fn suggest_rule(kind: RuleKind, suggestions: &[String]) -> String {
+    let quoted: Vec<String> = suggestions.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.is_empty() {
+        true => format!("; `GET /v1/{}` lists those of the account", kind.plural()),
+        false => format!("; did you mean {}?", quoted.join(" or ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,6 +489,18 @@ mod tests {
             },
             GatewayError::ModelNotFound { name: "x\"y".into(), suggestions: vec!["a/b".into()] },
             GatewayError::Overloaded(5),
+            GatewayError::RuleNotFound { kind: RuleKind::Policy, name: "x".into(), suggestions: Vec::new() },
+            GatewayError::RuleNotFound {
+                kind: RuleKind::Preset,
+                name: "x".into(),
+                suggestions: vec!["y".into()],
+            },
+            GatewayError::RuleInvalid {
+                kind: RuleKind::Preset,
+                error: RuleError { path: "config.n".into(), problem: "must be a number".into() },
+            },
+            GatewayError::RuleExists("policy `x` exists already".into()),
+            GatewayError::VersionMismatch("policy `x` is at version 2".into()),
         ];
         for error in errors {
             let (status, kind) = error.kind();

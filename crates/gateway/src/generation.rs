@@ -103,6 +103,7 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "session_id": record.session_id,
         "routing": record.routed.as_ref().map(routing),
         "policy": record.policy,
+        "preset_id": record.preset,
         "user": record.user,
         "dimensions": record.dimensions,
         "cache_source_id": record.cache_source,

@@ -2,43 +2,94 @@
 
 use std::sync::Arc;
 
-use catalog::export::{self, View};
+use catalog::export::{self, View, VirtualModel};
 use catalog::query::{ModelQuery, Selection, select};
 use http::request::Parts;
-use http::{Response, header};
+use http::{HeaderValue, Response, header};
 use routing::name::Virtual;
 use serde_json::json;
+use wire::preset::{MARK, Status};
 
-use crate::app::Worker;
+use crate::app::{Gateway, Worker};
+use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::listings::{Rendered, cached, view};
 use crate::router::{json, query};
 
 /// `GET /v1/models`. Clients of Anthropic, which send its version, get its shape; OpenRouter's own SDKs a price where nobody
-/// knows one.
+/// knows one. Whoever sends a key sees its account's policies and presets too.
 pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     if parts.headers.contains_key("anthropic-version") {
         return Ok(anthropic(worker));
     }
+    let own = own_models(worker, parts);
+    if own.is_empty() {
+        let mut response = public_list(worker, parts).await?;
+        by_caller(&mut response);
+        return Ok(response);
+    }
+    let (gateway, query) = (Arc::clone(&worker.gateway), parts.clone());
+    let rendering = worker.gateway.control.spawn_blocking(move || selected(&gateway, &query, own));
+    let mut response = rendering.await.map_err(|_| GatewayError::Internal)??.answer(parts);
+    by_caller(&mut response);
+    // A policy that was just written is to be seen.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
+}
+
+fn by_caller(response: &mut Response<ResponseBody>) {
+    let vary = HeaderValue::from_static("accept-encoding, authorization, x-api-key");
+    response.headers_mut().insert(header::VARY, vary);
+}
+
+/// What the caller's account has put names to; nothing without a good key.
+fn own_models(worker: &Worker, parts: &Parts) -> Vec<VirtualModel> {
+    let Ok(key) = crate::key::caller(worker, parts, Access::AnyKey) else { return Vec::new() };
+    let rules = &worker.gateway.rules;
+    let named = |id: String, name: &str, description: Option<&str>| VirtualModel {
+        id,
+        name: name.to_owned(),
+        description: description.unwrap_or_default().to_owned(),
+    };
+    let policies = rules.policies(&key.account.id);
+    let policies = policies
+        .iter()
+        .map(|rule| named(format!("policy/{}", rule.slug), &rule.slug, Some(&rule.parsed.description)));
+    let presets = rules.presets(&key.account.id);
+    let presets = presets.iter().filter(|rule| rule.parsed.status == Status::Active).map(|rule| {
+        let name = rule.parsed.name.as_deref().unwrap_or(&rule.slug);
+        named(format!("{MARK}{}", rule.slug), name, rule.parsed.description.as_deref())
+    });
+    policies.chain(presets).collect()
+}
+
+async fn public_list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     if parts.uri.query().is_none_or(str::is_empty) && !is_openrouters_sdk(parts) {
         let rendered = cached(worker, "models", |gateway, world| {
             view(gateway, world, |v| export::models(v, &Selection::all(&world.snapshot), None))
         });
         return Ok(rendered.await?.answer(parts));
     }
-    let openrouters = is_openrouters_sdk(parts);
-    let world = worker.gateway.world.load_full();
+    Ok(selected(&worker.gateway, parts, Vec::new())?.answer(parts))
+}
+
+/// The models that a query asks for, with those of the caller's account.
+fn selected(gateway: &Gateway, parts: &Parts, own: Vec<VirtualModel>) -> Result<Rendered, GatewayError> {
+    let world = gateway.world.load_full();
     let pairs = query(parts);
     let wanted = parse(&pairs)?;
-    let selection = select(&world.snapshot, &wanted, worker.gateway.clock.now().day());
+    let selection = select(&world.snapshot, &wanted, gateway.clock.now().day());
     let next = selection.next_offset().map(|offset| next_link(parts, &pairs, offset));
     // A filter asks about models, and a virtual one has no properties of its own.
-    let body = view(&worker.gateway, &world, |v| {
-        let virtual_models = if wanted.is_filtered() { &[] } else { v.virtual_models };
-        export::models(&View { virtual_models, ..*v }, &selection, next)
+    let body = view(gateway, &world, |v| {
+        let all: Vec<VirtualModel> = match wanted.is_filtered() {
+            true => Vec::new(),
+            false => v.virtual_models.iter().cloned().chain(own).collect(),
+        };
+        export::models(&View { virtual_models: &all, ..*v }, &selection, next)
     });
-    Ok(Rendered::new(if openrouters { with_prices(&body) } else { body }).answer(parts))
+    Ok(Rendered::new(if is_openrouters_sdk(parts) { with_prices(&body) } else { body }))
 }
 
 /// OpenRouter's SDKs, generated from its schema, refuse a whole list for one price that is `null`.
@@ -98,7 +149,8 @@ pub fn count(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBod
     let wanted = parse(&query(parts))?;
     let selection = select(&world.snapshot, &wanted, worker.gateway.clock.now().day());
     // As many as the list of the same query has.
-    let count = selection.total + if wanted.is_filtered() { 0 } else { Virtual::ALL.len() };
+    let named = || Virtual::ALL.len() + own_models(worker, parts).len();
+    let count = selection.total + if wanted.is_filtered() { 0 } else { named() };
     Ok(json(json!({ "data": { "count": count } }).to_string()))
 }
 

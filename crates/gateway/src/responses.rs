@@ -21,6 +21,7 @@ use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::call::{self, Extra, Path};
 use crate::error::GatewayError;
+use crate::filling::{self, Naming};
 use crate::key::caller;
 use crate::{read_body, router};
 
@@ -123,9 +124,22 @@ where
     let mut body = read_body(&headers, body, gateway.settings.body_bytes_max).await?;
     let wrong = |error: wire::hub::RequestError| GatewayError::InvalidRequest(error.to_string());
     let wanted = wire::responses::stateful(&body).map_err(wrong)?;
-    let previous = wanted.previous_response_id.map(std::borrow::Cow::into_owned);
     let account = admitted.key.account.id.clone();
-    let remember = wanted.store.then(|| Remember {
+    // Before the history is put in front: what it says is not the request's own.
+    let filled = match wanted.names_a_preset() {
+        false => None,
+        true => {
+            let (model, preset) = (wanted.model.as_deref(), wanted.preset.as_deref());
+            let naming = Naming { model, preset, max_tokens: None };
+            Some(filling::fill(gateway, &account, Dialect::Responses, &body, naming)?)
+        }
+    };
+    let (previous, store) = (wanted.previous_response_id.map(std::borrow::Cow::into_owned), wanted.store);
+    let filled = filled.map(|whole| {
+        body = whole.body;
+        whole.filled
+    });
+    let remember = store.then(|| Remember {
         gateway: Arc::clone(gateway),
         id,
         account: account.clone(),
@@ -142,7 +156,7 @@ where
             return Err(GatewayError::BodyTooLarge(gateway.settings.body_bytes_max));
         }
     }
-    let extra = Extra { remember, echo, body: body.clone(), depends };
+    let extra = Extra { remember, echo, body: body.clone(), depends, filled };
     call::answer_body(worker, id, Dialect::Responses, &headers, &body, Path::default(), admitted, extra).await
 }
 

@@ -14,7 +14,7 @@ use routing::health::Size;
 use routing::plan::Step;
 use serde_json::{Value, json};
 use types::{Money, Usage};
-use wire::call::{Call, PathSays};
+use wire::call::PathSays;
 use wire::hub::Dialect;
 
 use crate::app::Worker;
@@ -25,7 +25,7 @@ use crate::intake::Preference;
 use crate::planning::{self, Asking, Decision, funnel};
 use crate::settings::ROUTER_VERSION;
 use crate::world::World;
-use crate::{call, intake, read_body, router};
+use crate::{call, filling, intake, read_body, router};
 
 /// Most endpoints left out that are listed.
 const REJECTED_MAX: usize = 200;
@@ -43,8 +43,12 @@ where
     let admitted = call::admit(worker, &parts.headers, None)?;
     let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     let says = PathSays { model: None, stream: false, memory: None };
-    let call = Call::scan(Dialect::Chat, &body, &says)
-        .map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let first = call::scan(Dialect::Chat, &body, &says)?;
+    let whole = filling::of_call(gateway, &admitted.key.account.id, &first)?;
+    let call = match &whole {
+        None => first,
+        Some(whole) => call::scan(Dialect::Chat, &whole.body, &says)?,
+    };
     let hints = intake::read(&parts.headers, &gateway.settings.brand)?;
     let asked = call.asked();
     let world = gateway.world.load_full();
@@ -60,7 +64,10 @@ where
         }
     };
     let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: true };
-    let course = Course::of(gateway, &world, &call, &hints, &asker)?;
+    let mut course = Course::of(gateway, &world, &call, &hints, &asker)?;
+    if let Some(whole) = &whole {
+        course.warnings.extend(whole.filled.warnings.iter().cloned());
+    }
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let decision = planning::decide(gateway, &asking);
     if decision.plan.steps.is_empty() {
@@ -69,7 +76,11 @@ where
     let longest = asked.max_tokens;
     let worst = |step: &Step| worst_case(&world, step, asked.input_tokens_max(), longest, &decision);
     let preference = hints.preference.map(Preference::name);
-    let data = told(&world, &decision, &worst, (seed, &course, preference));
+    let mut data = told(&world, &decision, &worst, (seed, &course, preference));
+    if let Some(map) = data.as_object_mut() {
+        let preset = whole.as_ref().map(|whole| whole.filled.rule.label());
+        map.insert(String::from("preset"), json!(preset));
+    }
     let warnings: Vec<_> =
         course.warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
     Ok(router::json(json!({"data": data, "warnings": warnings}).to_string()))

@@ -14,10 +14,11 @@ use crate::app::Worker;
 use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
+use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
-    health, images, key, messages, models, rerank, responses, route as dry_run,
+    health, images, key, messages, models, policies, presets, rerank, responses, route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -62,6 +63,9 @@ enum Handler {
     Generation,
     Feedback,
     Activity,
+    Policies(Op),
+    Presets(Op),
+    PresetFrom(Dialect),
     Catalog,
     ModelsDev,
     Schema,
@@ -236,6 +240,69 @@ pub const ROUTES: &[Route] = &[
     ),
     route("GET", "/v1/generation", Access::AnyKey, Handler::Generation, "the record of one generation"),
     route("GET", "/v1/activity", Access::AnyKey, Handler::Activity, "use by day, model and provider"),
+    route(
+        "GET",
+        "/v1/policies",
+        Access::AnyKey,
+        Handler::Policies(Op::List),
+        "the account's routing policies",
+    ),
+    route("POST", "/v1/policies", Access::ManagementKey, Handler::Policies(Op::Create), "a new policy"),
+    route("GET", "/v1/policies/{name}", Access::AnyKey, Handler::Policies(Op::Show), "one policy"),
+    route("PUT", "/v1/policies/{name}", Access::ManagementKey, Handler::Policies(Op::Put), "write a policy"),
+    route(
+        "DELETE",
+        "/v1/policies/{name}",
+        Access::ManagementKey,
+        Handler::Policies(Op::Delete),
+        "take a policy away",
+    ),
+    route(
+        "GET",
+        "/v1/policies/{name}/versions",
+        Access::AnyKey,
+        Handler::Policies(Op::Versions),
+        "every version of a policy",
+    ),
+    route("GET", "/v1/presets", Access::AnyKey, Handler::Presets(Op::List), "the account's presets"),
+    route("POST", "/v1/presets", Access::ManagementKey, Handler::Presets(Op::Create), "a new preset"),
+    route("GET", "/v1/presets/{slug}", Access::AnyKey, Handler::Presets(Op::Show), "one preset"),
+    route("PUT", "/v1/presets/{slug}", Access::ManagementKey, Handler::Presets(Op::Put), "write a preset"),
+    route(
+        "DELETE",
+        "/v1/presets/{slug}",
+        Access::ManagementKey,
+        Handler::Presets(Op::Delete),
+        "take a preset away",
+    ),
+    route(
+        "GET",
+        "/v1/presets/{slug}/versions",
+        Access::AnyKey,
+        Handler::Presets(Op::Versions),
+        "every version of a preset",
+    ),
+    route(
+        "POST",
+        "/v1/presets/{slug}/chat/completions",
+        Access::ManagementKey,
+        Handler::PresetFrom(Dialect::Chat),
+        "a preset out of a chat request",
+    ),
+    route(
+        "POST",
+        "/v1/presets/{slug}/messages",
+        Access::ManagementKey,
+        Handler::PresetFrom(Dialect::Messages),
+        "a preset out of a Messages request",
+    ),
+    route(
+        "POST",
+        "/v1/presets/{slug}/responses",
+        Access::ManagementKey,
+        Handler::PresetFrom(Dialect::Responses),
+        "a preset out of a Responses request",
+    ),
     route("GET", "/catalog.json", Access::Public, Handler::Catalog, "the whole catalog with provenance"),
     route(
         "GET",
@@ -402,6 +469,9 @@ where
         Handler::Generation => generation::show(worker, &parts).await,
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
+        Handler::Policies(op) => Box::pin(policies::serve(worker, op, parts, body)).await,
+        Handler::Presets(op) => Box::pin(presets::serve(worker, op, parts, body)).await,
+        Handler::PresetFrom(dialect) => Box::pin(presets::from_body(worker, dialect, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,
@@ -414,11 +484,16 @@ where
 fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    let methods = found.first().map_or("GET, POST, OPTIONS", |r| {
-        if r.method == "GET" { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" }
-    });
+    let mut methods: Vec<&str> = found.iter().map(|route| route.method).collect();
+    if methods.is_empty() {
+        methods.extend(["GET", "POST"]);
+    } else if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    let methods = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response

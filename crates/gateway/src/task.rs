@@ -43,5 +43,10 @@ pub(crate) async fn answer(
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let call =
         Call::scan_task(task, body, form).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    if call.asked().names_a_preset() {
+        return Err(GatewayError::InvalidRequest(String::from(
+            "presets are for conversations; name a model here, and leave `preset` out",
+        )));
+    }
     call::answer_call(worker, id, headers, &call, false, admitted, Extra::default()).await
 }

@@ -197,6 +197,9 @@ pub struct GenerationRecord {
     /// The policy that was asked for, its version and the rule that decided: `careful@3 night`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The preset that the request was filled up with, and its version: `support@2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// The generation whose answer was told again, from the response cache; then nothing is used and nothing charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_source: Option<GenerationId>,
@@ -265,6 +268,7 @@ impl GenerationRecord {
             routed: None,
             facts: None,
             policy: None,
+            preset: None,
             cache_source: None,
             on_disconnect: None,
             upstream_id: None,

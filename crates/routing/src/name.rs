@@ -97,13 +97,13 @@ pub enum NameError {
         /// Up to three ids that look like it.
         suggestions: Vec<String>,
     },
-    /// Presets and policies come with a later step.
-    #[error("`{name}`: {kind} are not served yet")]
-    NotServed {
+    /// A preset or a policy, where only a model can stand.
+    #[error("`{name}` can't stand here: {why}")]
+    NoModel {
         /// The name, cut to a sane length.
         name: String,
-        /// `presets` or `policies`.
-        kind: &'static str,
+        /// Where it can.
+        why: &'static str,
     },
 }
 
@@ -129,10 +129,12 @@ impl Names {
         }
         let shown = || name.chars().take(80).collect::<String>();
         if name.starts_with("@preset/") || name.contains("@preset/") {
-            return Err(NameError::NotServed { name: shown(), kind: "presets" });
+            let why = "a preset is named by `model` or by `preset`, and not among other models";
+            return Err(NameError::NoModel { name: shown(), why });
         }
         if name.starts_with("policy/") {
-            return Err(NameError::NotServed { name: shown(), kind: "policies" });
+            let why = "a policy is named by `model` alone, and not among other models";
+            return Err(NameError::NoModel { name: shown(), why });
         }
         let (base, pin) = match name.split_once('@') {
             Some((base, pin)) => (base, Some(pin_of(pin))),

@@ -10,6 +10,7 @@ use crate::db::Tx;
 #[derive(Clone, Copy)]
 pub(crate) enum Counter {
     Keys,
+    Rules,
     Totals,
 }
 
@@ -17,6 +18,7 @@ impl Counter {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Counter::Keys => "keys",
+            Counter::Rules => "rules",
             Counter::Totals => "totals",
         }
     }

@@ -1,4 +1,4 @@
-//! The store: accounts, keys, generations and the books, on SQLite or Postgres. The only crate that contains SQL.
+//! The store: accounts, keys, named rules, generations and the books, on SQLite or Postgres. The only crate that contains SQL.
 //!
 //! - One SQL text serves both databases; `dialect.rs` holds the few differences, `db.rs` runs statements on either.
 //! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
@@ -19,6 +19,7 @@ mod generations;
 mod keys;
 mod migrate;
 mod responses;
+mod rules;
 mod segments;
 mod verify;
 
@@ -30,6 +31,9 @@ pub use fold::Folded;
 pub use generations::PAGE_ROWS;
 pub use keys::{KeyRow, NewKey};
 pub use responses::{CHAIN_MAX, StoredResponse};
+pub use rules::{
+    RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,
+};
 pub use verify::{Problem, VerifyReport};
 
 use db::Db;

@@ -11,6 +11,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (1, "accounts, keys, generations, books", include_str!("migrations/0001_first.sql")),
     (2, "responses that callers keep", include_str!("migrations/0002_responses.sql")),
     (3, "units beside tokens", include_str!("migrations/0003_units.sql")),
+    (4, "policies and presets", include_str!("migrations/0004_rules.sql")),
     (6, "feedback", include_str!("migrations/0006_feedback.sql")),
 ];
 

@@ -12,7 +12,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gateway::app::{Gateway, Worker};
 use gateway::journal::Journal;
-use gateway::keys::KeyTable;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
@@ -94,13 +93,21 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let boot = boot_name(clock.now().micros())?;
     let journal = wire_up::journal(&config, workers, Arc::clone(&metrics), &boot)?;
     let folder = fold_what_is_left(&journal, &store).await?;
-    let mut poller = Poller::new(config.billing.mode);
-    let keys = poller.once(&store, &KeyTable::default()).await?.unwrap_or_default();
+    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store).await?;
     let settings = wire_up::settings(&config)?;
     let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
     vitals::restore(&world, &config.server.data_dir, clock.now());
-    let gateway =
-        wire_up::gateway(wire_up::Shared { settings, world, keys, journal, metrics, store, control, clock });
+    let gateway = wire_up::gateway(wire_up::Shared {
+        settings,
+        world,
+        keys,
+        rules,
+        journal,
+        metrics,
+        store,
+        control,
+        clock,
+    });
     vitals::restore_learned(&gateway, &config.server.data_dir);
 
     let (stop, stopping) = watch::channel(false);
@@ -133,18 +140,20 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let _ = stop_jobs.send(true);
     let _ = folding.await;
     let _ = watching.await;
-    let mut last = Folder::new(gateway.journal.dir());
-    let folded = tokio::time::timeout(
-        LAST_FOLD_MAX,
-        fold::once(&gateway, &mut last, config.journal.backlog_bytes_max),
-    )
-    .await;
-    if !matches!(folded, Ok(Ok(()))) {
-        tracing::warn!("the last records are not folded yet; the next start folds them");
-    }
+    fold_the_last(&gateway, &config).await;
     gateway.store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the last calls wrote goes into the books, unless the store takes too long.
+async fn fold_the_last(gateway: &Arc<Gateway>, config: &Config) {
+    let mut last = Folder::new(gateway.journal.dir());
+    let folding = fold::once(gateway, &mut last, config.journal.backlog_bytes_max);
+    let folded = tokio::time::timeout(LAST_FOLD_MAX, folding).await;
+    if !matches!(folded, Ok(Ok(()))) {
+        tracing::warn!("the last records are not folded yet; the next start folds them");
+    }
 }
 
 /// What an earlier start left must be in the books before a balance is read from them.

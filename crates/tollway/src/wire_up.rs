@@ -13,6 +13,7 @@ use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
+use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
 use gateway::world::{ProviderSetup, World};
 use routing::name::Names;
@@ -30,7 +31,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         brand: Brand::new(&brand.name, &brand.slug, &brand.header_prefix, &brand.key_prefix).with_context(
             || format!("brand.header_prefix `{}` makes no header names", brand.header_prefix),
         )?,
-        names: Names { brand: brand.slug.clone(), accept_peer_slugs: config.routing.accept_peer_slugs },
+        names: names(config),
         mode: config.billing.mode,
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
@@ -61,6 +62,11 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
             wait_max: Duration::from_millis(config.cache.wait_ms_max),
         },
     })
+}
+
+/// How model names are understood.
+pub(crate) fn names(config: &Config) -> Names {
+    Names { brand: config.brand.slug.clone(), accept_peer_slugs: config.routing.accept_peer_slugs }
 }
 
 /// What the configuration and the environment say about each provider of the catalog.
@@ -120,6 +126,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) world: World,
     pub(crate) keys: KeyTable,
+    pub(crate) rules: Rules,
     pub(crate) journal: Journal,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
@@ -135,6 +142,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         settings: shared.settings,
         world: ArcSwap::from_pointee(shared.world),
         keys: ArcSwap::from_pointee(shared.keys),
+        rules: shared.rules,
         journal: Arc::new(shared.journal),
         metrics: shared.metrics,
         store: shared.store,

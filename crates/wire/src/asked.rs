@@ -6,6 +6,7 @@ use types::{Task, Usage};
 
 use crate::auto::AutoWishes;
 use crate::preferences::ProviderPreferences;
+use crate::preset::MARK;
 
 /// Most fields of `trace` that are kept, and most characters of each.
 pub const TRACE_FIELDS_MAX: usize = 16;
@@ -48,6 +49,8 @@ pub struct Asked<'b> {
     pub auto: AutoWishes,
     /// `debug.echo_upstream_body`: show what providers are sent.
     pub echo_body: bool,
+    /// `preset`: the name of a preset that the request is to be filled up with.
+    pub preset: Option<String>,
     /// Fields for the gateway that it doesn't serve: `transforms`, `requesty/tags`.
     pub not_served: Vec<String>,
     /// What an endpoint must be able to do.
@@ -91,6 +94,7 @@ impl Default for Asked<'_> {
             trace: Vec::new(),
             auto: AutoWishes::default(),
             echo_body: false,
+            preset: None,
             needs: Needs::default(),
             prompt_bytes: 0,
             data_url_bytes: 0,
@@ -116,6 +120,11 @@ pub struct Needs {
 }
 
 impl Asked<'_> {
+    /// Whether the request names a preset, by its model or by itself.
+    pub fn names_a_preset(&self) -> bool {
+        self.preset.is_some() || self.model.as_ref().is_some_and(|model| model.contains(MARK))
+    }
+
     /// A field that is not served, by its pointer without the first slash.
     pub(crate) fn untold(&mut self, field: &str) {
         self.not_served.push(field.to_owned());

@@ -3,7 +3,7 @@
 //! Where both speak the same, bytes are spliced and frames relayed; else everything passes the hub. This is the only place
 //! that knows all dialects; each of them knows only itself and the hub.
 
-mod dispatch;
+pub(crate) mod dispatch;
 mod unmetered;
 
 use std::sync::OnceLock;

@@ -49,7 +49,13 @@ pub(crate) fn read<'b>(
                 _ => (),
             }
         }
-        "preset" if value.string().is_some_and(|name| !name.is_empty()) => asked.untold("preset"),
+        "preset" => {
+            let name = value.string().ok_or_else(|| RequestError::Field {
+                field: "preset".to_owned(),
+                problem: "must be a preset's name".to_owned(),
+            })?;
+            asked.preset = Some(name.into_owned()).filter(|name| !name.is_empty());
+        }
         // Trying the next model when one fails is what always happens.
         "route" if value.string().is_some_and(|route| route != "fallback") => asked.untold("route"),
         "transforms" if !value.elements().is_empty() => asked.untold("transforms"),
@@ -135,6 +141,10 @@ mod tests {
         let body = r#"{"debug":{"echo_upstream_body":true},"plugins":[{"id":"web"}],"max_tool_calls":3}"#;
         assert_eq!(told(Some(Dialect::Responses), body).not_served, ["debug", "plugins"]);
         assert!(told(Some(Dialect::Chat), body).echo_body);
+        let rows = [(r#"{"preset":"a"}"#, Some("a")), (r#"{"preset":""}"#, None)];
+        for (body, expect) in rows {
+            assert_eq!(told(None, body).preset.as_deref(), expect, "{body}");
+        }
     }
 
     #[test]

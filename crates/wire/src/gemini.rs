@@ -30,6 +30,7 @@ pub use answer_in::{Reader, read_answer};
 pub use answer_out::write_answer;
 pub use count::{count_path, count_request, read_count, write_count};
 pub use error::error_body;
+pub(crate) use keys::camel;
 pub use media::takes_address;
 pub use relay::{Answer, Relay, scan};
 pub use request_in::read_request;

@@ -7,6 +7,7 @@
 //! - [`openai_chat`] knows the OpenAI Chat Completions dialect: what a request asks for, how a provider wants it, and how
 //!   an answer or a chunk becomes ours.
 //! - [`task`] has the calls beside conversations: embeddings, rerank, images, speech, transcriptions.
+//! - [`preset`] fills a request up with what an account keeps under a name.
 //! - [`usage`] reads what was used; [`provider_error`] reads what went wrong.
 
 pub mod asked;
@@ -27,6 +28,7 @@ pub mod ollama;
 pub mod openai_chat;
 mod opening;
 pub mod preferences;
+pub mod preset;
 pub mod provider_error;
 pub mod responses;
 pub mod splice;

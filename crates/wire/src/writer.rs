@@ -50,6 +50,12 @@ impl Writer {
         self
     }
 
+    /// `}`, and the text is done.
+    pub fn end_object_and_finish(mut self) -> Vec<u8> {
+        self.end_object();
+        self.out
+    }
+
     /// `[`
     pub fn begin_array(&mut self) -> &mut Writer {
         self.comma();

@@ -69,7 +69,8 @@ fn entry(view: &View<'_>, at: usize, model: &Model) -> Value {
 }
 
 fn virtual_entry(model: &VirtualModel) -> Value {
-    let author = model.id.split_once('/').map_or(model.id.as_str(), |(author, _)| author);
+    let author =
+        model.id.split_once('/').map_or(model.id.as_str(), |(author, _)| author.trim_start_matches('@'));
     json!({
         "id": model.id,
         "canonical_slug": model.id,

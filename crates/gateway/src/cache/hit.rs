@@ -70,6 +70,7 @@ fn depart(incoming: Incoming<'_, '_>, kept: &Kept) -> Result<Flight, GatewayErro
         GenerationRecord::new(incoming.id, admitted.created, key.account.id.clone(), key.rules.id.clone());
     record.policy.clone_from(&incoming.course.policy);
     call::describe(&mut record, gateway, call, &hints, &incoming.course.name);
+    incoming.extra.filled.iter().for_each(|filled| filled.describe(&mut record));
     record.model.clone_from(&kept.face.model);
     record.provider.clone_from(&kept.face.provider);
     record.endpoint.clone_from(&kept.face.endpoint);

@@ -6,6 +6,7 @@ mod grants;
 mod keys;
 mod open;
 mod responses;
+mod rules;
 mod verify;
 
 use std::sync::Arc;

@@ -42,6 +42,12 @@ pub enum Command {
     /// Give credit, and see what is left.
     #[command(subcommand)]
     Credits(Credits),
+    /// Write routing policies, asked for as the model `policy/NAME`, and read them.
+    #[command(subcommand)]
+    Policies(Rules),
+    /// Write presets, named by requests as `@preset/NAME`, and read them.
+    #[command(subcommand)]
+    Presets(Rules),
     /// Check a catalog's files, and write the catalog in other formats.
     #[command(subcommand)]
     Catalog(Catalog),
@@ -176,6 +182,51 @@ pub struct Grant {
     /// Makes the grant safe to repeat: it is booked once per id.
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
+}
+
+/// `tollway policies` and `tollway presets`
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// List those of an account.
+    List {
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
+    /// Print one as it was written; it can be edited and set again.
+    Show {
+        /// Its name.
+        name: String,
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
+    /// Write one, new or over the old one, which stays as a version. A running server sees it within a second.
+    Set {
+        /// Its name: 1 to 64 of a-z, 0-9, `-`, `_` and `.`.
+        name: String,
+        /// A JSON file; `-` is standard input.
+        file: PathBuf,
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
+    /// Take one away. Its versions stay readable.
+    Delete {
+        /// Its name.
+        name: String,
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
+    /// List the versions of one, the newest first.
+    Versions {
+        /// Its name.
+        name: String,
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
 }
 
 /// `tollway catalog`

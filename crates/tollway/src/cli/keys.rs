@@ -30,12 +30,18 @@ pub(super) fn random_name() -> anyhow::Result<String> {
 
 /// Opens the store that the configuration names.
 pub(super) async fn open(context: &Context<'_>) -> Result<(crate::config::Config, Store), Failure> {
+    let (loaded, store) = open_with_catalog(context).await?;
+    Ok((loaded.config, store))
+}
+
+/// The same, with the catalog that the configuration makes.
+pub(super) async fn open_with_catalog(context: &Context<'_>) -> Result<(super::Loaded, Store), Failure> {
     let loaded = super::load(context.cli.config.as_deref(), context.env, context.parts.embedded)?;
     let url = loaded.config.store_url();
     let store = Store::open(url.expose()).await.map_err(|error| {
         Failure::Failed(format!("can't open {url}: {error}; check `store.url` and `server.data_dir`"))
     })?;
-    Ok((loaded.config, store))
+    Ok((loaded, store))
 }
 
 /// The account with this id. The owner's is made here when the server has not yet run; others must exist, which the

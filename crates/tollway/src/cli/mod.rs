@@ -16,6 +16,7 @@ mod load;
 mod output;
 mod replay;
 mod route;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use store::RuleKind;
 use types::{Clock, SystemClock};
 
 use crate::config::{Environment, Problems};
@@ -155,6 +157,8 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
         Command::Keys(args::Keys::Revoke { selector }) => keys::revoke(context, selector).await,
         Command::Credits(args::Credits::Grant(args)) => credits::grant(context, args).await,
         Command::Credits(args::Credits::Show { account }) => credits::show(context, account).await,
+        Command::Policies(rules) => rules::run(context, RuleKind::Policy, rules).await,
+        Command::Presets(rules) => rules::run(context, RuleKind::Preset, rules).await,
         Command::Catalog(args::Catalog::Check { dir }) => catalog::check(context, dir.as_deref()),
         Command::Catalog(args::Catalog::Export { format }) => catalog::export(context, *format),
         Command::Ledger(args::Ledger::Verify) => ledger::verify(context).await,

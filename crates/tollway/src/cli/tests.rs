@@ -269,3 +269,42 @@ fn docs_and_version_answer() {
     }
     assert_eq!(shell.json("version")["version"], env!("CARGO_PKG_VERSION"));
 }
+
+#[test]
+fn rules_are_written_shown_versioned_and_deleted() {
+    let shell = Shell::new();
+    let file = |text: &str| {
+        let path = shell.dir.path().join("rule.json");
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    assert_eq!(
+        shell.ok("policies list"),
+        "no policies yet; write a policy with `tollway policies set NAME FILE`\n"
+    );
+    let text = r#"{"strategy":"fallback","models":["tollway/auto"]}"#;
+    let set = format!("policies set chain {}", file(text));
+    assert_eq!(shell.ok(&set), "policy `chain` is written, version 1\n");
+    assert_eq!(shell.json(&set)["version"], 2);
+    assert_eq!(shell.ok("policies show chain").trim(), text);
+    let typo = shell.ok(&format!("presets set p {}", file(r#"{"config":{"tempo":1}}"#)));
+    assert!(typo.contains("warning: `config.tempo` is not known here"), "{typo}");
+    let rows = [
+        ("policies set chain FILE", "{}", "was not written"),
+        ("policies set Chain FILE", text, "a-z, 0-9"),
+        ("presets set p FILE", r#"{"config":{"model":"x/y"}}"#, "no model is called so"),
+        ("policies set chain missing.json", "", "can't read missing.json"),
+        ("presets show chain", "", "see `tollway presets list`"),
+        ("presets delete chain", "", "see `tollway presets list`"),
+        ("policies set chain FILE --account acct_x", text, "no account has the id `acct_x`"),
+    ];
+    for (line, text, words) in rows {
+        let failure = shell.with(&line.replace("FILE", &file(text)), &[]).unwrap_err();
+        assert!(matches!(&failure, Failure::BadInput(said) if said.contains(words)), "{line}: {failure:?}");
+    }
+    assert!(shell.ok("policies delete chain").contains("is deleted"));
+    let versions = shell.json("policies versions chain");
+    assert_eq!(versions["versions"].as_array().map(Vec::len), Some(3));
+    assert_eq!(shell.json("policies list")["policies"], Value::Array(Vec::new()));
+    assert_eq!(shell.json("presets list")["presets"][0]["name"], "p");
+}

@@ -1,4 +1,4 @@
-//! Takes in what others wrote into the store: new and changed keys, grants. Several times a second, so that a change acts
+//! Takes in what others wrote into the store: new and changed keys, policies and presets, grants. Several times a second, so that a change acts
 //! within one.
 
 use std::collections::HashMap;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gateway::app::Gateway;
 use gateway::keys::{KeyRules, KeyTable, Opening};
+use gateway::rules::Rules;
 use ledger::BillingMode;
 use store::{AccountTotals, KeyRow, Store, StoreError};
 use tokio::sync::watch;
@@ -21,13 +22,22 @@ pub(crate) const EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct Poller {
     mode: BillingMode,
     keys_seen: i64,
+    rules_seen: i64,
     totals_seen: i64,
     totals: HashMap<AccountId, AccountTotals>,
 }
 
 impl Poller {
-    pub(crate) fn new(mode: BillingMode) -> Poller {
-        Poller { mode, ..Poller::default() }
+    /// Asks for the first time: everything that the store has.
+    pub(crate) async fn begin(
+        mode: BillingMode,
+        store: &Store,
+    ) -> Result<(Poller, KeyTable, Rules), StoreError> {
+        let mut poller = Poller { mode, ..Poller::default() };
+        let keys = poller.once(store, &KeyTable::default()).await?.unwrap_or_default();
+        let rules = Rules::default();
+        poller.rules(store, &rules).await?;
+        Ok((poller, keys, rules))
     }
 
     /// Asks once; a new table when keys changed. Balances of known accounts are credited in place.
@@ -56,6 +66,14 @@ impl Poller {
         let opening = |id: &AccountId| self.opening(id);
         let spent = |id: &KeyId| spent.get(id).copied().unwrap_or(Money::ZERO);
         Ok(Some(table.with(rows.into_iter().map(rules).collect(), &opening, &spent)))
+    }
+
+    /// Asks once for policies and presets.
+    pub(crate) async fn rules(&mut self, store: &Store, rules: &Rules) -> Result<(), StoreError> {
+        let (rows, latest) = store.rule_changes(self.rules_seen).await?;
+        rules.take(&rows);
+        self.rules_seen = latest;
+        Ok(())
     }
 
     fn opening(&self, id: &AccountId) -> Opening {
@@ -92,14 +110,18 @@ fn rules(row: KeyRow) -> KeyRules {
 pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping: watch::Receiver<bool>) {
     while !super::pause(&mut stopping, EVERY).await {
         let table = gateway.keys.load_full();
-        match poller.once(&gateway.store, &table).await {
-            Ok(changed) => {
-                gateway.store_answers.store(true, Ordering::Relaxed);
-                if let Some(table) = changed {
-                    tracing::info!(keys = table.len(), "keys changed");
-                    gateway.keys.store(Arc::new(table));
-                }
+        let keys = poller.once(&gateway.store, &table).await.map(|changed| {
+            if let Some(table) = changed {
+                tracing::info!(keys = table.len(), "keys changed");
+                gateway.keys.store(Arc::new(table));
             }
+        });
+        let asked = match keys {
+            Ok(()) => poller.rules(&gateway.store, &gateway.rules).await,
+            Err(error) => Err(error),
+        };
+        match asked {
+            Ok(()) => gateway.store_answers.store(true, Ordering::Relaxed),
             Err(error) => {
                 if gateway.store_answers.swap(false, Ordering::Relaxed) {
                     tracing::warn!(%error, "the store doesn't answer; calls go on with the keys that are known");

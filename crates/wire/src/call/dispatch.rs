@@ -8,7 +8,7 @@ use crate::hub::{
 use crate::{cohere, completions, converse, gemini, messages, ollama, responses};
 
 /// A caller's request as the hub's form.
-pub(super) fn read_request(from: Dialect, body: &[u8]) -> Result<Request<'_>, RequestError> {
+pub(crate) fn read_request(from: Dialect, body: &[u8]) -> Result<Request<'_>, RequestError> {
     match from {
         Dialect::Completions => completions::read_request(body),
         Dialect::Responses => responses::read_request(body),
@@ -22,7 +22,7 @@ pub(super) fn read_request(from: Dialect, body: &[u8]) -> Result<Request<'_>, Re
 }
 
 /// The hub's form as a provider's request.
-pub(super) fn write_request(
+pub(crate) fn write_request(
     to: Dialect,
     request: &Request<'_>,
     target: &Target<'_>,

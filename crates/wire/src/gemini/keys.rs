@@ -43,7 +43,7 @@ pub(super) fn list(node: Node<'_>) -> Vec<Node<'_>> {
 }
 
 /// A name in camelCase.
-pub(super) fn camel(key: &str) -> Cow<'_, str> {
+pub(crate) fn camel(key: &str) -> Cow<'_, str> {
     if !key.contains('_') {
         return Cow::Borrowed(key);
     }

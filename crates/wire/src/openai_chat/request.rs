@@ -61,7 +61,7 @@ const NUMBERS: [&str; 13] = [
     "max_tokens",
     "max_completion_tokens",
 ];
-const STRINGS: [&str; 5] = ["model", "user", "session_id", "reasoning_effort", "service_tier"];
+const STRINGS: [&str; 6] = ["model", "user", "session_id", "reasoning_effort", "service_tier", "preset"];
 const OBJECTS: [&str; 7] =
     ["provider", "stream_options", "reasoning", "response_format", "metadata", "logit_bias", "requesty"];
 const ARRAYS: [&str; 5] = ["messages", "models", "tools", "plugins", "modalities"];

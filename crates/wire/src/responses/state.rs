@@ -6,6 +6,7 @@ use super::request_in::field;
 use crate::hub::RequestError;
 use crate::json;
 use crate::node::Node;
+use crate::preset::MARK;
 use crate::splice::Splice;
 use crate::writer::Writer;
 
@@ -16,22 +17,36 @@ pub struct Stateful<'b> {
     pub previous_response_id: Option<Cow<'b, str>>,
     /// Whether this response is to be kept; it is unless the caller says no.
     pub store: bool,
+    /// `model`.
+    pub model: Option<Cow<'b, str>>,
+    /// `preset`.
+    pub preset: Option<Cow<'b, str>>,
+}
+
+impl Stateful<'_> {
+    /// Whether the request names a preset, by its model or by itself.
+    pub fn names_a_preset(&self) -> bool {
+        self.preset.is_some() || self.model.as_ref().is_some_and(|model| model.contains(MARK))
+    }
 }
 
 /// Reads it.
 pub fn stateful(body: &[u8]) -> Result<Stateful<'_>, RequestError> {
-    let node = Node::parse(body)?;
-    let store = match node.get("store") {
-        None => true,
-        Some(value) => value.bool().ok_or_else(|| field("store", "must be true or false"))?,
-    };
-    let previous_response_id = match node.get("previous_response_id") {
-        None => None,
-        Some(value) => {
-            Some(value.string().ok_or_else(|| field("previous_response_id", "must be a response's id"))?)
+    let mut told = Stateful { previous_response_id: None, store: true, model: None, preset: None };
+    for (key, value) in Node::parse(body)?.members() {
+        match &*key {
+            "store" => told.store = value.bool().ok_or_else(|| field("store", "must be true or false"))?,
+            "previous_response_id" => {
+                let id =
+                    value.string().ok_or_else(|| field("previous_response_id", "must be a response's id"))?;
+                told.previous_response_id = Some(id);
+            }
+            "model" => told.model = value.string(),
+            "preset" => told.preset = value.string().filter(|name| !name.is_empty()),
+            _ => (),
         }
-    };
-    Ok(Stateful { previous_response_id, store })
+    }
+    Ok(told)
 }
 
 /// The request's own input as a JSON array of items; a text becomes a message.
