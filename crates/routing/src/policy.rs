@@ -102,8 +102,6 @@ pub struct Route {
     pub sticky_by: StickyBy,
     /// Where the dial of a virtual model among them stands.
     pub dial: Option<f64>,
-    /// The model that a failed check escalates to, once.
-    pub escalate_to: Option<String>,
 }
 
 /// One model of a route.
@@ -188,7 +186,7 @@ impl Policy {
         let value: Value =
             serde_json::from_str(json).map_err(|error| wrong("", &format!("is no JSON: {error}")))?;
         let map = object(&value, "")?;
-        known(map, "", &["description", "rules", "strategy", "models", "sticky_by", "dial", "escalate_to"])?;
+        known(map, "", &["description", "rules", "strategy", "models", "sticky_by", "dial"])?;
         let description = text(map, "", "description")?.unwrap_or_default();
         let rules = list(map, "", "rules", RULES_MAX)?.unwrap_or_default();
         let rules =
@@ -206,11 +204,8 @@ impl Policy {
     pub fn models(&self) -> impl Iterator<Item = (String, &str)> {
         let routes = self.rules.iter().enumerate().map(|(at, rule)| (format!("rules[{at}]."), &rule.route));
         routes.chain([(String::new(), &self.otherwise)]).flat_map(|(path, route)| {
-            let escalate = route.escalate_to.as_deref().map(|model| (format!("{path}escalate_to"), model));
             let links = route.models.iter().enumerate();
-            let links: Vec<_> =
-                links.map(|(at, link)| (format!("{path}models[{at}]"), &*link.model)).collect();
-            links.into_iter().chain(escalate)
+            links.map(move |(at, link)| (format!("{path}models[{at}]"), &*link.model))
         })
     }
 }
@@ -354,7 +349,7 @@ fn texts(map: &Map<String, Value>, path: &str, key: &str) -> Result<Vec<String>,
 fn read_rule(value: &Value, at: usize) -> Result<Rule, PolicyError> {
     let path = format!("rules[{at}]");
     let map = object(value, &path)?;
-    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial", "escalate_to"])?;
+    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial"])?;
     let when = map
         .get("when")
         .ok_or_else(|| wrong(&under(&path, "when"), "is missing; name at least one condition"))?;
@@ -460,11 +455,7 @@ fn read_route(map: &Map<String, Value>, path: &str) -> Result<Route, PolicyError
     if strategy == Strategy::Balance && models.iter().all(|link| link.weight == 0) {
         return Err(wrong(&under(path, "models"), "have no weight; give at least one a weight above 0"));
     }
-    let escalate_to = text(map, path, "escalate_to")?;
-    if escalate_to.as_deref().is_some_and(|name| name.starts_with("policy/")) {
-        return Err(wrong(&under(path, "escalate_to"), "is a policy; name a model"));
-    }
-    Ok(Route { strategy, models, sticky_by, dial, escalate_to })
+    Ok(Route { strategy, models, sticky_by, dial })
 }
 
 fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {
