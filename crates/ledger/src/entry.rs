@@ -8,6 +8,11 @@
 //! | `margin` | what generations earned beyond the providers' cost |
 //! | `writeoff` | never positive: cost that no customer was charged, negative |
 //! | `grants` | never positive unless corrected: where granted credit came from, negative |
+//! | `byok:<account>` | what the customer may still spend on fees for calls with keys of its own |
+//! | `processor:<name>` | never positive unless paid out: what a payment processor collected for us, negative |
+//! | `fees` | what top-ups and calls with customers' own keys earned in fees |
+//! | `promotion` | never positive: where trial credit and vouchers came from, negative |
+//! | `clearing` | what is under way between two books; zero once all is done |
 //!
 //! An entry is immutable; a correction is a new entry. The id is made by the caller and is the idempotency key.
 
@@ -37,6 +42,16 @@ pub enum BookAccount {
     Writeoff,
     /// Source of granted credit.
     Grants,
+    /// A customer's prepaid balance for fees of calls with its own provider keys.
+    Byok(AccountId),
+    /// A payment processor, by name: `stripe`.
+    Processor(String),
+    /// Fees of top-ups and of calls with customers' own keys.
+    Fees,
+    /// Source of trial credit and vouchers.
+    Promotion,
+    /// Under way between two books.
+    Clearing,
 }
 
 /// A text that names no book account.
@@ -53,6 +68,11 @@ impl fmt::Display for BookAccount {
             BookAccount::Margin => f.write_str("margin"),
             BookAccount::Writeoff => f.write_str("writeoff"),
             BookAccount::Grants => f.write_str("grants"),
+            BookAccount::Byok(account) => write!(f, "byok:{account}"),
+            BookAccount::Processor(name) => write!(f, "processor:{name}"),
+            BookAccount::Fees => f.write_str("fees"),
+            BookAccount::Promotion => f.write_str("promotion"),
+            BookAccount::Clearing => f.write_str("clearing"),
         }
     }
 }
@@ -68,6 +88,11 @@ impl FromStr for BookAccount {
             None if text == "margin" => Ok(BookAccount::Margin),
             None if text == "writeoff" => Ok(BookAccount::Writeoff),
             None if text == "grants" => Ok(BookAccount::Grants),
+            Some(("byok", id)) if !id.is_empty() => Ok(BookAccount::Byok(AccountId::new(id))),
+            Some(("processor", name)) if !name.is_empty() => Ok(BookAccount::Processor(name.to_owned())),
+            None if text == "fees" => Ok(BookAccount::Fees),
+            None if text == "promotion" => Ok(BookAccount::Promotion),
+            None if text == "clearing" => Ok(BookAccount::Clearing),
             _ => Err(BookAccountError(text.chars().take(80).collect())),
         }
     }
@@ -80,6 +105,16 @@ pub enum EntryKind {
     Generation,
     /// Credit given, or taken back, by the operator.
     Grant,
+    /// Credit that a customer bought.
+    TopUp,
+    /// Bought credit that was paid back, by us or by the customer's bank.
+    Refund,
+    /// A voucher that a customer redeemed, or trial credit.
+    Promotion,
+    /// Money that a customer moved between its own balances.
+    Transfer,
+    /// A charge put right afterwards.
+    Correction,
 }
 
 impl EntryKind {
@@ -88,6 +123,11 @@ impl EntryKind {
         match self {
             EntryKind::Generation => "generation",
             EntryKind::Grant => "grant",
+            EntryKind::TopUp => "top_up",
+            EntryKind::Refund => "refund",
+            EntryKind::Promotion => "promotion",
+            EntryKind::Transfer => "transfer",
+            EntryKind::Correction => "correction",
         }
     }
 }

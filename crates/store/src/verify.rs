@@ -70,11 +70,11 @@ const CHECKS: &[(&str, &str, &str)] = &[
     ),
     (
         "account_credited",
-        "total, postings of grants",
+        "total, postings other than generations'",
         "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
         FROM (SELECT 'credits:' || account AS account, credited AS total, 0 AS posted FROM account_totals
             UNION ALL SELECT p.account, 0, p.amount FROM postings p JOIN entries e ON e.id = p.entry
-            WHERE e.kind = 'grant' AND p.account LIKE 'credits:%') both_sides
+            WHERE e.kind <> 'generation' AND p.account LIKE 'credits:%') both_sides
         GROUP BY account HAVING SUM(total) <> SUM(posted)",
     ),
     (

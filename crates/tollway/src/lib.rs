@@ -11,4 +11,5 @@ mod jobs;
 pub mod serve;
 mod site;
 mod telemetry;
+mod vigil;
 mod wire_up;

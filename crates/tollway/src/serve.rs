@@ -20,13 +20,14 @@ use tokio::time::Instant;
 use types::{Clock, SystemClock};
 
 use crate::cli::Loaded;
-use crate::config::{Config, Environment};
+use crate::config::{self, Config, Environment};
 use crate::first_run::{self, Greeting};
 use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::poll::Poller;
 use crate::jobs::{expire, fold, poll, reload, vitals};
 use crate::site::LiveSite;
+use crate::vigil::Vigil;
 use crate::{telemetry, wire_up};
 
 /// How far the control runtime's threads step back, in the system's nice levels: about a sixtieth of a contended core.
@@ -208,7 +209,7 @@ fn start_workers(
             stopping: stopping.clone(),
             metrics_are_public: false,
         };
-        threads.push(start_worker(server.listen, serving, server.drain_s)?);
+        threads.push(start_worker(server.listen, serving, server)?);
         if let Some(admin) = server.admin_listen.filter(|_| number == 0) {
             let worker = Arc::new(Worker::new(Arc::clone(gateway), number, !u64::from_le_bytes(seed)));
             let serving = Serving {
@@ -222,7 +223,7 @@ fn start_workers(
                 stopping: stopping.clone(),
                 metrics_are_public: true,
             };
-            threads.push(start_worker(admin, serving, server.drain_s)?);
+            threads.push(start_worker(admin, serving, server)?);
         }
     }
     Ok(threads)
@@ -231,16 +232,25 @@ fn start_workers(
 fn start_worker(
     address: SocketAddr,
     serving: Serving,
-    drain_s: u64,
+    server: &config::Server,
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
     let listener = http_server::listen(address)
         .with_context(|| format!("can't listen on {address}; set another address"))?;
-    let runtime =
-        Builder::new_current_thread().enable_all().build().context("can't start a worker's runtime")?;
+    let vigil = Vigil::new(Duration::from_micros(server.spin_us));
+    let drain_s = server.drain_s;
+    let mut builder = Builder::new_current_thread();
+    if let Some(vigil) = &vigil {
+        let (before, after) = (Arc::clone(vigil), Arc::clone(vigil));
+        builder.on_thread_park(move || before.before_sleep()).on_thread_unpark(move || after.after_sleep());
+    }
+    let runtime = builder.enable_all().build().context("can't start a worker's runtime")?;
     let name = format!("tollway-{}", serving.worker.number);
     let work = move || {
         let serving = Arc::new(serving);
         runtime.block_on(async {
+            if let Some(vigil) = vigil {
+                tokio::spawn(vigil.keep());
+            }
             if let Err(error) = http_server::accept(listener, Arc::clone(&serving)).await {
                 tracing::error!(error = %format!("{error:#}"), "a listener failed");
             }

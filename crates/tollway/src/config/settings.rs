@@ -46,6 +46,8 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// 0: one per core.
     pub workers: usize,
+    /// 0: never.
+    pub spin_us: u64,
     pub drain_s: u64,
     pub tls_cert_file: Option<PathBuf>,
     pub tls_key_file: Option<PathBuf>,
@@ -63,6 +65,7 @@ impl Default for Server {
             admin_listen: None,
             data_dir: PathBuf::new(),
             workers: 0,
+            spin_us: 0,
             drain_s: 0,
             tls_cert_file: None,
             tls_key_file: None,
