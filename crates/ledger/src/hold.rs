@@ -11,17 +11,17 @@
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
+use smallvec::SmallVec;
 use types::Money;
 
-use crate::purse::State;
+use crate::purse::{Spent, State, clamped};
 use crate::{Purse, Refusal};
 
-/// The most purses that one set can have.
-pub const PURSES_MAX: usize = 4;
+/// One guard for each purse, in the order of locking.
+type Locked<'a> = SmallVec<[MutexGuard<'a, State>; 8]>;
 
-type Locked<'a> = [Option<MutexGuard<'a, State>>; PURSES_MAX];
-
-/// The purses that one call has to satisfy together: the key's, the account's. Cloning is cheap; keep one per key.
+/// The purses that one call has to satisfy together: the key's, its budgets', the account's. Cloning is cheap; keep one per
+/// key.
 #[derive(Clone, Debug)]
 pub struct HoldSet(Arc<Inner>);
 
@@ -30,6 +30,8 @@ struct Inner {
     purses: Vec<Arc<Purse>>,
     /// Indexes of `purses` in the order of their addresses: the order of locking.
     order: Vec<usize>,
+    /// For each purse, its place in `order`.
+    place: Vec<usize>,
 }
 
 /// Money set aside in every purse of a set.
@@ -38,6 +40,8 @@ struct Inner {
 pub struct Hold {
     set: HoldSet,
     amount: i64,
+    /// Days since 1970, of the beginning of the call.
+    day: i64,
     open: bool,
 }
 
@@ -51,11 +55,10 @@ pub struct Settled {
 }
 
 impl HoldSet {
-    /// A set of up to [`PURSES_MAX`] purses; a purse that is named twice counts once. In a refusal the first purse that
-    /// can't be satisfied is named, so put the narrowest first.
-    pub fn new<const N: usize>(purses: [Arc<Purse>; N]) -> HoldSet {
-        const { assert!(N <= PURSES_MAX, "a set has at most PURSES_MAX purses") };
-        let mut unique: Vec<Arc<Purse>> = Vec::with_capacity(N);
+    /// A set of purses; one that is named twice counts once. In a refusal the first purse that can't be satisfied is named, so
+    /// put the narrowest first.
+    pub fn new(purses: impl IntoIterator<Item = Arc<Purse>>) -> HoldSet {
+        let mut unique: Vec<Arc<Purse>> = Vec::new();
         for purse in purses {
             if !unique.iter().any(|known| Arc::ptr_eq(known, &purse)) {
                 unique.push(purse);
@@ -63,7 +66,15 @@ impl HoldSet {
         }
         let mut order: Vec<usize> = (0..unique.len()).collect();
         order.sort_by_key(|index| unique.get(*index).map(Arc::as_ptr));
-        HoldSet(Arc::new(Inner { purses: unique, order }))
+        let mut place: Vec<usize> = (0..unique.len()).collect();
+        place.sort_by_key(|at| order.get(*at).copied());
+        HoldSet(Arc::new(Inner { purses: unique, order, place }))
+    }
+
+    /// The same purses with others before them.
+    #[must_use]
+    pub fn and_before(&self, narrower: impl IntoIterator<Item = Arc<Purse>>) -> HoldSet {
+        HoldSet::new(narrower.into_iter().chain(self.purses().iter().map(Arc::clone)))
     }
 
     /// The purses, in the order of [`Refusal::index`].
@@ -80,9 +91,17 @@ impl HoldSet {
     /// Holds `want` where it can be had. Else, when no other call holds money in a purse that falls short, holds all that
     /// is available as long as that is `min` or more. Else refuses; `outstanding` says whether to wait and try again.
     pub fn try_hold_up_to(&self, min: Money, want: Money) -> Result<Hold, Refusal> {
+        self.try_hold_on(i64::MIN, min, want)
+    }
+
+    /// The same for a call that began on `day`, in days since 1970: purses whose span is over by then begin the next.
+    pub fn try_hold_on(&self, day: i64, min: Money, want: Money) -> Result<Hold, Refusal> {
         let min = min.nanos().max(0);
         let want = want.nanos().max(min);
         let mut locked = self.lock();
+        for (purse, state) in self.0.in_order().zip(&mut locked) {
+            purse.roll_in(state, day);
+        }
         // A purse that lacks even the minimum and waits for nobody decides; then one that is worth a wait.
         let refusal = self
             .refusal(&locked, min, 0, |state| state.obtainable() < min && state.holds == 0)
@@ -91,22 +110,16 @@ impl HoldSet {
             return Err(refusal);
         }
         let amount = least(&locked).min(want);
-        for state in locked.iter_mut().flatten() {
+        for state in &mut locked {
             state.held += i128::from(amount);
             state.holds = state.holds.saturating_add(1);
         }
         drop(locked);
-        Ok(Hold { set: self.clone(), amount, open: true })
+        Ok(Hold { set: self.clone(), amount, day, open: true })
     }
 
     fn lock(&self) -> Locked<'_> {
-        let mut locked: Locked<'_> = std::array::from_fn(|_| None);
-        for index in &self.0.order {
-            if let (Some(slot), Some(purse)) = (locked.get_mut(*index), self.0.purses.get(*index)) {
-                *slot = Some(purse.lock());
-            }
-        }
-        locked
+        self.0.in_order().map(|purse| purse.lock()).collect()
     }
 
     /// A refusal by the first purse that fails the test; `own` of its holds are the caller's.
@@ -117,7 +130,8 @@ impl HoldSet {
         own: u32,
         fails: impl Fn(&State) -> bool,
     ) -> Option<Refusal> {
-        let mut pairs = self.0.purses.iter().zip(locked.iter().flatten()).enumerate();
+        let states = self.0.place.iter().filter_map(|at| locked.get(*at));
+        let mut pairs = self.0.purses.iter().zip(states).enumerate();
         let (index, (purse, state)) = pairs.find(|(_, (_, state))| fails(state))?;
         Some(purse.refusal(state, index, needed, own))
     }
@@ -127,9 +141,15 @@ impl HoldSet {
     }
 }
 
+impl Inner {
+    fn in_order(&self) -> impl Iterator<Item = &Purse> {
+        self.order.iter().filter_map(|index| self.purses.get(*index)).map(|purse| &**purse)
+    }
+}
+
 /// What can be had from every purse at once.
 fn least(locked: &Locked<'_>) -> i64 {
-    locked.iter().flatten().map(|state| state.obtainable()).min().unwrap_or(i64::MAX)
+    locked.iter().map(|state| state.obtainable()).min().unwrap_or(i64::MAX)
 }
 
 impl Hold {
@@ -146,7 +166,7 @@ impl Hold {
         if let Some(refusal) = self.set.refusal(&locked, by, 1, |state| state.obtainable() < by) {
             return Err(refusal);
         }
-        for state in locked.iter_mut().flatten() {
+        for state in &mut locked {
             state.held += i128::from(by);
         }
         drop(locked);
@@ -171,13 +191,23 @@ impl Hold {
         self.open = false;
         let mut locked = self.set.lock();
         let charged = actual.min(self.amount.saturating_add(least(&locked)));
-        for state in locked.iter_mut().flatten() {
+        let mut told: SmallVec<[(&Purse, Spent); 4]> = SmallVec::new();
+        for (purse, state) in self.set.0.in_order().zip(&mut locked) {
             state.held -= i128::from(self.amount);
             state.holds = state.holds.saturating_sub(1);
-            state.spent += i128::from(charged);
             state.dropped += u64::from(dropped);
+            // A span that has begun meanwhile has nothing to do with this call.
+            if self.day >= state.days.0 || self.day == i64::MIN {
+                let before = state.spent;
+                state.spent += i128::from(charged);
+                if charged != 0 && purse.is_told() {
+                    let (before, after) = (clamped(before), clamped(state.spent));
+                    told.push((purse, Spent { before, after, days: state.days }));
+                }
+            }
         }
         drop(locked);
+        told.iter().for_each(|(purse, spent)| purse.told(spent));
         self.set.released();
         charged
     }

@@ -6,6 +6,7 @@ mod entry;
 mod facts;
 mod hold;
 mod journal;
+mod period;
 mod purse;
 mod record;
 
@@ -14,11 +15,12 @@ pub use entry::{
     grant,
 };
 pub use facts::{PLANNED_MAX, Planned, RequestFacts};
-pub use hold::{Hold, HoldSet, PURSES_MAX, Settled};
+pub use hold::{Hold, HoldSet, Settled};
 pub use journal::{
     FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameError, HEADER, HEADER_BYTES, Scan, ScanError, Tail, frame, scan,
 };
-pub use purse::{OnRelease, Purse, PurseSnapshot, Refusal};
+pub use period::{Days, Period};
+pub use purse::{OnRelease, OnSpent, Purse, PurseSnapshot, Refusal, Spent};
 pub use record::{
     App, Attempt, BillingMode, GenerationRecord, RECORD_VERSION, Routed, Status, Warning, sheet_is_empty,
 };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use proptest::prelude::*;
 use types::Money;
 
-use crate::{Hold, HoldSet, Purse};
+use crate::{Hold, HoldSet, Period, Purse, Spent};
 
 fn nanos(n: i64) -> Money {
     Money::from_nanos(n)
@@ -256,4 +256,41 @@ proptest! {
         holds.into_iter().for_each(Hold::void);
         prop_assert!(purses.iter().all(|purse| purse.snapshot().holds == 0 && purse.snapshot().held == Money::ZERO));
     }
+}
+
+#[test]
+fn a_span_begins_anew_and_an_old_call_counts_in_its_own() {
+    let day = Arc::new(Purse::new("key", Some(nanos(10)), nanos(4), None).over(Period::Day, 100));
+    let set = HoldSet::new([day.clone()]);
+    let hold = |on, amount| set.try_hold_on(on, nanos(amount), nanos(amount));
+    let refusal = hold(100, 7).unwrap_err();
+    assert_eq!((refusal.period, refusal.resets, refusal.available), (Period::Day, Some(101), nanos(6)));
+    let late = hold(100, 6).unwrap();
+    let next = hold(101, 4).unwrap();
+    assert_eq!(day.snapshot().spent, Money::ZERO, "the span is new, and what is held counts in it");
+    assert_eq!(late.settle(nanos(6)).charged, nanos(6));
+    assert_eq!((day.snapshot().spent, available(&day)), (Money::ZERO, 6));
+    assert_eq!(next.settle(nanos(4)).charged, nanos(4));
+    // The clock went back an hour: the span that has begun stays.
+    assert_eq!(hold(100, 6).unwrap().settle(nanos(6)).charged, nanos(6));
+    assert_eq!((day.snapshot().spent, day.snapshot().days), (nanos(4), (101, 102)));
+    hold(102, 10).unwrap().void();
+}
+
+#[test]
+fn whoever_watches_is_told_of_each_charge_outside_of_the_lock() {
+    let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let (ear, asked) = (Arc::clone(&told), Arc::new(std::sync::OnceLock::<Arc<Purse>>::new()));
+    let ask = Arc::clone(&asked);
+    let watch = Box::new(move |spent: &Spent| {
+        // Would wait for ever if the purse were locked.
+        let now = ask.get().unwrap().snapshot().spent;
+        ear.lock().push((spent.before.nanos(), spent.after.nanos(), now.nanos()));
+    });
+    let purse = Arc::new(Purse::new("key", None, nanos(5), None).telling(watch));
+    asked.set(Arc::clone(&purse)).unwrap();
+    let set = HoldSet::new([purse]);
+    set.try_hold(nanos(3)).unwrap().void();
+    set.try_hold(nanos(3)).unwrap().settle(nanos(2));
+    assert_eq!(*told.lock(), [(5, 7, 7)]);
 }
