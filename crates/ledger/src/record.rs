@@ -185,6 +185,9 @@ pub struct GenerationRecord {
     /// Free dimensions of `X-<Brand>-Meta-*`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dimensions: BTreeMap<String, String>,
+    /// What the charge counts for beside account and key: `project:web`, `tag:blue`, `user:alice`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<String>,
     /// What was dropped, changed or approximated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -264,6 +267,7 @@ impl GenerationRecord {
             session_id: None,
             user: None,
             dimensions: BTreeMap::new(),
+            counted: Vec::new(),
             warnings: Vec::new(),
             routed: None,
             facts: None,

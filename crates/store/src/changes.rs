@@ -9,6 +9,7 @@ use crate::db::Tx;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Counter {
+    Budgets,
     Keys,
     Rules,
     Totals,
@@ -17,6 +18,7 @@ pub(crate) enum Counter {
 impl Counter {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Counter::Budgets => "budgets",
             Counter::Keys => "keys",
             Counter::Rules => "rules",
             Counter::Totals => "totals",

@@ -14,7 +14,7 @@ use crate::accounts::{TotalsDelta, add_spent, add_totals};
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::generations::json;
-use crate::{Store, StoreError, activity, entries, generations, segments};
+use crate::{Store, StoreError, activity, entries, generations, segments, spending};
 
 /// The most that one generation can cost; keeps sums within 64 bits for any nonsense that a provider reports.
 const GENERATION_COST_MAX: Money = Money::from_usd(10_000);
@@ -96,6 +96,7 @@ async fn fold_in(
     entries::insert(tx, &booked).await?;
     let records: Vec<&GenerationRecord> = fresh.iter().map(|b| b.record).collect();
     activity::add(tx, &records).await?;
+    spending::add(tx, &records).await?;
     add_up(tx, &records).await?;
     Ok(fresh.len())
 }

@@ -32,6 +32,40 @@ pub struct NewKey {
     pub concurrency: Option<u32>,
     /// When it was made.
     pub created: Timestamp,
+    /// The project that it belongs to.
+    pub project: Option<String>,
+    /// What it may do beyond that: JSON whose content is not looked at here.
+    pub rules: String,
+}
+
+/// A key's text before its last rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Hash of the text before.
+    pub hash: KeyHash,
+    /// Until when it is still taken.
+    pub until: Timestamp,
+}
+
+/// What changes of a key; `None` leaves it, and of what may be absent `Some(None)` takes it away.
+#[derive(Clone, Debug, Default)]
+pub struct KeyEdit {
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// Switched off, or on again.
+    pub disabled: Option<bool>,
+    /// The most that it may spend.
+    pub spend_limit: Option<Option<Money>>,
+    /// From when on it is refused.
+    pub expires: Option<Option<Timestamp>>,
+    /// Requests per minute.
+    pub requests_per_minute: Option<Option<u32>>,
+    /// Requests at the same time.
+    pub concurrency: Option<Option<u32>>,
+    /// The project that it belongs to.
+    pub project: Option<Option<String>>,
+    /// See [`NewKey::rules`].
+    pub rules: Option<String>,
 }
 
 /// A stored key.
@@ -47,6 +81,12 @@ pub struct KeyRow {
     pub spent: Money,
     /// Number of its last change.
     pub changed_seq: i64,
+    /// When it was last edited.
+    pub updated: Option<Timestamp>,
+    /// The text before its last rotation.
+    pub previous: Option<Rotation>,
+    /// Why it was frozen, where it was.
+    pub frozen: Option<String>,
 }
 
 decode_row!(KeyRow, |row| {
@@ -67,11 +107,21 @@ decode_row!(KeyRow, |row| {
             requests_per_minute: small(row.try_get(8)?),
             concurrency: small(row.try_get(9)?),
             created: Timestamp(row.try_get(10)?),
+            project: row.try_get(15)?,
+            rules: row.try_get(16)?,
         },
         disabled: row.try_get(11)?,
         revoked: row.try_get::<Option<i64>, _>(12)?.map(Timestamp),
         changed_seq: row.try_get(13)?,
         spent: Money::from_nanos(row.try_get(14)?),
+        updated: row.try_get::<Option<i64>, _>(17)?.map(Timestamp),
+        previous: {
+            let hash: Option<String> = row.try_get(18)?;
+            let until: Option<i64> = row.try_get(19)?;
+            let hash = hash.as_deref().and_then(KeyHash::from_hex);
+            hash.zip(until).map(|(hash, until)| Rotation { hash, until: Timestamp(until) })
+        },
+        frozen: row.try_get(20)?,
     })
 });
 
@@ -80,7 +130,7 @@ macro_rules! select_keys {
         concat!(
             "SELECT k.id, k.account, k.hash, k.label, k.name, k.management, k.spend_limit, k.expires,
                 k.requests_per_minute, k.concurrency, k.created, k.disabled, k.revoked, k.changed_seq,
-                COALESCE(t.spent, 0)
+                COALESCE(t.spent, 0), k.project, k.rules, k.updated, k.previous_hash, k.previous_until, k.frozen
             FROM api_keys k LEFT JOIN key_totals t ON t.api_key = k.id ",
             $rest
         )
@@ -91,8 +141,8 @@ macro_rules! insert_key {
     ($rest:literal) => {
         concat!(
             "INSERT INTO api_keys (id, account, hash, label, name, management, spend_limit, expires,
-                requests_per_minute, concurrency, created, disabled, changed_seq)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                requests_per_minute, concurrency, created, disabled, changed_seq, project, rules)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             $rest
         )
     };
@@ -163,6 +213,99 @@ impl Store {
         self.change_key(id, sql, Value::Bool(disabled)).await
     }
 
+    /// Edits a key of an account, and returns it as it is then. [`StoreError::NotFound`]: the account has no such key, or it was
+    /// revoked.
+    pub async fn edit_key(
+        &self,
+        account: &AccountId,
+        id: &KeyId,
+        edit: &KeyEdit,
+        now: Timestamp,
+    ) -> Result<KeyRow, StoreError> {
+        if let Some(name) = &edit.name {
+            require_plain("the key's name", name)?;
+        }
+        let mut tx = self.db.write().await?;
+        let seq = changes::next(&mut tx, Counter::Keys).await?;
+        let sql = select_keys!("WHERE k.id = $1 AND k.account = $2 AND k.revoked IS NULL");
+        let rows: Vec<KeyRow> = tx.fetch(sql, &[id.as_str().into(), account.as_str().into()]).await?;
+        let mut row = rows.into_iter().next().ok_or_else(|| StoreError::NotFound(format!("key `{id}`")))?;
+        edit.apply(&mut row, now, seq);
+        let key = &row.key;
+        let values = [
+            key.id.as_str().into(),
+            key.name.as_str().into(),
+            Value::Bool(row.disabled),
+            Value::OptInt(key.spend_limit.map(Money::nanos)),
+            Value::OptInt(key.expires.map(Timestamp::micros)),
+            Value::OptInt(key.requests_per_minute.map(i64::from)),
+            Value::OptInt(key.concurrency.map(i64::from)),
+            Value::OptText(key.project.as_deref()),
+            key.rules.as_str().into(),
+            now.micros().into(),
+            Value::OptText(row.frozen.as_deref()),
+            seq.into(),
+        ];
+        let sql = "UPDATE api_keys SET name = $2, disabled = $3, spend_limit = $4, expires = $5, requests_per_minute = $6,
+            concurrency = $7, project = $8, rules = $9, updated = $10, frozen = $11, changed_seq = $12 WHERE id = $1";
+        tx.execute(sql, &values).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Gives a key another text; the one before is taken until `until`. [`StoreError::NotFound`] as in [`Store::edit_key`].
+    pub async fn rotate_key(
+        &self,
+        account: &AccountId,
+        id: &KeyId,
+        (hash, label): (KeyHash, &str),
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<KeyRow, StoreError> {
+        let mut tx = self.db.write().await?;
+        let seq = changes::next(&mut tx, Counter::Keys).await?;
+        let sql = "UPDATE api_keys SET previous_hash = hash, previous_until = $5, hash = $3, label = $4, updated = $6,
+            changed_seq = $7 WHERE id = $1 AND account = $2 AND revoked IS NULL";
+        let values = [
+            id.as_str().into(),
+            account.as_str().into(),
+            hash.to_hex().into(),
+            label.into(),
+            until.micros().into(),
+            now.micros().into(),
+            seq.into(),
+        ];
+        let missing = || StoreError::NotFound(format!("key `{id}`"));
+        if tx.execute(sql, &values).await? == 0 {
+            return Err(missing());
+        }
+        let rows: Vec<KeyRow> = tx.fetch(select_keys!("WHERE k.id = $1"), &[id.as_str().into()]).await?;
+        let row = rows.into_iter().next().ok_or_else(missing)?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Switches a key off and says why; false when it is off already. An edit that switches it on again takes the reason away.
+    pub async fn freeze_key(&self, id: &KeyId, why: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.db.write().await?;
+        let seq = changes::next(&mut tx, Counter::Keys).await?;
+        let sql = "UPDATE api_keys SET disabled = $2, frozen = $3, updated = $4, changed_seq = $5
+            WHERE id = $1 AND disabled = $6";
+        let values = [
+            id.as_str().into(),
+            Value::Bool(true),
+            why.into(),
+            now.micros().into(),
+            seq.into(),
+            Value::Bool(false),
+        ];
+        let frozen = tx.execute(sql, &values).await? == 1;
+        if frozen {
+            tx.commit().await?;
+        }
+        Ok(frozen)
+    }
+
     /// Keys that were made or changed after `since` (0: all), with the number to ask after next time. No change is ever
     /// missed: see `changes.rs`.
     pub async fn key_changes(&self, since: i64) -> Result<(Vec<KeyRow>, i64), StoreError> {
@@ -179,6 +322,25 @@ impl Store {
             return Err(StoreError::NotFound(format!("key `{id}`")));
         }
         tx.commit().await
+    }
+}
+
+impl KeyEdit {
+    fn apply(&self, row: &mut KeyRow, now: Timestamp, seq: i64) {
+        let key = &mut row.key;
+        key.name = self.name.clone().unwrap_or_else(|| key.name.clone());
+        key.spend_limit = self.spend_limit.unwrap_or(key.spend_limit);
+        key.expires = self.expires.unwrap_or(key.expires);
+        key.requests_per_minute = self.requests_per_minute.unwrap_or(key.requests_per_minute);
+        key.concurrency = self.concurrency.unwrap_or(key.concurrency);
+        key.project = self.project.clone().unwrap_or_else(|| key.project.clone());
+        key.rules = self.rules.clone().unwrap_or_else(|| key.rules.clone());
+        row.disabled = self.disabled.unwrap_or(row.disabled);
+        if !row.disabled {
+            row.frozen = None;
+        }
+        row.updated = Some(now);
+        row.changed_seq = seq;
     }
 }
 
@@ -200,6 +362,8 @@ async fn insert(tx: &mut Tx, sql: &'static str, key: &NewKey) -> Result<u64, Sto
         key.created.micros().into(),
         Value::Bool(false),
         seq.into(),
+        Value::OptText(key.project.as_deref()),
+        key.rules.as_str().into(),
     ];
     tx.execute(sql, &values).await
 }

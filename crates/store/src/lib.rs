@@ -8,6 +8,8 @@
 
 mod accounts;
 mod activity;
+mod alerts;
+mod budgets;
 mod changes;
 mod db;
 mod dialect;
@@ -21,15 +23,18 @@ mod migrate;
 mod responses;
 mod rules;
 mod segments;
+mod spending;
 mod verify;
 
 pub use accounts::{AccountTotals, Balance, Credits, TotalsChanged};
 pub use activity::ActivityRow;
+pub use alerts::{Alert, Delivery, Webhook};
+pub use budgets::{BUDGETS_MAX, BudgetRow};
 pub use error::StoreError;
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
-pub use keys::{KeyRow, NewKey};
+pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{
     RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,

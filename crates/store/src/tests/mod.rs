@@ -109,6 +109,8 @@ pub(crate) fn new_key(name: &str) -> NewKey {
         requests_per_minute: Some(60),
         concurrency: None,
         created: NOW,
+        project: None,
+        rules: "{}".to_owned(),
     }
 }
 
