@@ -50,6 +50,8 @@ pub struct Gateway {
     pub learned: crate::learned::Learned,
     /// Budgets of second legs.
     pub hedges: parking_lot::Mutex<routing::hedge::Hedges>,
+    /// What signs notices to webhooks.
+    pub signer: crate::webhooks::Signer,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
     /// Answers for those who ask the same again.
@@ -114,6 +116,20 @@ impl Worker {
     /// What a decision's chance is drawn from.
     pub fn seed(&self) -> u64 {
         self.next()
+    }
+
+    /// An id of some kind, `bud_7f3c...`, from the system's randomness; `None`: it has none to give.
+    pub(crate) fn new_id(&self, kind: &str) -> Option<String> {
+        let mut random = [0u8; 8];
+        getrandom::fill(&mut random).ok()?;
+        Some(format!("{kind}_{:016x}", u64::from_le_bytes(random)))
+    }
+
+    /// The text of a new key; `None`: the system has no randomness to give.
+    pub(crate) fn new_key_text(&self) -> Option<types::ApiKeyText> {
+        let mut random = [0u8; 32];
+        getrandom::fill(&mut random).ok()?;
+        Some(types::ApiKeyText::generate(&self.gateway.settings.brand.key_prefix, random))
     }
 
     /// SplitMix64.

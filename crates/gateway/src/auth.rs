@@ -1,12 +1,53 @@
 //! From a request's headers to the key that calls: in memory, in microseconds, without the database.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, header};
-use types::{KeyHash, Timestamp, checksum_ok};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use types::{KeyHash, Network, Timestamp, any_contains, checksum_ok};
 
 use crate::error::GatewayError;
 use crate::keys::{KeyState, KeyTable};
+
+/// Where a call came from, for as long as some key asks it. Set by [`note_address`] only; a client's own is overwritten.
+const ADDRESS: HeaderName = HeaderName::from_static("tollway-client-address");
+
+/// Notes where a call came from: the peer, or what a proxy that is trusted says. Of several addresses in `X-Forwarded-For` the last
+/// one that is no trusted proxy counts, for whatever stands before it anybody can write.
+pub(crate) fn note_address(headers: &mut HeaderMap, peer: IpAddr, trusted: &[Network]) {
+    let mut address = peer;
+    if any_contains(trusted, peer) {
+        let lines: Vec<&str> =
+            headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+        let told = lines.iter().rev().flat_map(|line| line.rsplit(','));
+        for hop in told {
+            let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+            address = hop;
+            if !any_contains(trusted, hop) {
+                break;
+            }
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&address.to_canonical().to_string()) {
+        headers.insert(ADDRESS, value);
+    }
+}
+
+/// Whether a key may call from where the call came from.
+pub(crate) fn check_address(key: &KeyState, headers: &HeaderMap) -> Result<(), GatewayError> {
+    let limits = &key.rules.limits;
+    if limits.allowed_ips.is_empty() {
+        return Ok(());
+    }
+    let address = headers.get(ADDRESS).and_then(|value| value.to_str().ok()?.parse().ok());
+    match limits.admits(address) {
+        true => Ok(()),
+        false => Err(GatewayError::KeyRule(format!(
+            "this key may not call from {}; its `allowed_ips` say from where it may",
+            address.map_or_else(|| String::from("an unknown address"), |address| address.to_string())
+        ))),
+    }
+}
 
 /// What a route asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +71,8 @@ pub fn authenticate(
     now: Timestamp,
 ) -> Result<Arc<KeyState>, GatewayError> {
     let text = key_text.ok_or(GatewayError::KeyMissing)?;
-    let Some(key) = table.get(&KeyHash::of(text)) else {
+    let hash = KeyHash::of(text);
+    let Some(key) = table.get(&hash) else {
         // A key that someone chose has no checksum, so the table is asked first.
         return Err(match checksum_ok(key_prefix, text) {
             Some(false) => GatewayError::KeyMalformed,
@@ -41,8 +83,14 @@ pub fn authenticate(
     if rules.revoked {
         return Err(GatewayError::KeyUnknown);
     }
+    if hash != rules.hash && rules.previous.is_none_or(|previous| now >= previous.until) {
+        return Err(GatewayError::KeyRotated);
+    }
     if rules.disabled {
-        return Err(GatewayError::KeyDisabled);
+        return Err(rules
+            .frozen
+            .as_ref()
+            .map_or(GatewayError::KeyDisabled, |why| GatewayError::KeyFrozen(why.clone())));
     }
     if rules.expires.is_some_and(|expires| now >= expires) {
         return Err(GatewayError::KeyExpired);

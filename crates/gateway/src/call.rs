@@ -19,7 +19,7 @@ use wire::tally::Request;
 
 use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
-use crate::auth::{Access, authenticate, key_text};
+use crate::auth::{Access, authenticate, check_address, key_text};
 use crate::body::ResponseBody;
 use crate::cache::{self, Keeping, Outlook, Tape};
 use crate::course::{Asker, Course};
@@ -72,6 +72,7 @@ pub(crate) fn admit(
     let slot = Slot::take(worker).map_err(GatewayError::Overloaded)?;
     let text = key_text(headers).or(key_in_query);
     let key = authenticate(&gateway.keys.load(), text, Access::ApiKey, &settings.brand.key_prefix, created)?;
+    check_address(&key, headers)?;
     key.take_request(created).map_err(|retry_after| GatewayError::RateLimited {
         per_minute: key.rules.requests_per_minute.unwrap_or_default(),
         retry_after,
@@ -139,7 +140,7 @@ pub(crate) async fn answer_body(
     let memory = gateway.seals.of(&account);
     let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
     let first = scan(dialect, body, &says)?;
-    let whole = filling::of_call(&gateway, &account, &first)?;
+    let whole = filling::of_call(&gateway, &admitted.key, &first)?;
     let call = match &whole {
         None => first,
         Some(whole) => {
@@ -210,15 +211,17 @@ async fn by_provider(
     let Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed } = incoming;
     let gateway = &worker.gateway;
     let asked = call.asked();
-    let (created, key) = (admitted.created, admitted.key);
+    let (created, key, mut permit) = (admitted.created, admitted.key, admitted.permit);
     let asker = Asker { key: &key, at: created, seed, dry: false };
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
     let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &course.name, &facts, plan));
+        return Err(planning::no_endpoints(&world, &course.name, &facts, &key, plan));
     }
-    let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
+    hold::take_tokens(gateway, asked, &key, &mut permit, created)?;
+    let (hold, counted) = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
+    record.counted = counted;
     record.routed = judged.map(|judged| routed(judged, seed));
     let told = judged.map(|(judged, _)| judged);
     record.facts = request_facts::of(&world.snapshot, asked, (&facts, &plan), told, &course.chances);
@@ -228,7 +231,7 @@ async fn by_provider(
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
-        permit: admitted.permit,
+        permit,
         hold,
         record,
         started: admitted.started,

@@ -42,7 +42,7 @@ where
     let body = read_body(&headers, body, gateway.settings.body_bytes_max).await?;
     let says = PathSays { model: path.model, stream: false, memory: None };
     let first = call::scan(dialect, &body, &says)?;
-    let whole = filling::of_call(gateway, &admitted.key.account.id, &first)?;
+    let whole = filling::of_call(gateway, &admitted.key, &first)?;
     let call = match &whole {
         None => first,
         Some(whole) => {
@@ -57,7 +57,7 @@ where
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let Decision { plan, facts, .. } = planning::decide(gateway, &asking);
     let Some(first) = plan.steps.first() else {
-        return Err(planning::no_endpoints(&world, &course.name, &facts, plan));
+        return Err(planning::no_endpoints(&world, &course.name, &facts, &admitted.key, plan));
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let counted = ask(worker, &world, &call, first.endpoint, betas).await;

@@ -81,6 +81,7 @@ impl Course {
             Some(policy) => course.follow(gateway, world, call, hints, asker, policy)?,
             None => course.add(gateway, world, &asked)?,
         }
+        course.check(&world.snapshot, asker.key)?;
         for name in fallbacks {
             course.add(gateway, world, name)?;
             if !course.retries.is_empty() {
@@ -97,6 +98,24 @@ impl Course {
             What::Virtual(what) => Some(what),
             What::Model(_) => None,
         })
+    }
+
+    /// A key that may not call the model that is named is told so, and not that there were no endpoints.
+    fn check(&self, snapshot: &catalog::Snapshot, key: &KeyState) -> Result<(), GatewayError> {
+        let limits = &key.rules.limits;
+        let named = self.targets.iter().filter_map(|target| match target.what {
+            What::Model(index) => snapshot.models.get(index),
+            What::Virtual(_) => None,
+        });
+        let mut refused = named.filter(|model| !limits.allows_model(&model.id));
+        match refused.next() {
+            Some(model) if self.policy.is_none() => Err(GatewayError::KeyRule(format!(
+                "this key may not call `{}`; it may call {}",
+                model.id,
+                limits.allowed_models.join(", ")
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn add(&mut self, gateway: &Gateway, world: &World, name: &str) -> Result<(), GatewayError> {

@@ -10,6 +10,7 @@ use store::RuleKind;
 use wire::json::quote;
 
 use crate::body::ResponseBody;
+use crate::key::rfc3339;
 use crate::rules::RuleError;
 
 /// Every way in which a call can be refused or fail. Variants are what a caller can act on.
@@ -30,6 +31,15 @@ pub enum GatewayError {
     /// The key is past its date.
     #[error("this API key has expired; make another with `tollway keys create`")]
     KeyExpired,
+    /// The text of the key from before its rotation, whose grace is over.
+    #[error("this API key was rotated and its old text is no longer taken; use the new one")]
+    KeyRotated,
+    /// The key was frozen.
+    #[error("this API key is frozen: {0}; its owner can switch it on again")]
+    KeyFrozen(String),
+    /// A rule of the key forbids the call.
+    #[error("{0}")]
+    KeyRule(String),
     /// A management key can't call models, an API key can't manage.
     #[error("{0}")]
     WrongKeyKind(&'static str),
@@ -93,6 +103,14 @@ pub enum GatewayError {
         /// The limit.
         per_minute: u32,
         /// When the next one fits.
+        retry_after: Duration,
+    },
+    /// The key's own rate of tokens.
+    #[error("this key may use {per_minute} tokens per minute; try again in {} s", .retry_after.as_secs().max(1))]
+    TokensLimited {
+        /// The limit.
+        per_minute: u32,
+        /// When the call fits.
         retry_after: Duration,
     },
     /// Too many calls at once on this key.
@@ -243,6 +261,10 @@ docs! {
     "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
     "key_disabled" 401 "The key is switched off." "Enable it or use another.";
     "key_expired" 401 "The key is past its expiry." "Make another.";
+    "key_rotated" 401 "The key was rotated, and the grace of its old text is over." "Use its new text.";
+    "key_frozen" 403 "The key is frozen, usually because it spent many times what it usually does." "Its owner looks at what it did and switches it on again with `PATCH /v1/keys/{hash}`.";
+    "key_rule" 403 "A rule of the key forbids the call: models, providers, regions, data policy or addresses; the message names it." "Ask the key's owner, or use another key.";
+    "budget_exceeded" 402 "A budget doesn't cover the call; `metadata` says which, its limit, what is left and when it counts anew." "Wait until it counts anew, raise the budget, or lower `max_tokens`.";
     "key_limit_exceeded" 402 "The key's spend limit doesn't cover the call; `metadata` says limit, spent, held and left." "Raise the limit, lower `max_tokens`, or use another key.";
     "insufficient_credits" 402 "The account's balance doesn't cover the call; `metadata` says what is left." "Add credit, or lower `max_tokens`.";
     "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
@@ -257,6 +279,7 @@ docs! {
     "already_exists" 409 "A policy or preset of that name is there." "Write over it with PUT, or take another name.";
     "version_mismatch" 412 "The policy or preset is at another version than `If-Match` says: somebody else has written it." "Read it again and make the edit over.";
     "body_too_large" 413 "The body is larger than `server.body_bytes_max`." "Send less.";
+    "tokens_limited" 429 "The key's tokens per minute are used up." "Wait for `Retry-After` seconds.";
     "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
     "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
     "provider_rate_limited" 429 "Every endpoint that could serve the call is limiting us." "Wait for `Retry-After` seconds.";
@@ -309,6 +332,9 @@ impl GatewayError {
             GatewayError::KeyUnknown => (401, "key_unknown"),
             GatewayError::KeyDisabled => (401, "key_disabled"),
             GatewayError::KeyExpired => (401, "key_expired"),
+            GatewayError::KeyRotated => (401, "key_rotated"),
+            GatewayError::KeyFrozen(_) => (403, "key_frozen"),
+            GatewayError::KeyRule(_) => (403, "key_rule"),
             GatewayError::WrongKeyKind(_) => (403, "wrong_key_kind"),
             GatewayError::InvalidRequest(_) => (400, "invalid_request"),
             GatewayError::InvalidHeader { .. } => (400, "invalid_header"),
@@ -318,6 +344,7 @@ impl GatewayError {
             GatewayError::NoMoney(refusal) | GatewayError::MoneyRanOut(refusal) => (402, purse_kind(refusal)),
             GatewayError::OverMaxCost { .. } => (402, "max_cost_exceeded"),
             GatewayError::RateLimited { .. } => (429, "rate_limited"),
+            GatewayError::TokensLimited { .. } => (429, "tokens_limited"),
             GatewayError::TooManyInFlight(_) => (429, "too_many_in_flight"),
             GatewayError::ProviderBusy { .. } => (429, "provider_rate_limited"),
             GatewayError::ProviderRefused { status, kind, .. } => (*status, kind),
@@ -343,9 +370,9 @@ impl GatewayError {
     /// How long the caller should wait, where that helps.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            GatewayError::RateLimited { retry_after, .. } | GatewayError::Resting { retry_after, .. } => {
-                Some(*retry_after)
-            }
+            GatewayError::RateLimited { retry_after, .. }
+            | GatewayError::TokensLimited { retry_after, .. }
+            | GatewayError::Resting { retry_after, .. } => Some(*retry_after),
             GatewayError::ProviderBusy { retry_after, .. } => *retry_after,
             GatewayError::Overloaded(_)
             | GatewayError::BooksUnavailable(_)
@@ -368,6 +395,8 @@ impl GatewayError {
             }),
             GatewayError::NoMoney(refusal) | GatewayError::MoneyRanOut(refusal) => json!({
                 "scope": refusal.scope.as_ref(),
+                "period": refusal.period.name(),
+                "resets_at": refusal.resets.map(midnight),
                 "limit_usd": refusal.limit.to_string(),
                 "spent_usd": refusal.spent.to_string(),
                 "held_usd": refusal.held.to_string(),
@@ -430,18 +459,38 @@ impl GatewayError {
 }
 
 fn purse_kind(refusal: &Refusal) -> &'static str {
-    if &*refusal.scope == "key" { "key_limit_exceeded" } else { "insufficient_credits" }
+    match &*refusal.scope {
+        "key" => "key_limit_exceeded",
+        scope if scope.starts_with("budget:") => "budget_exceeded",
+        _ => "insufficient_credits",
+    }
 }
 
 fn money_message(refusal: &Refusal) -> String {
-    let (what, remedy) = match &*refusal.scope {
-        "key" => ("this key's spend limit", "raise the limit, lower `max_tokens`, or use another key"),
-        _ => ("the account's balance", "add credit or lower `max_tokens`"),
+    let scope = &*refusal.scope;
+    let (what, remedy) = match scope {
+        "key" => (
+            String::from("this key's spend limit"),
+            "raise the limit, lower `max_tokens`, or use another key",
+        ),
+        _ if scope.starts_with("budget:") => {
+            (format!("the {scope}"), "wait until it counts anew, raise it, or lower `max_tokens`")
+        }
+        _ => (String::from("the account's balance"), "add credit or lower `max_tokens`"),
+    };
+    let per = match refusal.resets {
+        Some(day) => format!(" per {}, counted anew at {}", refusal.period.name(), midnight(day)),
+        None => String::new(),
     };
     format!(
-        "{what} doesn't cover the call: {} USD left ({} USD of {} USD spent, {} USD held by calls in flight), at least {} USD needed; {remedy}",
+        "{what}{per} doesn't cover the call: {} USD left ({} USD of {} USD spent, {} USD held by calls in flight), at least {} USD needed; {remedy}",
         refusal.available, refusal.spent, refusal.limit, refusal.held, refusal.needed
     )
+}
+
+/// The beginning of a day, in days since 1970.
+fn midnight(day: i64) -> String {
+    rfc3339(types::Timestamp::from_seconds(day.saturating_mul(86_400)))
 }
 
 fn suggest(suggestions: &[String]) -> String {
@@ -469,6 +518,8 @@ mod tests {
         let refusal = || {
             Box::new(Refusal {
                 scope: "key".into(),
+                period: ledger::Period::Total,
+                resets: None,
                 index: 0,
                 limit: types::Money::from_usd(1),
                 spent: types::Money::ZERO,

@@ -15,6 +15,7 @@ use wire::preset::{Applied, Asks, MARK, Status, apply};
 use crate::app::Gateway;
 use crate::cache::Wanted;
 use crate::error::GatewayError;
+use crate::keys::KeyState;
 use crate::rules::PresetRule;
 use crate::rules::edit::missing;
 
@@ -67,22 +68,23 @@ pub(crate) struct Whole {
     pub(crate) filled: Filled,
 }
 
-/// Fills a call up that names a preset, to be scanned again; `None` where it names none.
+/// Fills a call up that names a preset, or whose key has one for calls that name none, to be scanned again; else `None`.
 pub(crate) fn of_call(
     gateway: &Gateway,
-    account: &AccountId,
+    key: &KeyState,
     call: &Call<'_>,
 ) -> Result<Option<Whole>, GatewayError> {
     let asked = call.asked();
-    if !asked.names_a_preset() {
+    let usual = key.rules.limits.default_preset.as_deref().filter(|_| !asked.names_a_preset());
+    if !asked.names_a_preset() && usual.is_none() {
         return Ok(None);
     }
     let naming = Naming {
         model: asked.model.as_deref(),
-        preset: asked.preset.as_deref(),
+        preset: asked.preset.as_deref().or(usual),
         max_tokens: asked.max_tokens,
     };
-    fill(gateway, account, call.dialect, call.body, naming).map(Some)
+    fill(gateway, &key.account.id, call.dialect, call.body, naming).map(Some)
 }
 
 /// Fills a request up.

@@ -11,7 +11,8 @@ use wire::asked::Asked;
 use crate::app::Gateway;
 use crate::error::GatewayError;
 use crate::intake::Hints;
-use crate::keys::KeyState;
+use crate::keys::budgets::Counted;
+use crate::keys::{KeyState, Permit};
 use crate::world::World;
 
 /// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output. While
@@ -24,7 +25,7 @@ pub(crate) async fn hold(
     plan: &Plan,
     hints: &Hints,
     at: Timestamp,
-) -> Result<Hold, GatewayError> {
+) -> Result<(Hold, Vec<String>), GatewayError> {
     let settings = &gateway.settings;
     let endpoints =
         || plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
@@ -51,21 +52,47 @@ pub(crate) async fn hold(
         None => most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))),
     };
     let least = least.min(want);
-    match key.holds.try_hold_up_to(least, want) {
-        Ok(hold) => Ok(hold),
+    let (set, counted) = key.holds_for(counted(request, hints, at), &mut dimensions(request, hints));
+    let hold = match set.try_hold_on(at.day(), least, want) {
+        Ok(hold) => hold,
         Err(refusal) if refusal.outstanding => {
-            wait_for_hold(gateway, key, &key.holds, least, want, refusal).await
+            wait_for_hold(gateway, key, &set, (least, want, at.day()), refusal).await?
         }
-        Err(refusal) => Err(GatewayError::NoMoney(Box::new(refusal))),
-    }
+        Err(refusal) => return Err(GatewayError::NoMoney(Box::new(refusal))),
+    };
+    Ok((hold, counted))
+}
+
+/// Counts the tokens that a call will likely take against its key's rate; settling puts it right.
+pub(crate) fn take_tokens(
+    gateway: &Gateway,
+    request: &Asked<'_>,
+    key: &KeyState,
+    permit: &mut Permit,
+    now: Timestamp,
+) -> Result<(), GatewayError> {
+    let output = request.max_tokens.unwrap_or(gateway.settings.hold_output_tokens);
+    let likely = request.input_tokens_estimate().saturating_add(output);
+    key.take_tokens(permit, likely, now)
+        .map_err(|(per_minute, retry_after)| GatewayError::TokensLimited { per_minute, retry_after })
+}
+
+fn counted<'a>(request: &'a Asked<'_>, hints: &'a Hints, at: Timestamp) -> Counted<'a> {
+    let told = hints.dimensions.get("user_id").map(String::as_str);
+    Counted { user: request.user.as_deref().or(told), day: at.day() }
+}
+
+/// What the request says of itself, from headers and `trace`.
+fn dimensions<'a>(request: &'a Asked<'_>, hints: &'a Hints) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let headers = hints.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    headers.chain(request.trace.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 async fn wait_for_hold(
     gateway: &Gateway,
     key: &KeyState,
     set: &HoldSet,
-    least: Money,
-    want: Money,
+    (least, want, day): (Money, Money, i64),
     mut refusal: Refusal,
 ) -> Result<Hold, GatewayError> {
     let waiters = &gateway.metrics.hold_waiters;
@@ -79,7 +106,7 @@ async fn wait_for_hold(
         // Listening begins before the look, so that a release between the two is not missed.
         let mut released = std::pin::pin!(key.account.released.notified());
         released.as_mut().enable();
-        match set.try_hold_up_to(least, want) {
+        match set.try_hold_on(day, least, want) {
             Ok(hold) => return Ok(hold),
             Err(again) if again.outstanding => refusal = again,
             Err(last) => return Err(GatewayError::NoMoney(Box::new(last))),

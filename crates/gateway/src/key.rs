@@ -4,27 +4,25 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
+use ledger::Period;
 use serde_json::{Value, json};
 use types::{Money, Timestamp};
 
 use crate::app::Worker;
-use crate::auth::{Access, authenticate};
+use crate::auth::{Access, authenticate, check_address};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::keys::KeyState;
+use crate::keys::{self, KeyState};
 use crate::router;
 
 /// Finds the caller's key, for the routes that show what is theirs.
 pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<Arc<KeyState>, GatewayError> {
     let gateway = &worker.gateway;
     let prefix = &gateway.settings.brand.key_prefix;
-    authenticate(
-        &gateway.keys.load(),
-        crate::auth::key_text(&parts.headers),
-        access,
-        prefix,
-        gateway.clock.now(),
-    )
+    let text = crate::auth::key_text(&parts.headers);
+    let key = authenticate(&gateway.keys.load(), text, access, prefix, gateway.clock.now())?;
+    check_address(&key, &parts.headers)?;
+    Ok(key)
 }
 
 /// An object as text with amounts added as JSON numbers of their exact digits, which a tree of `f64` could not hold.
@@ -45,33 +43,33 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
 }
 
 /// Answers in OpenRouter's shape, with our own fields beside it.
-pub fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     let key = caller(worker, parts, Access::AnyKey)?;
-    let purse = key.purse.snapshot();
-    let rules = &key.rules;
-    let text = |money: Money| Value::String(money.to_string());
-    let object = json!({
-        "hash": rules.hash.to_hex(),
-        "id": rules.id,
-        "name": rules.name,
-        "label": rules.label,
-        "account": rules.account,
-        "disabled": rules.disabled,
-        "limit_reset": null,
-        "limit_usd": purse.limit.map(text),
-        "limit_remaining_usd": purse.available.map(text),
-        "usage_usd": text(purse.spent),
-        "held_usd": text(purse.held),
-        "requests_per_minute": rules.requests_per_minute,
-        "concurrency": rules.concurrency,
-        "is_free_tier": false,
-        "is_management_key": rules.management,
-        "is_provisioning_key": rules.management,
-        "created_at": rfc3339(rules.created),
-        "expires_at": rules.expires.map(rfc3339),
-        "rate_limit": { "requests": -1, "interval": "10s", "note": "deprecated; see requests_per_minute" },
+    let today = worker.gateway.clock.now().day();
+    key.purse.roll(today);
+    let (gateway, account) = (Arc::clone(&worker.gateway), key.rules.account.clone());
+    let id = key.rules.id.clone();
+    // A store that doesn't answer takes the use by spans away, not the rest.
+    let spans = worker.gateway.on_control(async move {
+        let mut spent = Vec::with_capacity(3);
+        for period in [Period::Day, Period::Week, Period::Month] {
+            let all = gateway.store.keys_spent_since(&account, period.days(today).0).await?;
+            let own = all.into_iter().find(|(key, _)| key == id.as_str());
+            spent.push(own.map_or(Money::ZERO, |(_, spent)| spent));
+        }
+        Ok::<_, store::StoreError>(spent)
     });
-    let amounts =
-        [("limit", purse.limit), ("limit_remaining", purse.available), ("usage", Some(purse.spent))];
-    Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object, &amounts))))
+    let spans = spans.await.and_then(Result::ok).unwrap_or_default();
+    let mut object: Value = serde_json::from_str("{}").unwrap_or_default();
+    if let Value::Object(map) = &mut object {
+        map.insert("is_free_tier".to_owned(), json!(false));
+        let note = "deprecated; see requests_per_minute";
+        map.insert("rate_limit".to_owned(), json!({ "requests": -1, "interval": "10s", "note": note }));
+    }
+    let names = ["usage_daily", "usage_weekly", "usage_monthly"];
+    let amounts: Vec<(&str, Option<Money>)> = names.into_iter().zip(spans.into_iter().map(Some)).collect();
+    let more = with_amounts(&object, &amounts);
+    let own = keys::api::object(&key);
+    let both = format!("{},{}", own.trim_end_matches('}'), more.trim_start_matches('{'));
+    Ok(router::json(format!("{{\"data\":{both}}}")))
 }

@@ -5,11 +5,13 @@
 //! Outbound sockets are opened in [`upstream`] only.
 
 pub mod activity;
+pub mod alerts;
 pub mod app;
 pub mod attempt;
 pub mod audio;
 pub mod auth;
 mod body;
+mod budgets;
 pub mod cache;
 mod call;
 pub mod catalog_feeds;
@@ -57,6 +59,7 @@ pub mod sticky;
 mod task;
 pub mod upstream;
 pub mod vitals;
+pub mod webhooks;
 pub mod world;
 
 use std::time::Duration;

@@ -17,6 +17,8 @@ use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::{Hints, Preference};
 use crate::judging::{self, Judged};
+use crate::keys::KeyState;
+use crate::keys::limits::Limits;
 use crate::sticky::Conversation;
 use crate::world::World;
 
@@ -69,7 +71,9 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
         Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
     });
+    let limits = &asker.key.rules.limits;
     let mut wishes = wishes(&request.provider, &request.auto, request.service_tier.as_deref());
+    bound(&mut wishes, limits);
     let chosen = course.virtual_model();
     if chosen.is_none() {
         // Of a model that is named, a preference orders the endpoints.
@@ -83,7 +87,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let chosen = chosen.filter(|_| request.task == Task::Generate);
     let judged = chosen.map(|_| judging::judge(call));
     let (dial, fast) = judging::dial(hints);
-    let dial = dial.or(request.auto.dial).or(course.dial);
+    let dial = dial.or(request.auto.dial).or(course.dial).or(limits.default_dial);
     let learned = gateway.learned.read();
     let guide = judged.map(|judged| Guide {
         abilities: &world.abilities,
@@ -102,7 +106,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         sticky,
         guide: guide.as_ref(),
         seed: asker.seed,
-        explore: if asker.dry { 0.0 } else { gateway.settings.explore },
+        explore: if asker.dry || !limits.explore { 0.0 } else { gateway.settings.explore },
         attempts_max: gateway.settings.attempts_max,
     });
     let soon = course.virtual_model() == Some(Virtual::Fast) || fast;
@@ -113,7 +117,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         facts,
         conversation,
         judged: judged.zip(stood),
-        hedged: hedged && gateway.settings.hedging,
+        hedged: hedged && gateway.settings.hedging && limits.hedge,
     }
 }
 
@@ -142,6 +146,7 @@ fn wishes<'a>(
     let max_price = provider.max_price.unwrap_or_default();
     let zero = provider.zdr.unwrap_or(false).then_some(0);
     Wishes {
+        models_bound: Default::default(),
         models_allowed: auto.allowed.as_slice().into(),
         models_excluded: auto.excluded.as_slice().into(),
         order: list(&provider.order),
@@ -173,14 +178,66 @@ fn wishes<'a>(
     }
 }
 
+/// Narrows wishes to what the key may have.
+fn bound<'a>(wishes: &mut Wishes<'a>, limits: &'a Limits) {
+    wishes.models_bound = limits.allowed_models.as_slice().into();
+    wishes.no_training |= limits.no_training;
+    if limits.zero_retention {
+        wishes.retention_days_max = Some(0);
+    }
+    let within = |asked: &[String], allowed: &[String]| -> Vec<String> {
+        let among = |one: &&String| allowed.iter().any(|other| other.eq_ignore_ascii_case(one));
+        asked.iter().filter(among).cloned().collect()
+    };
+    if !limits.allowed_providers.is_empty() {
+        wishes.only = Some(match &wishes.only {
+            None => limits.allowed_providers.as_slice().into(),
+            Some(only) => within(only, &limits.allowed_providers).into(),
+        });
+    }
+    if !limits.regions.is_empty() {
+        wishes.regions = match wishes.regions.is_empty() {
+            true => limits.regions.as_slice().into(),
+            // Nowhere is a region that no endpoint is in.
+            false => Some(within(&wishes.regions, &limits.regions))
+                .filter(|both| !both.is_empty())
+                .unwrap_or_else(|| vec![String::from("nowhere")])
+                .into(),
+        };
+    }
+}
+
+/// Whether what left nothing may have been a rule of the key.
+fn is_bound(limits: &Limits, step: &str) -> bool {
+    let rules = [
+        ("Filter by Allowed Models", !limits.allowed_models.is_empty()),
+        ("Filter by Allowed Providers", !limits.allowed_providers.is_empty()),
+        ("Filter by Region", !limits.regions.is_empty()),
+        ("Filter by Training", limits.no_training),
+        ("Filter by Retention", limits.zero_retention),
+    ];
+    rules.iter().any(|(filter, bounds)| *filter == step && *bounds)
+}
+
 fn cutoffs(told: Option<Percentiles>) -> Cutoffs {
     let told = told.unwrap_or_default();
     Cutoffs { p50: told.p50, p75: told.p75, p90: told.p90, p99: told.p99 }
 }
 
 /// Nothing was left: which step did it, and what would be left without it.
-pub(crate) fn no_endpoints(world: &World, asked: &str, facts: &Facts, plan: Plan) -> GatewayError {
+pub(crate) fn no_endpoints(
+    world: &World,
+    asked: &str,
+    facts: &Facts,
+    key: &KeyState,
+    plan: Plan,
+) -> GatewayError {
     let step = plan.funnel.last().map(|line| line.step);
+    if let Some(step) = step.filter(|step| is_bound(&key.rules.limits, step)) {
+        return GatewayError::KeyRule(format!(
+            "no endpoint of `{asked}` is left for this key: its rules bound what it may use (`{step}`); ask its owner, or use another key"
+        ));
+    }
     if let Some(bound) = facts.bound.filter(|_| step == Some(MAX_COST)) {
         let worst = plan.without.iter().filter_map(|index| {
             bound.worst(&world.snapshot, world.snapshot.endpoints.get(*index as usize)?, facts)

@@ -126,10 +126,11 @@ where
     let wanted = wire::responses::stateful(&body).map_err(wrong)?;
     let account = admitted.key.account.id.clone();
     // Before the history is put in front: what it says is not the request's own.
-    let filled = match wanted.names_a_preset() {
+    let usual = admitted.key.rules.limits.default_preset.as_deref().filter(|_| !wanted.names_a_preset());
+    let filled = match wanted.names_a_preset() || usual.is_some() {
         false => None,
         true => {
-            let (model, preset) = (wanted.model.as_deref(), wanted.preset.as_deref());
+            let (model, preset) = (wanted.model.as_deref(), wanted.preset.as_deref().or(usual));
             let naming = Naming { model, preset, max_tokens: None };
             Some(filling::fill(gateway, &account, Dialect::Responses, &body, naming)?)
         }

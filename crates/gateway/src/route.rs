@@ -44,7 +44,7 @@ where
     let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     let says = PathSays { model: None, stream: false, memory: None };
     let first = call::scan(Dialect::Chat, &body, &says)?;
-    let whole = filling::of_call(gateway, &admitted.key.account.id, &first)?;
+    let whole = filling::of_call(gateway, &admitted.key, &first)?;
     let call = match &whole {
         None => first,
         Some(whole) => call::scan(Dialect::Chat, &whole.body, &says)?,
@@ -71,7 +71,13 @@ where
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let decision = planning::decide(gateway, &asking);
     if decision.plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &course.name, &decision.facts, decision.plan));
+        return Err(planning::no_endpoints(
+            &world,
+            &course.name,
+            &decision.facts,
+            &admitted.key,
+            decision.plan,
+        ));
     }
     let longest = asked.max_tokens;
     let worst = |step: &Step| worst_case(&world, step, asked.input_tokens_max(), longest, &decision);

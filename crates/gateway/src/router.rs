@@ -1,5 +1,6 @@
 //! The flat list of routes, and the way from a request to its handler.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,14 +12,15 @@ use http_body::Body;
 use wire::hub::Dialect;
 
 use crate::app::Worker;
-use crate::auth::Access;
+use crate::auth::{Access, note_address};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
-    health, images, key, messages, models, policies, presets, rerank, responses, route as dry_run,
+    activity, audio, budgets, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
+    generation, health, images, key, keys, messages, models, policies, presets, rerank, responses,
+    route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -63,6 +65,9 @@ enum Handler {
     Generation,
     Feedback,
     Activity,
+    Keys(keys::api::Op),
+    Budgets(budgets::Op),
+    Webhooks(webhooks::Op),
     Policies(Op),
     Presets(Op),
     PresetFrom(Dialect),
@@ -223,6 +228,92 @@ pub const ROUTES: &[Route] = &[
     ),
     route("GET", "/v1/key", Access::AnyKey, Handler::Key, "the caller's own key"),
     route("GET", "/v1/auth/key", Access::AnyKey, Handler::Key, "the caller's own key, the older path"),
+    route(
+        "GET",
+        "/v1/keys",
+        Access::ManagementKey,
+        Handler::Keys(keys::api::Op::List),
+        "the account's keys, without their text",
+    ),
+    route("POST", "/v1/keys", Access::ManagementKey, Handler::Keys(keys::api::Op::Create), "a new key"),
+    route("GET", "/v1/keys/{hash}", Access::ManagementKey, Handler::Keys(keys::api::Op::Show), "one key"),
+    route(
+        "PATCH",
+        "/v1/keys/{hash}",
+        Access::ManagementKey,
+        Handler::Keys(keys::api::Op::Edit),
+        "edit a key",
+    ),
+    route(
+        "DELETE",
+        "/v1/keys/{hash}",
+        Access::ManagementKey,
+        Handler::Keys(keys::api::Op::Delete),
+        "revoke a key for good",
+    ),
+    route(
+        "POST",
+        "/v1/keys/{hash}/rotate",
+        Access::ManagementKey,
+        Handler::Keys(keys::api::Op::Rotate),
+        "give a key another text; the old one is taken for a while",
+    ),
+    route(
+        "GET",
+        "/v1/budgets",
+        Access::ManagementKey,
+        Handler::Budgets(budgets::Op::List),
+        "the account's budgets and what is left of them",
+    ),
+    route(
+        "POST",
+        "/v1/budgets",
+        Access::ManagementKey,
+        Handler::Budgets(budgets::Op::Create),
+        "a new budget",
+    ),
+    route(
+        "PATCH",
+        "/v1/budgets/{id}",
+        Access::ManagementKey,
+        Handler::Budgets(budgets::Op::Edit),
+        "edit a budget",
+    ),
+    route(
+        "DELETE",
+        "/v1/budgets/{id}",
+        Access::ManagementKey,
+        Handler::Budgets(budgets::Op::Delete),
+        "take a budget away",
+    ),
+    route(
+        "GET",
+        "/v1/webhooks",
+        Access::ManagementKey,
+        Handler::Webhooks(webhooks::Op::List),
+        "where the owner is told of things",
+    ),
+    route(
+        "POST",
+        "/v1/webhooks",
+        Access::ManagementKey,
+        Handler::Webhooks(webhooks::Op::Create),
+        "a new webhook",
+    ),
+    route(
+        "DELETE",
+        "/v1/webhooks/{id}",
+        Access::ManagementKey,
+        Handler::Webhooks(webhooks::Op::Delete),
+        "take a webhook away",
+    ),
+    route(
+        "GET",
+        "/v1/alerts",
+        Access::ManagementKey,
+        Handler::Webhooks(webhooks::Op::Alerts),
+        "what the owner was told of, newest first",
+    ),
     route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
     route(
         "POST",
@@ -339,10 +430,13 @@ pub fn is_ours(path: &str) -> bool {
 }
 
 /// Answers a request whose path is ours.
-pub async fn serve<B>(worker: &Arc<Worker>, request: Request<B>) -> Response<ResponseBody>
+pub async fn serve<B>(worker: &Arc<Worker>, mut request: Request<B>, peer: IpAddr) -> Response<ResponseBody>
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    if worker.gateway.keys.load().asks_addresses() {
+        note_address(request.headers_mut(), peer, &worker.gateway.settings.trusted_proxies);
+    }
     let path = plain(request.uri().path());
     let found = find(path);
     let is_api = is_versioned(path)
@@ -464,11 +558,14 @@ where
         Handler::Model => models::one(worker, &parts),
         Handler::Endpoints => models::endpoints(worker, &parts),
         Handler::Providers => models::providers(worker, &parts).await,
-        Handler::Key => key::show(worker, &parts),
+        Handler::Key => key::show(worker, &parts).await,
         Handler::Credits => credits::show(worker, &parts).await,
         Handler::Generation => generation::show(worker, &parts).await,
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
+        Handler::Keys(op) => Box::pin(keys::api::serve(worker, op, parts, body)).await,
+        Handler::Budgets(op) => Box::pin(budgets::serve(worker, op, parts, body)).await,
+        Handler::Webhooks(op) => Box::pin(webhooks::serve(worker, op, parts, body)).await,
         Handler::Policies(op) => Box::pin(policies::serve(worker, op, parts, body)).await,
         Handler::Presets(op) => Box::pin(presets::serve(worker, op, parts, body)).await,
         Handler::PresetFrom(dialect) => Box::pin(presets::from_body(worker, dialect, parts, body)).await,

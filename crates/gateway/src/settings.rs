@@ -57,6 +57,10 @@ pub struct Settings {
     pub requests_in_flight_max: usize,
     /// Most calls in flight on one key; 0: no limit.
     pub key_concurrency_max: u32,
+    /// What a new key may spend where its maker doesn't say, and over what span.
+    pub new_key_limit: (Option<types::Money>, ledger::Period),
+    /// Proxies whose word on where a call came from is believed.
+    pub trusted_proxies: Vec<types::Network>,
     /// What the response cache may take, and for how long.
     pub cache: Limits,
 }

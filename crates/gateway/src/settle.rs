@@ -422,12 +422,14 @@ impl Inner {
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, earns_hedges, .. } =
-            *self;
+        let Inner {
+            worker, slot, mut permit, hold, mut record, metadata, on_disconnect, earns_hedges, ..
+        } = *self;
         if earns_hedges {
             worker.gateway.hedges.lock().paid(cost.total);
         }
         let charged = hold.settle(cost.total).charged;
+        permit.used(usage.input_total().saturating_add(usage.output_total()), worker.gateway.clock.now());
         drop((slot, permit));
 
         record.status = outcome.status;

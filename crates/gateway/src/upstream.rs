@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod fetch;
 pub mod guard;
 mod pool;
+pub mod post;
 
 use std::time::Duration;
 

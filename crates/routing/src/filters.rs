@@ -231,8 +231,14 @@ fn affordable(endpoint: &Endpoint, facts: &Facts, wishes: &Wishes<'_>) -> bool {
         && within(PriceKind::AudioInput, max.audio)
 }
 
-/// A model that is named is not chosen.
+/// A model that is named is not chosen; what the key may call bounds it all the same.
 fn may_be_chosen(s: &Snapshot, e: &Endpoint, target: &Target, wishes: &Wishes<'_>) -> bool {
+    if !wishes.models_bound.is_empty() {
+        let id = model(s, e).map_or("", |model| &*model.id);
+        if !wishes.models_bound.iter().any(|pattern| matches_pattern(pattern, id)) {
+            return false;
+        }
+    }
     let any = wishes.models_allowed.is_empty() && wishes.models_excluded.is_empty();
     if any || matches!(target.what, What::Model(_)) {
         return true;
@@ -243,7 +249,7 @@ fn may_be_chosen(s: &Snapshot, e: &Endpoint, target: &Target, wishes: &Wishes<'_
 }
 
 /// Whether an id fits a pattern in which `*` stands for anything.
-fn matches_pattern(pattern: &str, id: &str) -> bool {
+pub fn matches_pattern(pattern: &str, id: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = id.strip_prefix(first) else { return false };

@@ -76,6 +76,8 @@ pub struct Wishes<'a> {
     pub order: Cow<'a, [String]>,
     /// Only these.
     pub only: Option<Cow<'a, [String]>>,
+    /// Named or chosen: only models of these ids, in which `*` stands for anything; what the key may call. Empty: any.
+    pub models_bound: Cow<'a, [String]>,
     /// Of a virtual model: only models of these ids, in which `*` stands for anything. Empty: any.
     pub models_allowed: Cow<'a, [String]>,
     /// Of a virtual model: never these.

@@ -50,6 +50,8 @@ fn new_key(
         requests_per_minute: None,
         concurrency: None,
         created,
+        project: None,
+        rules: String::from("{}"),
     }
 }
 

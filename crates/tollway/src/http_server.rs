@@ -5,7 +5,7 @@
 //! library, and the connection closed.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -150,26 +150,27 @@ pub(crate) async fn accept(listener: std::net::TcpListener, serving: Arc<Serving
         }
         let serving = Arc::clone(&serving);
         tokio::spawn(async move {
-            connection(stream, &serving).await;
+            let peer = stream.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+            connection(stream, peer, &serving).await;
             serving.connections.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
 
-async fn connection(stream: TcpStream, serving: &Arc<Serving>) {
-    let Some(tls) = &serving.tls else { return talk_http1(stream, serving).await };
+async fn connection(stream: TcpStream, peer: IpAddr, serving: &Arc<Serving>) {
+    let Some(tls) = &serving.tls else { return talk_http1(stream, peer, serving).await };
     let Ok(Ok(stream)) = tokio::time::timeout(TLS_TIMEOUT, tls.accept(stream)).await else { return };
     match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => talk_http2(stream, serving).await,
-        _ => talk_http1(stream, serving).await,
+        Some(b"h2") => talk_http2(stream, peer, serving).await,
+        _ => talk_http1(stream, peer, serving).await,
     }
 }
 
-async fn talk_http1<S>(stream: S, serving: &Arc<Serving>)
+async fn talk_http1<S>(stream: S, peer: IpAddr, serving: &Arc<Serving>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request| answer(Arc::clone(serving), request));
+    let service = service_fn(|request| answer(Arc::clone(serving), peer, request));
     let mut connection = pin!(serving.http1.serve_connection(TokioIo::new(stream), service));
     let mut stopping = serving.stopping.clone();
     tokio::select! {
@@ -179,12 +180,12 @@ where
     let _ = connection.await;
 }
 
-async fn talk_http2<S>(stream: S, serving: &Arc<Serving>)
+async fn talk_http2<S>(stream: S, peer: IpAddr, serving: &Arc<Serving>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let shared = Arc::clone(serving);
-    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    let service = service_fn(move |request| answer(Arc::clone(&shared), peer, request));
     let mut connection = pin!(serving.http2.serve_connection(TokioIo::new(stream), service));
     let mut stopping = serving.stopping.clone();
     tokio::select! {
@@ -194,12 +195,16 @@ where
     let _ = connection.await;
 }
 
-async fn answer(serving: Arc<Serving>, request: Request<Incoming>) -> Result<Response<Out>, Infallible> {
+async fn answer(
+    serving: Arc<Serving>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Out>, Infallible> {
     if serving.metrics_are_public && request.uri().path() == "/metrics" {
         return Ok(gateway::health::metrics_text(&serving.worker).map(Out::Gateway));
     }
     if gateway::router::is_ours(request.uri().path()) {
-        return Ok(gateway::router::serve(&serving.worker, request).await.map(Out::Gateway));
+        return Ok(gateway::router::serve(&serving.worker, request, peer).await.map(Out::Gateway));
     }
     let answered = serving.site.clone().oneshot(request.map(axum::body::Body::new)).await;
     Ok(answered.unwrap_or_else(|never| match never {}).map(Out::Site))

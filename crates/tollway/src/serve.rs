@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gateway::app::{Gateway, Worker};
 use gateway::journal::Journal;
+use gateway::keys::KeyTable;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,10 +26,10 @@ use crate::first_run::{self, Greeting};
 use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::poll::Poller;
-use crate::jobs::{expire, fold, poll, reload, vitals};
+use crate::jobs::{alerts, expire, fold, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
-use crate::{telemetry, wire_up};
+use crate::{secrets, telemetry, wire_up};
 
 /// How far the control runtime's threads step back, in the system's nice levels: about a sixtieth of a contended core.
 const BOOKS_NICE: i32 = 19;
@@ -78,10 +79,7 @@ fn lock(config: &Config) -> anyhow::Result<File> {
 async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Result<()> {
     let Loaded { config, catalog } = loaded;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let workers = match config.server.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        set => set,
-    };
+    let workers = workers(&config);
     let url = config.store_url();
     // On a thread of the control runtime, whose priority the database's own threads inherit.
     let opening = tokio::spawn({
@@ -94,7 +92,9 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let boot = boot_name(clock.now().micros())?;
     let journal = wire_up::journal(&config, workers, Arc::clone(&metrics), &boot)?;
     let folder = fold_what_is_left(&journal, &store).await?;
-    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store).await?;
+    let (signals, events) = gateway::alerts::Signals::channel();
+    let empty = KeyTable::new(signals, Arc::clone(&clock));
+    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now()).await?;
     let settings = wire_up::settings(&config)?;
     let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
     vitals::restore(&world, &config.server.data_dir, clock.now());
@@ -103,6 +103,7 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
         world,
         keys,
         rules,
+        signer: secrets::signer(&config.server.data_dir)?,
         journal,
         metrics,
         store,
@@ -123,6 +124,7 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
         jobs_stopping.clone(),
     ));
     tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
+    tokio::spawn(alerts::run(Arc::clone(&gateway), events, jobs_stopping.clone()));
     tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
     let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
     let watching = tokio::spawn(health);
@@ -168,6 +170,13 @@ async fn fold_what_is_left(journal: &Journal, store: &Store) -> anyhow::Result<F
         tracing::info!(records = left.records, "folded what the last start left in the journal");
     }
     Ok(folder)
+}
+
+fn workers(config: &Config) -> usize {
+    match config.server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        set => set,
+    }
 }
 
 /// Sorts after the names of earlier starts, and differs between nodes.

@@ -15,6 +15,7 @@ use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
+use gateway::webhooks::Signer;
 use gateway::world::{ProviderSetup, World};
 use routing::name::Names;
 use store::Store;
@@ -33,6 +34,8 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         )?,
         names: names(config),
         mode: config.billing.mode,
+        new_key_limit: (config.limits.new_key_limit, config.limits.new_key_limit_reset),
+        trusted_proxies: config.server.trusted_proxies.clone(),
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
         hedging: config.routing.hedging,
@@ -127,6 +130,7 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     pub(crate) keys: KeyTable,
     pub(crate) rules: Rules,
+    pub(crate) signer: Signer,
     pub(crate) journal: Journal,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
@@ -143,6 +147,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         world: ArcSwap::from_pointee(shared.world),
         keys: ArcSwap::from_pointee(shared.keys),
         rules: shared.rules,
+        signer: shared.signer,
         journal: Arc::new(shared.journal),
         metrics: shared.metrics,
         store: shared.store,

@@ -3,6 +3,7 @@
 mod apikey;
 mod id;
 mod money;
+mod network;
 mod price;
 mod task;
 mod time;
@@ -11,6 +12,7 @@ mod usage;
 pub use apikey::{ApiKeyText, KeyHash, KeyTextError, checksum_ok};
 pub use id::{AccountId, EntryId, GenerationId, KeyId};
 pub use money::{Money, MoneyError, NANOS_PER_USD};
+pub use network::{Network, any_contains};
 pub use price::{Cost, CostError, CostLine, Override, PriceKind, PriceSheet, Quote, Rate, UtcMinute};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use task::Task;

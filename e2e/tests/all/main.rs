@@ -14,6 +14,7 @@ mod feedback;
 mod fetches;
 mod first_run;
 mod hedging;
+mod keys;
 mod kill;
 mod losses;
 mod money;

@@ -84,7 +84,7 @@ async fn once(url: &url::Url, bytes_max: usize, private_too: bool) -> Result<Got
 }
 
 /// The address to connect to: all that the name stands for must be allowed.
-async fn judge(target: &Target, private_too: bool) -> Result<SocketAddr, String> {
+pub(super) async fn judge(target: &Target, private_too: bool) -> Result<SocketAddr, String> {
     let unknown = || String::from("its server's name is unknown");
     let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(|_| unknown())?;
     let all: Vec<SocketAddr> = found.collect();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ledger::Period;
 use types::Money;
 
 use super::expiry::Expiry;
@@ -108,6 +109,10 @@ pub struct Replay {
     pub since: Expiry,
 }
 
+fn period(text: &str) -> Result<Period, &'static str> {
+    Period::from_name(text).ok_or("write day, week, month or total")
+}
+
 /// A place of the dial.
 fn dial(text: &str) -> Result<f64, &'static str> {
     let dial = text.parse().ok().filter(|dial| (0.0..=1.0).contains(dial));
@@ -140,9 +145,12 @@ pub struct CreateKey {
     /// A key that manages keys and reads metrics, and can't call models.
     #[arg(long)]
     pub management: bool,
-    /// How much may be spent with it in all, such as 2.50.
+    /// How much may be spent with it, such as 2.50; without it `limits.new_key_limit_usd` of the configuration.
     #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub spend_limit: Option<Money>,
+    /// Over what span that counts: day, week, month or total.
+    #[arg(long, value_name = "SPAN", value_parser = period)]
+    pub limit_reset: Option<Period>,
     /// When it ends: an instant such as 2030-01-31T12:00:00Z, or a span from now such as 30d, 12h or 45m.
     #[arg(long, value_name = "WHEN")]
     pub expires: Option<Expiry>,

@@ -1,5 +1,6 @@
 //! `tollway keys`
 
+use gateway::keys::limits::Limits;
 use serde_json::{Value, json};
 use store::{KeyRow, NewKey, Store, StoreError};
 use types::{AccountId, ApiKeyText, KeyId, Money, Timestamp};
@@ -94,6 +95,19 @@ pub(super) async fn create(context: &mut Context<'_>, args: &CreateKey) -> Resul
     let (config, store) = open(context).await?;
     let account = account(context, &store, &args.account).await?;
     let (id, text) = generate(&config.brand.key_prefix)?;
+    let mut limits = Limits::default();
+    let spend_limit = match args.spend_limit {
+        Some(limit) => Some(limit),
+        // A key that calls nothing spends nothing.
+        None if args.management => None,
+        None => {
+            limits.limit_reset = config.limits.new_key_limit_reset;
+            config.limits.new_key_limit
+        }
+    };
+    if let Some(reset) = args.limit_reset {
+        limits.limit_reset = reset;
+    }
     let new = NewKey {
         id,
         account,
@@ -101,11 +115,13 @@ pub(super) async fn create(context: &mut Context<'_>, args: &CreateKey) -> Resul
         label: text.label(),
         name: args.name.clone(),
         management: args.management,
-        spend_limit: args.spend_limit,
+        spend_limit,
         expires,
         requests_per_minute: args.requests_per_minute,
         concurrency: args.concurrency,
         created: now,
+        project: None,
+        rules: limits.write(),
     };
     store.insert_key(&new).await.map_err(|error| match error {
         StoreError::NotFound(_) => no_account(&new.account),

@@ -12,7 +12,6 @@ mod cloud;
 mod env;
 mod keys;
 mod layers;
-mod network;
 mod problem;
 mod providers;
 mod settings;
@@ -28,13 +27,13 @@ pub use cloud::Cloud;
 pub use env::Environment;
 pub use keys::{Key, Preset, keys, model_keys, provider_keys};
 pub(crate) use layers::{SHORT_FORMS, SPECIAL, variable};
-pub use network::{Network, any_contains};
 pub use problem::{Place, Problem, Problems};
 pub use providers::{ProviderState, provider_states};
 pub use settings::{
     Billing, Brand, Cache, CatalogSettings, CloudConfig, Config, Journal, JournalSync, Limits, Log,
     LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl, Upstream,
 };
+pub use types::{Network, any_contains};
 
 use layers::Layers;
 use problem::What;

@@ -9,8 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use catalog::{OnDisconnect, Protocol};
-use ledger::BillingMode;
-use types::{ApiKeyText, ExposeSecret, SecretString};
+use ledger::{BillingMode, Period};
+use types::{ApiKeyText, ExposeSecret, Money, SecretString};
 
 use super::Network;
 
@@ -151,6 +151,9 @@ pub struct Upstream {
 pub struct Limits {
     /// 0: none.
     pub key_concurrency_max: u32,
+    /// `None`: none.
+    pub new_key_limit: Option<Money>,
+    pub new_key_limit_reset: Period,
     pub hold_output_tokens: u64,
     pub responses_retention_days: u64,
     pub hold_wait_ms_max: u64,

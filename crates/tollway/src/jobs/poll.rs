@@ -1,18 +1,19 @@
-//! Takes in what others wrote into the store: new and changed keys, policies and presets, grants. Several times a second, so that a change acts
+//! Takes in what others wrote into the store: new and changed keys and budgets, policies and presets, grants. Several times a second, so that a change acts
 //! within one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::keys::limits::Limits;
 use gateway::keys::{KeyRules, KeyTable, Opening};
 use gateway::rules::Rules;
-use ledger::BillingMode;
-use store::{AccountTotals, KeyRow, Store, StoreError};
+use ledger::{BillingMode, Period};
+use store::{AccountTotals, BudgetRow, KeyRow, Store, StoreError};
 use tokio::sync::watch;
-use types::{AccountId, KeyId, Money};
+use types::{AccountId, Money, Timestamp};
 
 /// How often the store is asked.
 pub(crate) const EVERY: Duration = Duration::from_millis(250);
@@ -22,6 +23,7 @@ pub(crate) const EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct Poller {
     mode: BillingMode,
     keys_seen: i64,
+    budgets_seen: i64,
     rules_seen: i64,
     totals_seen: i64,
     totals: HashMap<AccountId, AccountTotals>,
@@ -32,9 +34,11 @@ impl Poller {
     pub(crate) async fn begin(
         mode: BillingMode,
         store: &Store,
+        empty: KeyTable,
+        now: Timestamp,
     ) -> Result<(Poller, KeyTable, Rules), StoreError> {
         let mut poller = Poller { mode, ..Poller::default() };
-        let keys = poller.once(store, &KeyTable::default()).await?.unwrap_or_default();
+        let keys = poller.once(store, &empty, now).await?.unwrap_or(empty);
         let rules = Rules::default();
         poller.rules(store, &rules).await?;
         Ok((poller, keys, rules))
@@ -45,27 +49,66 @@ impl Poller {
         &mut self,
         store: &Store,
         table: &KeyTable,
+        now: Timestamp,
     ) -> Result<Option<KeyTable>, StoreError> {
         let totals = store.totals_changed(self.totals_seen).await?;
         self.totals_seen = totals.latest;
-        for now in totals.accounts {
-            let before = self.totals.insert(now.account.clone(), now.clone());
+        for fresh in totals.accounts {
+            let before = self.totals.insert(fresh.account.clone(), fresh.clone());
             let credited = before.map_or(Money::ZERO, |before| before.credited);
-            let delta = now.credited.saturating_sub(credited);
+            let delta = fresh.credited.saturating_sub(credited);
             // Charges are this node's own: its purses know them already. Only what was granted elsewhere is news.
-            if let Some(account) = table.account(&now.account).filter(|_| delta != Money::ZERO) {
+            if let Some(account) = table.account(&fresh.account).filter(|_| delta != Money::ZERO) {
                 account.purse.credit(delta);
             }
         }
         let (rows, latest) = store.key_changes(self.keys_seen).await?;
-        self.keys_seen = latest;
-        if rows.is_empty() {
+        let (budgets, budgets_latest) = store.budget_changes(self.budgets_seen).await?;
+        if rows.is_empty() && budgets.is_empty() {
             return Ok(None);
         }
-        let spent: HashMap<KeyId, Money> = rows.iter().map(|row| (row.key.id.clone(), row.spent)).collect();
-        let opening = |id: &AccountId| self.opening(id);
-        let spent = |id: &KeyId| spent.get(id).copied().unwrap_or(Money::ZERO);
-        Ok(Some(table.with(rows.into_iter().map(rules).collect(), &opening, &spent)))
+        let spent = self.spent(store, &rows, &budgets, now).await?;
+        let changes = rows.into_iter().map(rules).collect();
+        let table = table.with(changes, &budgets, &spent);
+        (self.keys_seen, self.budgets_seen) = (latest, budgets_latest);
+        Ok(Some(table))
+    }
+
+    /// What was spent of all that changed, as far as it is folded.
+    async fn spent(
+        &self,
+        store: &Store,
+        rows: &[KeyRow],
+        budgets: &[BudgetRow],
+        now: Timestamp,
+    ) -> Result<Openings<'_>, StoreError> {
+        let mut openings = Openings { poller: self, spent: HashMap::new(), usual: HashMap::new() };
+        for row in rows {
+            let key = format!("key:{}", row.key.id);
+            openings.spent.insert((row.key.account.clone(), Period::Total, key), row.spent);
+        }
+        let keys = rows.iter().map(|row| (&row.key.account, Limits::read(&row.key.rules).limit_reset));
+        let spans = keys.filter(|(_, period)| *period != Period::Total);
+        let spans = spans.chain(budgets.iter().map(|row| (&row.account, row.period)));
+        for (account, period) in spans.collect::<HashSet<_>>() {
+            let from = period.days(now.day()).0;
+            let keys = store.keys_spent_since(account, from).await?;
+            let all = keys.iter().map(|(_, spent)| *spent).fold(Money::ZERO, Money::saturating_add);
+            let keys = keys.into_iter().map(|(key, spent)| (format!("key:{key}"), spent));
+            let subjects = store.subjects_spent_since(account, from).await?;
+            for (subject, spent) in keys.chain(subjects).chain([(String::from("account"), all)]) {
+                openings.spent.insert((account.clone(), period, subject), spent);
+            }
+        }
+        let watched = rows.iter().filter(|row| Limits::read(&row.key.rules).freeze_at_times_usual > 0);
+        for account in watched.map(|row| &row.key.account).collect::<HashSet<_>>() {
+            let week = store.keys_spent_since(account, now.day() - 7).await?;
+            let hours = 7 * 24;
+            openings
+                .usual
+                .extend(week.into_iter().map(|(key, spent)| (key, Money::from_nanos(spent.nanos() / hours))));
+        }
+        Ok(openings)
     }
 
     /// Asks once for policies and presets.
@@ -75,15 +118,39 @@ impl Poller {
         self.rules_seen = latest;
         Ok(())
     }
+}
 
-    fn opening(&self, id: &AccountId) -> Opening {
-        let totals = self.totals.get(id);
-        match self.mode {
+/// What the store knew when something changed.
+struct Openings<'p> {
+    poller: &'p Poller,
+    spent: HashMap<(AccountId, Period, String), Money>,
+    usual: HashMap<String, Money>,
+}
+
+impl Opening for Openings<'_> {
+    fn account(&self, id: &AccountId) -> (Option<Money>, Money) {
+        let totals = self.poller.totals.get(id);
+        match self.poller.mode {
             BillingMode::Metered => (None, totals.map_or(Money::ZERO, |t| t.metered)),
             BillingMode::Prepaid => {
                 (Some(totals.map_or(Money::ZERO, |t| t.credited)), totals.map_or(Money::ZERO, |t| t.charged))
             }
         }
+    }
+
+    fn spent(&self, account: &AccountId, subject: &str, period: Period) -> Money {
+        self.spent.get(&(account.clone(), period, subject.to_owned())).copied().unwrap_or(Money::ZERO)
+    }
+
+    fn users(&self, account: &AccountId, period: Period) -> HashMap<String, Money> {
+        let own = self.spent.iter().filter(|((whose, over, subject), _)| {
+            whose == account && *over == period && subject.starts_with("user:")
+        });
+        own.map(|((_, _, subject), spent)| (subject.clone(), *spent)).collect()
+    }
+
+    fn usual_hour(&self, key: &KeyRules) -> Money {
+        self.usual.get(key.id.as_str()).copied().unwrap_or(Money::ZERO)
     }
 }
 
@@ -93,16 +160,21 @@ fn rules(row: KeyRow) -> KeyRules {
         id: key.id,
         account: key.account,
         hash: key.hash,
+        previous: row.previous,
         label: key.label,
         name: key.name,
+        project: key.project,
         management: key.management,
         disabled: row.disabled,
+        frozen: row.frozen,
         revoked: row.revoked.is_some(),
         expires: key.expires,
         spend_limit: key.spend_limit,
         requests_per_minute: key.requests_per_minute,
         concurrency: key.concurrency,
+        limits: Limits::read(&key.rules),
         created: key.created,
+        updated: row.updated,
     }
 }
 
@@ -110,7 +182,7 @@ fn rules(row: KeyRow) -> KeyRules {
 pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping: watch::Receiver<bool>) {
     while !super::pause(&mut stopping, EVERY).await {
         let table = gateway.keys.load_full();
-        let keys = poller.once(&gateway.store, &table).await.map(|changed| {
+        let keys = poller.once(&gateway.store, &table, gateway.clock.now()).await.map(|changed| {
             if let Some(table) = changed {
                 tracing::info!(keys = table.len(), "keys changed");
                 gateway.keys.store(Arc::new(table));

@@ -102,6 +102,31 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Number { min: 0, max: 1_000_000, set: |c, v| c.limits.key_concurrency_max = v as u32 },
     },
     Key {
+        path: "limits.new_key_limit_usd",
+        preset: Value("100"),
+        example: "25.50",
+        doc: "What a new key may spend where its maker doesn't say: nobody loses more to a key that leaks. `none` is no limit.",
+        kind: Kind::Text {
+            allowed: "an amount in USD such as `25.50`, or `none`",
+            set: |c, text| {
+                let limit = (text != "none").then(|| text.parse::<types::Money>()).transpose();
+                let fits = limit.as_ref().is_ok_and(|limit| limit.is_none_or(|limit| !limit.is_negative()));
+                c.limits.new_key_limit = limit.unwrap_or_default();
+                fits
+            },
+        },
+    },
+    Key {
+        path: "limits.new_key_limit_reset",
+        preset: Value("month"),
+        example: "day",
+        doc: "Over what span `limits.new_key_limit_usd` counts, by the UTC calendar.",
+        kind: Kind::Choice {
+            allowed: &["day", "week", "month", "total"],
+            set: |c, word| c.limits.new_key_limit_reset = ledger::Period::from_name(word).unwrap_or_default(),
+        },
+    },
+    Key {
         path: "limits.hold_output_tokens",
         preset: Value("1024"),
         example: "256",

@@ -1,11 +1,14 @@
-//! Networks of addresses, for `server.trusted_proxies`.
+//! Networks of addresses: proxies that are trusted, addresses that a key may call from.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// An address range: `10.0.0.0/8`, `fd00::/8`, or a single address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Network {
     address: IpAddr,
     prefix_bits: u32,
@@ -50,6 +53,22 @@ impl FromStr for Network {
             None => width,
         };
         Ok(Network { address, prefix_bits })
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Network, String> {
+        let shown: String = text.chars().take(60).collect();
+        text.parse()
+            .map_err(|()| format!("`{shown}` is no address or network; write `203.0.113.7` or `10.0.0.0/8`"))
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> String {
+        network.to_string()
     }
 }
 
