@@ -218,7 +218,7 @@ async fn by_provider(
     if plan.steps.is_empty() {
         return Err(planning::no_endpoints(&world, &course.name, &facts, &key, plan));
     }
-    hold::take_tokens(gateway, asked, &key, &mut permit, created)?;
+    hold::take_tokens(asked, &key, &mut permit, created)?;
     let (hold, counted) = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     record.counted = counted;

@@ -15,6 +15,9 @@ use crate::keys::budgets::Counted;
 use crate::keys::{KeyState, Permit};
 use crate::world::World;
 
+/// Output tokens that a call is taken to have before it is over: a cap says little about what comes.
+const LIKELY_OUTPUT_TOKENS: u64 = 256;
+
 /// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output. While
 /// other calls of the same purse hold money that may come back, a call waits for it instead of being refused.
 pub(crate) async fn hold(
@@ -65,13 +68,12 @@ pub(crate) async fn hold(
 
 /// Counts the tokens that a call will likely take against its key's rate; settling puts it right.
 pub(crate) fn take_tokens(
-    gateway: &Gateway,
     request: &Asked<'_>,
     key: &KeyState,
     permit: &mut Permit,
     now: Timestamp,
 ) -> Result<(), GatewayError> {
-    let output = request.max_tokens.unwrap_or(gateway.settings.hold_output_tokens);
+    let output = request.max_tokens.map_or(LIKELY_OUTPUT_TOKENS, |cap| cap.min(LIKELY_OUTPUT_TOKENS));
     let likely = request.input_tokens_estimate().saturating_add(output);
     key.take_tokens(permit, likely, now)
         .map_err(|(per_minute, retry_after)| GatewayError::TokensLimited { per_minute, retry_after })

@@ -77,7 +77,7 @@ async fn a_key_lives_through_the_api() {
         refused["error"]["metadata"]["resets_at"].as_str().is_some_and(|at| at.ends_with("T00:00:00Z")),
         "{refused}"
     );
-    office.edit(&made, &json!({"limit": "0.05", "name": "ci 2"})).await.expect(200);
+    office.edit(&made, &json!({"limit": "5", "name": "ci 2"})).await.expect(200);
     becomes(&key, &cent(), 200).await;
     let shown =
         office.manager.get(&format!("/v1/keys/{}", made["id"].as_str().unwrap())).await.expect(200).json();
