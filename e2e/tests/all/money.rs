@@ -126,7 +126,7 @@ async fn a_grant_is_seen_while_the_server_runs() {
 async fn a_revoked_key_stops_and_an_expired_one_too() {
     let upstream = FakeUpstream::start();
     let app = cent_app(&upstream, false).await;
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(10);
     let rows = [("revoked", None), ("expired", Some(soon.to_string()))];
     for (name, expires) in rows {
         let arguments: Vec<&str> = expires.iter().flat_map(|at| ["--expires", at.as_str()]).collect();
