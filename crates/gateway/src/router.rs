@@ -18,7 +18,7 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
-    health, images, key, messages, models, policies, presets, rerank, responses, route as dry_run,
+    health, images, key, messages, models, policies, presets, replay, rerank, responses, route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -53,6 +53,7 @@ enum Handler {
     Speech,
     Transcriptions,
     Route,
+    Replay,
     Models,
     ModelsCount,
     Model,
@@ -220,6 +221,13 @@ pub const ROUTES: &[Route] = &[
         Access::ApiKey,
         Handler::Route,
         "the plan for a chat request, with reasons and cost bounds; nothing is called, nothing charged",
+    ),
+    route(
+        "POST",
+        "/v1/replay",
+        Access::ManagementKey,
+        Handler::Replay,
+        "what the account's recorded requests would have met under another policy or other models",
     ),
     route("GET", "/v1/key", Access::AnyKey, Handler::Key, "the caller's own key"),
     route("GET", "/v1/auth/key", Access::AnyKey, Handler::Key, "the caller's own key, the older path"),
@@ -459,6 +467,7 @@ where
         Handler::Speech => Box::pin(audio::speech(worker, id, parts.headers, body)).await,
         Handler::Transcriptions => Box::pin(audio::transcriptions(worker, id, parts.headers, body)).await,
         Handler::Route => dry_run::create(worker, parts, body).await,
+        Handler::Replay => Box::pin(replay::create(worker, parts, body)).await,
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
         Handler::Model => models::one(worker, &parts),

@@ -13,6 +13,7 @@ use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
+use gateway::replaying::Bounds;
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
 use gateway::world::{ProviderSetup, World};
@@ -60,6 +61,10 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
             ttl_s: config.cache.ttl_s,
             ttl_s_max: config.cache.ttl_s_max,
             wait_max: Duration::from_millis(config.cache.wait_ms_max),
+        },
+        replay: Bounds {
+            records_max: limits.replay_records_max,
+            time_max: Duration::from_millis(limits.replay_ms_max),
         },
     })
 }
@@ -155,6 +160,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         pins: Default::default(),
         hedges: Default::default(),
         learned: Default::default(),
+        replays: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
     })
