@@ -213,7 +213,7 @@ async fn by_provider(
     let (created, key) = (admitted.created, admitted.key);
     let asker = Asker { key: &key, at: created, seed, dry: false };
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
-    let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
+    let Decision { plan, facts, conversation, judged, hedged, .. } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
         return Err(planning::no_endpoints(&world, &course.name, &facts, plan));
     }
