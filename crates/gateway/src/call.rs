@@ -195,7 +195,7 @@ pub(crate) async fn answer_call(
     let mut course = Course::of(gateway, &world, call, &hints, &asker)?;
     let filled = extra.filled.as_ref();
     course.warnings.extend(filled.iter().flat_map(|filled| filled.warnings.iter().cloned()));
-    let rule = filled.map(Filled::cache_rule);
+    let rule = cache::rule(course.cache, filled.map(Filled::cache_rule));
     let incoming = Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed };
     match cache::ask(&incoming, rule.as_ref()).await {
         Outlook::Hit(hit) => cache::answer(incoming, &hit),

@@ -206,6 +206,11 @@ async fn the_api_replays_what_the_command_does_and_only_the_accounts_own() {
         assert_eq!(told["answered"], again["answered"], "the same seed draws the same");
     }
 
+    let url = format!("sqlite:{}", app.data_dir().join("tollway.db").display());
+    let store = store::Store::open(&url).await.expect("the store");
+    let other = types::AccountId::new("acct_other");
+    store.ensure_account(&other, "Other", types::Timestamp(0)).await.expect("an account is made");
+    store.close().await;
     let (stranger, _) = app.new_key(&["--account", "acct_other", "--management"]).await;
     testkit::eventually("the other account to see none of it", || async {
         let reply = stranger.post("/v1/replay", &json!({"models": ["lab/small"]})).await;

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use gateway::replaying::{self, Bounds, Records, Tally, Terms, Told, Unread};
 use gateway::world::World;
-use routing::policy::{Link, Policy, Route, StickyBy, Strategy};
+use routing::policy::{CacheRule, Link, Policy, Route, StickyBy, Strategy};
 use types::{SystemClock, Timestamp};
 
 use self::report::Report;
@@ -71,6 +71,7 @@ fn policy(args: &Replay) -> Result<(Policy, String), Failure> {
         models: vec![Link { model: model.clone(), retries: None, weight: 1 }],
         sticky_by: StickyBy::default(),
         dial: None,
+        cache: CacheRule::default(),
     };
     Ok((Policy { description: String::new(), rules: Vec::new(), otherwise: route }, model))
 }
