@@ -100,7 +100,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     });
     let plan = plan::plan(&Question {
         snapshot: &world.snapshot,
-        conditions: world,
+        conditions: &world.at(gateway.clock.now()),
         targets: &course.targets,
         retries: &course.retries,
         facts: &facts,

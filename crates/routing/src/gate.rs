@@ -225,8 +225,8 @@ fn costs(
         let output = work.output_tokens(INPUT_TOKENS).max(1);
         let usage = Usage { input: INPUT_TOKENS, output, requests: 1, ..Usage::default() };
         let able = |endpoint: &&&Endpoint| work != Work::Tools || endpoint.tool_call(snapshot) == Some(true);
-        let known = offers.iter().filter(able).filter_map(|endpoint| endpoint.price.cost(&usage, now).ok());
-        known.map(|cost| cost.total.nanos() as f64).min_by(f64::total_cmp).unwrap_or(f64::NAN)
+        let known = offers.iter().filter(able).filter_map(|endpoint| endpoint.price.total(&usage, now).ok());
+        known.map(|total| total.nanos() as f64).min_by(f64::total_cmp).unwrap_or(f64::NAN)
     })
 }
 

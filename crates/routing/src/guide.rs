@@ -14,14 +14,14 @@
 //!   is learned of what never comes first. The chance of each is in the plan. Never of a dry run, never below a floor.
 //! - The second and the third attempt are of other authors, where there are any as fit: one outage doesn't end the chain.
 
-use catalog::Snapshot;
+use catalog::{Endpoint, Snapshot};
 use types::{Money, Usage};
 
 use crate::gate::Gate;
 use crate::name::{Target, Virtual, What};
 use crate::order::Candidate;
 use crate::plan::Facts;
-use crate::quality::{Abilities, Work};
+use crate::quality::{Abilities, ROWS, Work};
 
 /// Where the dial of `auto` stands.
 pub const AUTO_DIAL: f64 = 0.3;
@@ -66,12 +66,11 @@ impl Guide<'_> {
     }
 
     /// The likely cost of an endpoint at this work.
-    pub(crate) fn cost(&self, snapshot: &Snapshot, endpoint: u32, facts: &Facts) -> Option<Money> {
-        let endpoint = snapshot.endpoints.get(endpoint as usize)?;
+    pub(crate) fn cost(&self, endpoint: &Endpoint, facts: &Facts) -> Option<Money> {
         let input = facts.input_tokens.max(1);
         let output = self.work.output_tokens(input).min(facts.max_tokens.unwrap_or(u64::MAX)).max(1);
         let usage = Usage { input, output, requests: 1, ..Usage::default() };
-        endpoint.price.cost(&usage, facts.at).ok().map(|cost| cost.total)
+        endpoint.price.total(&usage, facts.at).ok()
     }
 
     /// Whether quality is weighed against cost, so that what comes next is about as good.
@@ -84,19 +83,17 @@ impl Guide<'_> {
     }
 
     /// The quality of a model: its prior, unless what was learned counts.
-    fn quality(&self, model: usize) -> f64 {
+    fn quality(&self, model: usize, shares: &[f64; ROWS]) -> f64 {
         let learned = self.learned.and_then(|gate| gate.quality(model, &self.work));
-        learned.unwrap_or_else(|| self.abilities.quality(model, &self.work))
+        learned.unwrap_or_else(|| self.abilities.quality_at(model, shares))
     }
 
-    /// Gives each candidate its quality, its cost, and the key that it is put in order by.
-    pub(crate) fn rate(&self, what: Virtual, snapshot: &Snapshot, facts: &Facts, all: &mut [Candidate]) {
+    /// Gives each candidate its quality, and the key that it is put in order by. What it likely costs is [`Guide::cost`] already.
+    pub(crate) fn rate(&self, what: Virtual, snapshot: &Snapshot, all: &mut [Candidate]) {
+        let shares = self.work.shares();
         for candidate in all.iter_mut() {
             let model = snapshot.endpoints.get(candidate.endpoint as usize).map_or(usize::MAX, |e| e.model);
-            candidate.quality = Some(self.quality(model));
-            if let Some(cost) = self.cost(snapshot, candidate.endpoint, facts) {
-                candidate.expected = cost;
-            }
+            candidate.quality = Some(self.quality(model, &shares));
         }
         let quality = |candidate: &Candidate| candidate.quality.unwrap_or(0.0);
         let better = |a: &&Candidate, b: &&Candidate| {

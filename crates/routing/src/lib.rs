@@ -1,7 +1,7 @@
 //! The routing decision: values in, a plan with reasons out. No socket, no clock, no randomness of its own.
 //!
 //! [`name`] says what a caller's model name means, [`plan`] which endpoints to try in which order and why the others were
-//! left out ([`order`], [`wishes`]), [`health`] and [`load`] what an endpoint's own traffic says of it, [`breaker`] and
+//! left out ([`order`], [`wishes`], [`shortlist`]), [`health`] and [`load`] what an endpoint's own traffic says of it, [`breaker`] and
 //! [`keyring`] when an endpoint or a key is left alone for a while, [`hedge`] when a second one is asked the same. [`classify`] says
 //! what kind of work a prompt is, [`quality`] how good a model is at it, [`learn`] how good it turned out to be, [`gate`] whether that counts, [`guide`] what that
 //! makes of a virtual model, [`zero`] what any of this has to beat, and
@@ -24,6 +24,7 @@ pub mod policy;
 pub mod quality;
 pub mod random;
 pub mod replay;
+pub mod shortlist;
 mod soonest;
 pub mod wishes;
 pub mod zero;

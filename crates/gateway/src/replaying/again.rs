@@ -13,6 +13,7 @@ use routing::name::{Names, Target, Virtual, What};
 use routing::plan::{self, Conditions, Facts, Plan, Question};
 use routing::policy::{Route, Situation, Strategy};
 use routing::quality::Work;
+use routing::shortlist::Shortlist;
 use routing::wishes::{Sort, Wishes};
 
 use super::Terms;
@@ -24,6 +25,10 @@ struct Calm<'w>(&'w World);
 impl Conditions for Calm<'_> {
     fn switched_on(&self, endpoint: usize) -> bool {
         Conditions::switched_on(self.0, endpoint)
+    }
+
+    fn shortlist(&self) -> Option<&Shortlist> {
+        self.0.shortlist()
     }
 
     fn healthy(&self, _: usize) -> bool {
