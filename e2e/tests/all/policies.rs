@@ -149,7 +149,7 @@ async fn bad_policies_are_refused_and_unknown_ones_are_named() {
 async fn a_policy_switches_the_response_cache() {
     let place = place().await;
     let tools = json!({"tools": true});
-    let policy = json!({"models": ["one/m"], "cache": {"enabled": true, "ttl_s": 60}, "rules": [
+    let mut policy = json!({"models": ["one/m"], "cache": {"enabled": true, "ttl_s": 60}, "rules": [
         {"name": "fresh", "when": tools, "models": ["one/m"], "cache": {"enabled": false}}
     ]});
     place.put("kept", &policy).await;
@@ -168,14 +168,22 @@ async fn a_policy_switches_the_response_cache() {
     let shorter = owner.chat_request(&asked).header("x-tollway-cache-ttl", "9");
     assert_eq!(status(shorter).await.0.as_deref(), Some("HIT"), "it is not as old as that");
 
-    // The same policy edited is another one.
+    // Another version of the policy finds nothing of the one before.
+    policy["description"] = json!("edited");
     place.put("kept", &policy).await;
     assert_eq!(status(owner.chat_request(&asked)).await, some("MISS", "60"));
     // A preset in front of it is asked after it.
     let preset = json!({"config": {"model": "policy/kept", "cache_enabled": true, "cache_ttl_seconds": 7}});
     let made = place.manager.request("PUT", "/v1/presets/before").json(&preset).send().await;
     assert_eq!(made.status, 201, "{}", made.text());
-    assert_eq!(status(owner.chat_request(&ask("@preset/before"))).await, some("MISS", "60"));
+    let mut filled = ask("@preset/before");
+    assert_eq!(
+        status(owner.chat_request(&filled)).await,
+        some("HIT", "60"),
+        "filled up, it is the same request"
+    );
+    filled["temperature"] = json!(0.5);
+    assert_eq!(status(owner.chat_request(&filled)).await, some("MISS", "60"));
 
     asked["tools"] =
         json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
