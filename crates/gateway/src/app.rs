@@ -56,6 +56,8 @@ pub struct Gateway {
     pub seals: crate::seals::Seals,
     /// Answers for those who ask the same again.
     pub cache: crate::cache::Cache,
+    /// Replays that are under way.
+    pub replays: Arc<crate::replay::Running>,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

@@ -1,6 +1,6 @@
 //! The response cache: whoever asks the same again within its time gets the same answer again, for nothing.
 //!
-//! - Off unless a call opts in: by header, or by the rule of a preset or policy ([`decide`]).
+//! - Off unless a call opts in: by header, or by the rule of a policy or preset ([`rule`], [`decide`]).
 //! - The same is: account, path, model as it was asked for and what that name means, streamed or not, the headers that decide
 //!   over the answer, the version of the policy, and the whole body, byte by byte. All of it is hashed (SHA-256); accounts
 //!   never share an answer.
@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
+use routing::policy::CacheRule;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use types::{GenerationId, Task, Timestamp};
@@ -106,6 +107,17 @@ pub fn decide(headers: &Wanted, rule: Option<&Wanted>, limits: &Limits) -> Switc
         age_s_max: ttl_s,
         clear: headers.clear || rule.clear,
     }
+}
+
+/// The rule that holds: what the policy says, and where it says nothing what the preset does.
+pub fn rule(policy: Option<CacheRule>, preset: Option<Wanted>) -> Option<Wanted> {
+    let Some(policy) = policy else { return preset };
+    let preset = preset.unwrap_or_default();
+    Some(Wanted {
+        enabled: policy.enabled.or(preset.enabled),
+        ttl_s: policy.ttl_s.or(preset.ttl_s),
+        clear: preset.clear,
+    })
 }
 
 /// Whether breakpoints of the provider's own prompt cache are to be placed: as the body says, else the header, else the rule of
@@ -359,6 +371,23 @@ mod tests {
         }
         let clear = Wanted { clear: true, ..Wanted::default() };
         assert!(decide(&clear, None, &limits).clear && !decide(&clear, None, &limits).enabled);
+    }
+
+    #[test]
+    fn a_policy_goes_before_a_preset_member_by_member() {
+        let preset = Some(Wanted { enabled: Some(true), ttl_s: Some(60), clear: false });
+        let policy = |enabled, ttl_s| Some(CacheRule { enabled, ttl_s });
+        let rows = [
+            (None, (Some(true), Some(60))),
+            (policy(None, None), (Some(true), Some(60))),
+            (policy(Some(false), None), (Some(false), Some(60))),
+            (policy(None, Some(5)), (Some(true), Some(5))),
+        ];
+        for (policy, expect) in rows {
+            let rule = rule(policy, preset).unwrap();
+            assert_eq!((rule.enabled, rule.ttl_s), expect, "{policy:?}");
+        }
+        assert_eq!(rule(None, None), None);
     }
 
     #[test]

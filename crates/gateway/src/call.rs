@@ -196,7 +196,7 @@ pub(crate) async fn answer_call(
     let mut course = Course::of(gateway, &world, call, &hints, &asker)?;
     let filled = extra.filled.as_ref();
     course.warnings.extend(filled.iter().flat_map(|filled| filled.warnings.iter().cloned()));
-    let rule = filled.map(Filled::cache_rule);
+    let rule = cache::rule(course.cache, filled.map(Filled::cache_rule));
     let incoming = Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed };
     match cache::ask(&incoming, rule.as_ref()).await {
         Outlook::Hit(hit) => cache::answer(incoming, &hit),
@@ -214,7 +214,7 @@ async fn by_provider(
     let (created, key, mut permit) = (admitted.created, admitted.key, admitted.permit);
     let asker = Asker { key: &key, at: created, seed, dry: false };
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
-    let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
+    let Decision { plan, facts, conversation, judged, hedged, .. } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
         return Err(planning::no_endpoints(&world, &course.name, &facts, &key, plan));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use routing::name::{NameError, Target, Variant, Virtual, What};
-use routing::policy::{Policy, Route, Situation, Strategy};
+use routing::policy::{CacheRule, Policy, Route, Situation, Strategy};
 use routing::wishes::Sort;
 use store::RuleKind;
 use types::{AccountId, Timestamp};
@@ -39,6 +39,8 @@ pub(crate) struct Course {
     pub(crate) sort: Option<Sort>,
     /// Where a policy puts the dial.
     pub(crate) dial: Option<f64>,
+    /// What a policy says of the response cache.
+    pub(crate) cache: Option<CacheRule>,
     /// The policy, its version and the rule that decided: `careful@3`, `careful@3 night`.
     pub(crate) policy: Option<String>,
     /// What the caller is to be told.
@@ -149,6 +151,7 @@ impl Course {
             None => format!("{}@{}", rule.slug, rule.version),
         });
         self.dial = route.dial;
+        self.cache = Some(route.cache);
         self.sort = match route.strategy {
             Strategy::Latency => Some(Sort::Soonest),
             Strategy::Cost => Some(Sort::Price),

@@ -116,6 +116,9 @@ pub enum GatewayError {
     /// Too many calls at once on this key.
     #[error("this key may have {0} calls in flight at once; wait for one to end")]
     TooManyInFlight(u32),
+    /// Replays are few at a time.
+    #[error("{0}; ask again when one has ended")]
+    ReplayBusy(&'static str),
     /// Every endpoint is limiting us.
     #[error("{provider} is limiting requests: {message}")]
     ProviderBusy {
@@ -282,6 +285,7 @@ docs! {
     "tokens_limited" 429 "The key's tokens per minute are used up." "Wait for `Retry-After` seconds.";
     "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
     "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
+    "replay_busy" 429 "A replay of the account is under way, or as many as the node runs at once." "Ask again when it has ended.";
     "provider_rate_limited" 429 "Every endpoint that could serve the call is limiting us." "Wait for `Retry-After` seconds.";
     "internal" 500 "A bug here." "Report it with the generation id.";
     "provider_error" 502 "Every attempt failed; `metadata.previous_errors` lists them." "Try again, or choose another model.";
@@ -346,6 +350,7 @@ impl GatewayError {
             GatewayError::RateLimited { .. } => (429, "rate_limited"),
             GatewayError::TokensLimited { .. } => (429, "tokens_limited"),
             GatewayError::TooManyInFlight(_) => (429, "too_many_in_flight"),
+            GatewayError::ReplayBusy(_) => (429, "replay_busy"),
             GatewayError::ProviderBusy { .. } => (429, "provider_rate_limited"),
             GatewayError::ProviderRefused { status, kind, .. } => (*status, kind),
             GatewayError::ProviderFailed { timeout: true, .. } => (504, "provider_timeout"),
@@ -375,6 +380,7 @@ impl GatewayError {
             | GatewayError::Resting { retry_after, .. } => Some(*retry_after),
             GatewayError::ProviderBusy { retry_after, .. } => *retry_after,
             GatewayError::Overloaded(_)
+            | GatewayError::ReplayBusy(_)
             | GatewayError::BooksUnavailable(_)
             | GatewayError::StoreUnavailable => Some(Duration::from_secs(1)),
             _ => None,
@@ -540,6 +546,7 @@ mod tests {
             },
             GatewayError::ModelNotFound { name: "x\"y".into(), suggestions: vec!["a/b".into()] },
             GatewayError::Overloaded(5),
+            GatewayError::ReplayBusy("busy"),
             GatewayError::RuleNotFound { kind: RuleKind::Policy, name: "x".into(), suggestions: Vec::new() },
             GatewayError::RuleNotFound {
                 kind: RuleKind::Preset,

@@ -1,7 +1,10 @@
 //! From a request to a plan: what its model name means, what it wishes, and the one decision that live traffic and the dry
 //! run share.
 
+use std::sync::Arc;
+
 use routing::filters::MAX_COST;
+use routing::gate::Gate;
 use routing::guide::Guide;
 use routing::name::{Target, Virtual, What};
 use routing::plan::{self, Bound, Facts, Plan, Question, Sticky};
@@ -40,6 +43,8 @@ pub(crate) struct Decision {
     pub(crate) conversation: Option<Conversation>,
     /// A second provider may be asked when the first is late.
     pub(crate) hedged: bool,
+    /// What was learned of models, as the choice of a virtual one went by.
+    pub(crate) learned: Option<Arc<Gate>>,
     /// What a virtual model was told, and where its dial stood.
     pub(crate) judged: Option<(Judged, f64)>,
 }
@@ -88,17 +93,18 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let judged = chosen.map(|_| judging::judge(call));
     let (dial, fast) = judging::dial(hints);
     let dial = dial.or(request.auto.dial).or(course.dial).or(limits.default_dial);
-    let learned = gateway.learned.read();
+    // Only a virtual model asks what was learned.
+    let learned = judged.and_then(|_| gateway.learned.gate(world));
     let guide = judged.map(|judged| Guide {
         abilities: &world.abilities,
-        learned: Some((&*learned, asker.at)),
+        learned: learned.as_deref(),
         work: judged.work,
         dial,
         fast,
     });
     let plan = plan::plan(&Question {
         snapshot: &world.snapshot,
-        conditions: world,
+        conditions: &world.at(gateway.clock.now()),
         targets: &course.targets,
         retries: &course.retries,
         facts: &facts,
@@ -117,6 +123,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         facts,
         conversation,
         judged: judged.zip(stood),
+        learned,
         hedged: hedged && gateway.settings.hedging && limits.hedge,
     }
 }

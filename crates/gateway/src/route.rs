@@ -10,8 +10,10 @@ use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use http_body::Body;
+use routing::gate::{self, Gate, Seen};
 use routing::health::Size;
 use routing::plan::Step;
+use routing::quality::Work;
 use serde_json::{Value, json};
 use types::{Money, Usage};
 use wire::call::PathSays;
@@ -29,6 +31,9 @@ use crate::{call, filling, intake, read_body, router};
 
 /// Most endpoints left out that are listed.
 const REJECTED_MAX: usize = 200;
+
+/// The share of the work below which a kind is not told.
+const LIKELY_MIN: f64 = 0.05;
 
 /// Answers.
 pub(crate) async fn create<B>(
@@ -99,7 +104,16 @@ fn told(
     (seed, course, preference): (u64, &Course, Option<&str>),
 ) -> Value {
     let size = Size::of(decision.facts.input_tokens);
-    let plan: Vec<Value> = decision.plan.steps.iter().map(|s| step(world, s, worst(s), size)).collect();
+    let told = |s: &Step| {
+        let mut told = step(world, s, worst(s), size);
+        if let (Some(map), Some((judged, _))) = (told.as_object_mut(), &decision.judged) {
+            let model = world.snapshot.endpoints.get(s.endpoint as usize).map_or(usize::MAX, |e| e.model);
+            map.insert(String::from("prior"), json!(world.abilities.quality(model, &judged.work)));
+            map.insert(String::from("learned"), learned(decision.learned.as_deref(), model, &judged.work));
+        }
+        told
+    };
+    let plan: Vec<Value> = decision.plan.steps.iter().map(told).collect();
     let rejected = decision.plan.rejected.iter().take(REJECTED_MAX).filter_map(|(index, step)| {
         let endpoint = world.snapshot.endpoints.get(*index as usize)?;
         let reason = decision.plan.funnel.iter().find(|line| line.step == *step).map(|line| line.reason);
@@ -147,6 +161,29 @@ fn step(world: &World, step: &Step, worst: Option<Money>, size: Size) -> Value {
         "tokens_per_s": figures.and_then(|figures| figures.tokens_per_s).map(|q| q.p50),
         "samples": figures.map(|figures| figures.samples),
         "propensity": step.propensity,
+    })
+}
+
+/// What was learned of a model: at each kind that the work likely is, whether it counts there, and why; null where nobody rated it.
+fn learned(gate: Option<&Gate>, model: usize, work: &Work) -> Value {
+    let Some((gate, row)) = gate.and_then(|gate| Some((gate, gate.row(model)?))) else { return Value::Null };
+    let kinds: Vec<(&Seen, usize, f64)> =
+        gate::kinds(work).filter_map(|(kind, share)| Some((row.get(kind)?, kind, share))).collect();
+    let likely = kinds.iter().filter(|(_, _, share)| *share >= LIKELY_MIN).map(|(seen, kind, share)| {
+        json!({
+            "kind": gate::name(*kind),
+            "share": share,
+            "prior": seen.prior,
+            "learned": seen.learned,
+            "rewards": seen.rewards,
+            "counts": seen.verdict.counts(),
+            "why": seen.verdict.why(),
+        })
+    });
+    json!({
+        "quality": gate.learned(model, work),
+        "counts": kinds.iter().any(|(seen, ..)| seen.verdict.counts()),
+        "kinds": likely.collect::<Vec<_>>(),
     })
 }
 

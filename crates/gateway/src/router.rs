@@ -22,7 +22,7 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, budgets, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
-    generation, health, images, key, keys, messages, models, policies, presets, rerank, responses,
+    generation, health, images, key, keys, messages, models, policies, presets, replay, rerank, responses,
     route as dry_run, webhooks,
 };
 
@@ -58,6 +58,7 @@ enum Handler {
     Speech,
     Transcriptions,
     Route,
+    Replay,
     Models,
     ModelsCount,
     Model,
@@ -241,6 +242,7 @@ where
         Handler::Speech => Box::pin(audio::speech(worker, id, parts.headers, body)).await,
         Handler::Transcriptions => Box::pin(audio::transcriptions(worker, id, parts.headers, body)).await,
         Handler::Route => dry_run::create(worker, parts, body).await,
+        Handler::Replay => Box::pin(replay::create(worker, parts, body)).await,
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
         Handler::Model => models::one(worker, &parts),

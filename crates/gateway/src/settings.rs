@@ -7,6 +7,7 @@ use ledger::BillingMode;
 use routing::name::Names;
 
 use crate::cache::Limits;
+use crate::replaying::Bounds;
 
 /// Limits, timeouts and names. Every limit has its unit in its name.
 #[derive(Clone, Debug)]
@@ -63,6 +64,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<types::Network>,
     /// What the response cache may take, and for how long.
     pub cache: Limits,
+    /// How much a replay over the API may read, and for how long.
+    pub replay: Bounds,
 }
 
 /// The brand's names, prepared as headers.
@@ -105,7 +108,7 @@ pub struct ResponseHeaders {
 /// `X-Generation-Id`.
 pub const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 /// Of the decision code: changes when decisions change.
-pub const ROUTER_VERSION: &str = "guided-1";
+pub const ROUTER_VERSION: &str = "guided-2";
 
 impl Brand {
     /// Prepares the names. Fails when the prefix makes no header name.

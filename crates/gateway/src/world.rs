@@ -13,7 +13,8 @@ use routing::health::{Figures, Size};
 use routing::keyring::Keyring;
 use routing::plan::Conditions;
 use routing::quality::Abilities;
-use types::{Clock, ExposeSecret, SecretString};
+use routing::shortlist::Shortlist;
+use types::{Clock, ExposeSecret, SecretString, Timestamp};
 use wire::hub::{Dialect, Flavor};
 use wire::openai_chat::Adapt;
 
@@ -170,6 +171,8 @@ pub struct World {
     pub endpoints: Vec<Arc<Vitals>>,
     /// How good its models are likely to be.
     pub abilities: Abilities,
+    /// What virtual models choose from.
+    shortlist: Shortlist,
     clock: Arc<dyn Clock>,
 }
 
@@ -212,7 +215,15 @@ impl World {
             return Err(problems);
         }
         let abilities = Abilities::of(&snapshot);
-        Ok(World { snapshot, providers, endpoints, abilities, clock })
+        let mut world =
+            World { snapshot, providers, endpoints, abilities, shortlist: Shortlist::default(), clock };
+        world.shortlist = Shortlist::of(&world.snapshot, &world);
+        Ok(world)
+    }
+
+    /// What is known at one moment.
+    pub fn at(&self, now: Timestamp) -> Moment<'_> {
+        Moment { world: self, now }
     }
 
     /// Whether calls can go to this endpoint: its provider is on and its price known.
@@ -235,10 +246,43 @@ impl World {
     }
 }
 
+/// What the node knows of its endpoints at one moment: for a decision, which would otherwise ask the clock for each of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'w> {
+    world: &'w World,
+    now: Timestamp,
+}
+
+impl Conditions for Moment<'_> {
+    fn switched_on(&self, endpoint: usize) -> bool {
+        Conditions::switched_on(self.world, endpoint)
+    }
+
+    fn shortlist(&self) -> Option<&Shortlist> {
+        Some(&self.world.shortlist)
+    }
+
+    fn healthy(&self, endpoint: usize) -> bool {
+        self.world.endpoints.get(endpoint).is_some_and(|vitals| vitals.is_well(self.now))
+    }
+
+    fn figures(&self, endpoint: usize, size: Size) -> Figures {
+        self.world.figures(endpoint, size)
+    }
+
+    fn load(&self, endpoint: usize) -> f64 {
+        self.world.endpoints.get(endpoint).map_or(0.0, |vitals| vitals.load(self.now))
+    }
+}
+
 impl Conditions for World {
     fn switched_on(&self, endpoint: usize) -> bool {
         let provider = self.snapshot.endpoints.get(endpoint).and_then(|e| self.providers.get(e.provider));
         provider.is_some_and(|p| p.off.is_none())
+    }
+
+    fn shortlist(&self) -> Option<&Shortlist> {
+        Some(&self.shortlist)
     }
 
     fn healthy(&self, endpoint: usize) -> bool {

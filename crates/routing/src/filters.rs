@@ -4,125 +4,180 @@ use catalog::{Endpoint, Modality, Model, Snapshot, Status};
 use types::{PriceKind, Rate, Task};
 
 use crate::name::{Target, Variant, Virtual, What};
-use crate::plan::{Conditions, Facts};
-use crate::wishes::Wishes;
+use crate::plan::{Bound, Conditions, Facts};
+use crate::wishes::{MaxPrice, Wishes};
 
 /// The filter by what an answer may cost at most.
 pub const MAX_COST: &str = "Filter by Max Cost";
 
-/// Keeps an endpoint or not.
-pub(crate) type Test<'t> = Box<dyn Fn(&Snapshot, usize, &Endpoint) -> bool + 't>;
+/// What the filters of a decision look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Looked<'a> {
+    snapshot: &'a Snapshot,
+    conditions: &'a dyn Conditions,
+    target: &'a Target,
+    facts: &'a Facts,
+    wishes: &'a Wishes<'a>,
+    is_virtual: bool,
+    free_only: bool,
+}
 
-/// A filter: its name, what it asks, and the test.
-pub(crate) struct Filter<'t> {
+impl<'a> Looked<'a> {
+    pub(crate) fn new(
+        snapshot: &'a Snapshot,
+        conditions: &'a dyn Conditions,
+        target: &'a Target,
+        facts: &'a Facts,
+        wishes: &'a Wishes<'a>,
+    ) -> Looked<'a> {
+        let free = target.variant == Some(Variant::Free) || target.what == What::Virtual(Virtual::Free);
+        let is_virtual = matches!(target.what, What::Virtual(_));
+        Looked { snapshot, conditions, target, facts, wishes, is_virtual, free_only: free }
+    }
+
+    /// Whether an endpoint passes a filter.
+    pub(crate) fn passes(&self, filter: &Filter, index: u32) -> bool {
+        let at = index as usize;
+        self.snapshot.endpoints.get(at).is_some_and(|endpoint| (filter.keeps)(self, at, endpoint))
+    }
+
+    /// Whether a filter can leave anything out.
+    pub(crate) fn asks(&self, filter: &Filter) -> bool {
+        (filter.asked)(self)
+    }
+}
+
+/// A filter: its name, what it asks, whether it is asked at all, and the test.
+pub(crate) struct Filter {
     pub(crate) step: &'static str,
     pub(crate) asks: &'static str,
-    pub(crate) keeps: Test<'t>,
+    /// False where it would keep everything.
+    asked: fn(&Looked<'_>) -> bool,
+    keeps: fn(&Looked<'_>, usize, &Endpoint) -> bool,
 }
 
-fn filter<'t>(
+const fn filter(
     step: &'static str,
     asks: &'static str,
-    keeps: impl Fn(&Snapshot, usize, &Endpoint) -> bool + 't,
-) -> Filter<'t> {
-    Filter { step, asks, keeps: Box::new(keeps) }
+    asked: fn(&Looked<'_>) -> bool,
+    keeps: fn(&Looked<'_>, usize, &Endpoint) -> bool,
+) -> Filter {
+    Filter { step, asks, asked, keeps }
 }
 
-/// The filters, in order.
-pub(crate) fn filters<'t>(
-    conditions: &'t dyn Conditions,
-    target: &'t Target,
-    facts: &'t Facts,
-    wishes: &'t Wishes<'_>,
-) -> Vec<Filter<'t>> {
-    let mut all = what_it_is(conditions, target, facts);
-    all.extend(what_is_wished(target, facts, wishes));
-    all
-}
+const ALWAYS: fn(&Looked<'_>) -> bool = |_| true;
 
-/// What follows from the request itself.
-fn what_it_is<'t>(conditions: &'t dyn Conditions, target: &'t Target, facts: &'t Facts) -> Vec<Filter<'t>> {
-    let is_virtual = matches!(target.what, What::Virtual(_));
-    let free_only = target.variant == Some(Variant::Free) || target.what == What::Virtual(Virtual::Free);
-    vec![
-        filter("Filter by Switched-on Providers", "the provider has a key or needs none", |_, index, _| {
-            conditions.switched_on(index)
-        }),
-        filter("Filter by Output", "the model makes what the path is for", move |s, _, e| {
-            let live = !is_virtual || e.status == Status::Live;
-            let talks = !is_virtual || facts.task != Task::Generate;
-            live && model(s, e).is_some_and(|m| talks || m.is_chat()) && makes(s, e, facts.task)
-        }),
-        filter("Filter by Known Price", "what the answer is counted in has a known price", |_, _, e| {
-            e.price.bills(facts.task)
-        }),
-        filter("Filter by Free Price", "the offer costs nothing", move |_, _, e| !free_only || is_free(e)),
-        filter(
-            "Filter by Input Modalities",
-            "the model takes the images, audio or files of the request",
-            move |s, _, e| takes_input(s, e, facts, is_virtual),
-        ),
-        filter("Filter by Context Length", "the prompt fits the context window", |s, _, e| {
-            e.context_tokens(s).is_none_or(|context| facts.input_tokens <= context)
-        }),
-    ]
-}
+/// How many of the first filters ask nothing of a conversation that a virtual model is asked for: [`crate::shortlist`].
+pub(crate) const FIXED: usize = 3;
 
-/// What the caller wishes.
-fn what_is_wished<'t>(target: &'t Target, facts: &'t Facts, wishes: &'t Wishes<'_>) -> Vec<Filter<'t>> {
-    vec![
-        filter(
-            "Filter by Allowed Models",
-            "`allowed_models` and `excluded_models` leave the model to choose from",
-            |s, _, e| may_be_chosen(s, e, target, wishes),
-        ),
-        filter(
-            "Filter by Allowed Providers",
-            "`provider` and the name after @ allow the endpoint's provider",
-            |s, _, e| allowed(s, e, target, wishes),
-        ),
-        filter(
-            "Filter by Service Tier",
-            "an offer of a tier serves those who ask for it by `service_tier` or by its full name",
-            |s, _, e| tier_fits(s, e, target, wishes),
-        ),
-        filter(
-            "Filter by Quantization",
-            "the weights are stored as `provider.quantizations` says",
-            |_, _, e| wishes.quantizations.is_empty() || stored_as(e, &wishes.quantizations),
-        ),
-        filter("Filter by Region", "it is computed where `provider.region` says", |s, _, e| {
-            wishes.regions.is_empty() || wishes.regions.iter().any(|region| computed_in(s, e, region))
-        }),
-        filter("Filter by Training", "the provider is known not to train on prompts", |s, _, e| {
+/// The filters, in order: what follows from the request itself, then what its caller wishes.
+pub(crate) static FILTERS: [Filter; 16] = [
+    filter(
+        "Filter by Switched-on Providers",
+        "the provider has a key or needs none",
+        ALWAYS,
+        |look, index, _| look.conditions.switched_on(index),
+    ),
+    filter("Filter by Output", "the model makes what the path is for", ALWAYS, |look, _, e| {
+        let live = !look.is_virtual || e.status == Status::Live;
+        let talks = !look.is_virtual || look.facts.task != Task::Generate;
+        let s = look.snapshot;
+        live && model(s, e).is_some_and(|m| talks || m.is_chat()) && makes(s, e, look.facts.task)
+    }),
+    filter(
+        "Filter by Known Price",
+        "what the answer is counted in has a known price",
+        ALWAYS,
+        |look, _, e| e.price.bills(look.facts.task),
+    ),
+    filter("Filter by Free Price", "the offer costs nothing", |look| look.free_only, |_, _, e| is_free(e)),
+    filter(
+        "Filter by Input Modalities",
+        "the model takes the images, audio or files of the request",
+        |look| look.facts.image || look.facts.audio || look.facts.file || look.is_virtual && look.facts.tools,
+        |look, _, e| takes_input(look.snapshot, e, look.facts, look.is_virtual),
+    ),
+    filter("Filter by Context Length", "the prompt fits the context window", ALWAYS, |look, _, e| {
+        e.context_tokens(look.snapshot).is_none_or(|context| look.facts.input_tokens <= context)
+    }),
+    filter(
+        "Filter by Allowed Models",
+        "`allowed_models` and `excluded_models` leave the model to choose from",
+        |look| !(look.wishes.models_allowed.is_empty() && look.wishes.models_excluded.is_empty()),
+        |look, _, e| may_be_chosen(look.snapshot, e, look.target, look.wishes),
+    ),
+    filter(
+        "Filter by Allowed Providers",
+        "`provider` and the name after @ allow the endpoint's provider",
+        |look| {
+            let wishes = look.wishes;
+            let lists = wishes.only.is_some() || !wishes.ignore.is_empty();
+            look.target.pin.is_some() || lists || !(wishes.allow_fallbacks || wishes.order.is_empty())
+        },
+        |look, _, e| allowed(look.snapshot, e, look.target, look.wishes),
+    ),
+    filter(
+        "Filter by Service Tier",
+        "an offer of a tier serves those who ask for it by `service_tier` or by its full name",
+        ALWAYS,
+        |look, _, e| tier_fits(look.snapshot, e, look.target, look.wishes),
+    ),
+    filter(
+        "Filter by Quantization",
+        "the weights are stored as `provider.quantizations` says",
+        |look| !look.wishes.quantizations.is_empty(),
+        |look, _, e| stored_as(e, &look.wishes.quantizations),
+    ),
+    filter(
+        "Filter by Region",
+        "it is computed where `provider.region` says",
+        |look| !look.wishes.regions.is_empty(),
+        |look, _, e| look.wishes.regions.iter().any(|region| computed_in(look.snapshot, e, region)),
+    ),
+    filter(
+        "Filter by Training",
+        "the provider is known not to train on prompts",
+        |look| look.wishes.no_training,
+        |look, _, e| {
             let known = |p: &catalog::Provider| p.facts.trains_on_data.as_ref().map(|claim| claim.value);
-            !wishes.no_training || e.provider_in(s).and_then(known) == Some(false) || is_sandbox(s, e)
-        }),
-        filter(
-            "Filter by Retention",
-            "the provider is known to keep prompts no longer than allowed",
-            |s, _, e| {
-                let known = |p: &catalog::Provider| p.facts.retention_days.as_ref().map(|claim| claim.value);
-                wishes.retention_days_max.is_none_or(|max| {
-                    e.provider_in(s).and_then(known).is_some_and(|days| days <= max) || is_sandbox(s, e)
-                })
-            },
-        ),
-        filter(
-            "Filter by Distillation Rights",
-            "the model's license is known to let others train on what it writes",
-            |s, _, e| !wishes.distillable || model(s, e).is_some_and(is_distillable),
-        ),
-        filter(MAX_COST, "the answer can't cost more than the caller allows", |s, _, e| {
-            facts
-                .bound
-                .is_none_or(|bound| bound.worst(s, e, facts).is_some_and(|worst| worst <= bound.allowed))
-        }),
-        filter("Filter by Max Price", "the offer costs at most `provider.max_price`", |_, _, e| {
-            affordable(e, facts, wishes)
-        }),
-    ]
-}
+            e.provider_in(look.snapshot).and_then(known) == Some(false) || is_sandbox(look.snapshot, e)
+        },
+    ),
+    filter(
+        "Filter by Retention",
+        "the provider is known to keep prompts no longer than allowed",
+        |look| look.wishes.retention_days_max.is_some(),
+        |look, _, e| {
+            let known = |p: &catalog::Provider| p.facts.retention_days.as_ref().map(|claim| claim.value);
+            let days = e.provider_in(look.snapshot).and_then(known);
+            look.wishes
+                .retention_days_max
+                .is_none_or(|max| days.is_some_and(|days| days <= max) || is_sandbox(look.snapshot, e))
+        },
+    ),
+    filter(
+        "Filter by Distillation Rights",
+        "the model's license is known to let others train on what it writes",
+        |look| look.wishes.distillable,
+        |look, _, e| model(look.snapshot, e).is_some_and(is_distillable),
+    ),
+    filter(
+        MAX_COST,
+        "the answer can't cost more than the caller allows",
+        |look| look.facts.bound.is_some(),
+        |look, _, e| {
+            let worst = |bound: &Bound| bound.worst(look.snapshot, e, look.facts);
+            let fits = |bound: &Bound| worst(bound).is_some_and(|worst| worst <= bound.allowed);
+            look.facts.bound.as_ref().is_none_or(fits)
+        },
+    ),
+    filter(
+        "Filter by Max Price",
+        "the offer costs at most `provider.max_price`",
+        |look| look.wishes.max_price != MaxPrice::default(),
+        |look, _, e| affordable(e, look.facts, look.wishes),
+    ),
+];
 
 fn model<'s>(snapshot: &'s Snapshot, endpoint: &Endpoint) -> Option<&'s Model> {
     snapshot.models.get(endpoint.model)

@@ -8,19 +8,20 @@
 //!   depends on the dial, turning it up never raises the cost of what comes first.
 //! - `cheap` stands at [`CHEAP_DIAL`] unless told otherwise and puts what is below [`CHEAP_FLOOR`] of the best quality last.
 //! - `fast` puts what is below [`FAST_FLOOR`] of the best quality last, and takes of the rest what begins soonest.
-//! - What was learned of a model ([`crate::learn`]) takes the place of its prior where it is surely another.
+//! - What was learned of a model ([`crate::learn`]) takes the place of its prior where that surely beats two fixed models
+//!   ([`crate::gate`]).
 //! - One decision in some tens takes another candidate whose utility is within [`BAND`] of the best, at random: without that nothing
 //!   is learned of what never comes first. The chance of each is in the plan. Never of a dry run, never below a floor.
 //! - The second and the third attempt are of other authors, where there are any as fit: one outage doesn't end the chain.
 
-use catalog::Snapshot;
-use types::{Money, Timestamp, Usage};
+use catalog::{Endpoint, Snapshot};
+use types::{Money, Usage};
 
-use crate::learn::Table;
+use crate::gate::Gate;
 use crate::name::{Target, Virtual, What};
 use crate::order::Candidate;
 use crate::plan::Facts;
-use crate::quality::{Abilities, Work};
+use crate::quality::{Abilities, ROWS, Work};
 
 /// Where the dial of `auto` stands.
 pub const AUTO_DIAL: f64 = 0.3;
@@ -32,8 +33,6 @@ pub const CHEAP_FLOOR: f64 = 0.8;
 pub const FAST_FLOOR: f64 = 0.85;
 /// At dial 0.5, how much quality a cost that is e times lower makes up for.
 const SCALE: f64 = 0.05;
-/// How many deviations from the prior what was learned must be before it counts: nineteen in twenty, on one side.
-const SURE: f64 = 1.645;
 /// What a free answer counts as, of the reference: the logarithm needs something.
 const FREE: f64 = 1e-4;
 /// How much utility is given up at most to learn of another candidate.
@@ -46,8 +45,8 @@ const AUTHORS: usize = 3;
 pub struct Guide<'a> {
     /// How good models are.
     pub abilities: &'a Abilities,
-    /// What answers turned out to be worth, and now.
-    pub learned: Option<(&'a Table, Timestamp)>,
+    /// What answers turned out to be worth, where it counts; made for the same catalog.
+    pub learned: Option<&'a Gate>,
     /// What is to be done.
     pub work: Work,
     /// The caller's dial, 0 (quality) to 1 (cost); `None`: where the virtual model stands.
@@ -67,12 +66,11 @@ impl Guide<'_> {
     }
 
     /// The likely cost of an endpoint at this work.
-    pub(crate) fn cost(&self, snapshot: &Snapshot, endpoint: u32, facts: &Facts) -> Option<Money> {
-        let endpoint = snapshot.endpoints.get(endpoint as usize)?;
+    pub(crate) fn cost(&self, endpoint: &Endpoint, facts: &Facts) -> Option<Money> {
         let input = facts.input_tokens.max(1);
         let output = self.work.output_tokens(input).min(facts.max_tokens.unwrap_or(u64::MAX)).max(1);
         let usage = Usage { input, output, requests: 1, ..Usage::default() };
-        endpoint.price.cost(&usage, facts.at).ok().map(|cost| cost.total)
+        endpoint.price.total(&usage, facts.at).ok()
     }
 
     /// Whether quality is weighed against cost, so that what comes next is about as good.
@@ -84,26 +82,18 @@ impl Guide<'_> {
         self.dial_of(what) < 1.0 && !self.fast && !(what == Virtual::Fast && self.dial.is_none())
     }
 
-    /// The quality of a model: its prior, unless what was learned is surely something else.
-    fn quality(&self, snapshot: &Snapshot, model: usize) -> f64 {
-        let prior = self.abilities.quality(model, &self.work);
-        let learned = self.learned.filter(|(table, _)| !table.is_empty()).and_then(|(table, now)| {
-            let id = &snapshot.models.get(model)?.id;
-            let found = table.quality(&self.work, id, &self.abilities.rows(model), now);
-            (table.weight(&self.work, id, now) > 0.0 && (found.mean - prior).abs() > SURE * found.sd)
-                .then_some(found.mean)
-        });
-        learned.unwrap_or(prior)
+    /// The quality of a model: its prior, unless what was learned counts.
+    fn quality(&self, model: usize, shares: &[f64; ROWS]) -> f64 {
+        let learned = self.learned.and_then(|gate| gate.quality(model, &self.work));
+        learned.unwrap_or_else(|| self.abilities.quality_at(model, shares))
     }
 
-    /// Gives each candidate its quality, its cost, and the key that it is put in order by.
-    pub(crate) fn rate(&self, what: Virtual, snapshot: &Snapshot, facts: &Facts, all: &mut [Candidate]) {
+    /// Gives each candidate its quality, and the key that it is put in order by. What it likely costs is [`Guide::cost`] already.
+    pub(crate) fn rate(&self, what: Virtual, snapshot: &Snapshot, all: &mut [Candidate]) {
+        let shares = self.work.shares();
         for candidate in all.iter_mut() {
             let model = snapshot.endpoints.get(candidate.endpoint as usize).map_or(usize::MAX, |e| e.model);
-            candidate.quality = Some(self.quality(snapshot, model));
-            if let Some(cost) = self.cost(snapshot, candidate.endpoint, facts) {
-                candidate.expected = cost;
-            }
+            candidate.quality = Some(self.quality(model, &shares));
         }
         let quality = |candidate: &Candidate| candidate.quality.unwrap_or(0.0);
         let better = |a: &&Candidate, b: &&Candidate| {

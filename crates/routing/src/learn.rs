@@ -134,6 +134,18 @@ impl Table {
         there * kept(now.0.saturating_sub(row.at.0))
     }
 
+    /// The sum and the weight of a model's rewards at each kind of work, as far as they have not faded.
+    pub(crate) fn rewards(&self, model: &str, now: Timestamp) -> [(f64, f64); ROWS] {
+        let row = self.models.get(model).copied().unwrap_or_default();
+        let fade = kept(now.0.saturating_sub(row.at.0));
+        row.cells.map(|cell| (cell.sum * fade, cell.weight * fade))
+    }
+
+    /// Whether a model has rewards.
+    pub(crate) fn knows(&self, model: &str) -> bool {
+        self.models.contains_key(model)
+    }
+
     /// How many models have rewards.
     pub fn len(&self) -> usize {
         self.models.len()

@@ -16,8 +16,6 @@
 //!
 //! Offers that cost nothing share the draw alone: nothing that costs is as cheap.
 
-use std::cmp::Ordering;
-
 use catalog::{Endpoint, Snapshot, Status};
 use types::{Money, PriceKind, Rate};
 
@@ -45,7 +43,7 @@ pub const TRY_EVERY: u32 = 32;
 pub const TRY_PRICE_MAX: i64 = 2;
 
 /// What an endpoint is put in order by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
     pub(crate) endpoint: u32,
     rank: Rank,
@@ -81,6 +79,21 @@ struct Rank {
 impl Rank {
     fn is_well(self) -> bool {
         !self.resting && !self.failed
+    }
+
+    /// One number in the same order.
+    fn number(self) -> u64 {
+        // Of a list this long nobody is far behind the end of it.
+        let wished = u64::from(u32::try_from(self.wished).unwrap_or(u32::MAX));
+        let bit = |set: bool, place: u32| u64::from(set) << place;
+        bit(self.sandbox, 39)
+            | bit(self.astray, 38)
+            | bit(self.resting, 37)
+            | wished << 4
+            | bit(self.failed, 3)
+            | bit(self.misses, 2)
+            | bit(self.unfit, 1)
+            | bit(self.deprecated, 0)
     }
 }
 
@@ -122,6 +135,7 @@ impl Sorting<'_> {
         let is_virtual = matches!(target.what, What::Virtual(_));
         let sort = self.sort(target);
         let size = Size::of(self.facts.input_tokens);
+        let guided = self.guide.filter(|_| is_virtual && self.wishes.sort.is_none());
         let all = left.into_iter().filter_map(|index| {
             let e = self.snapshot.endpoints.get(index as usize)?;
             let sandbox = is_virtual && is_sandbox(self.snapshot, e);
@@ -144,7 +158,8 @@ impl Sorting<'_> {
                 unfit: self.is_unfit(e, &figures),
                 deprecated: e.status == Status::Deprecated,
             };
-            let expected = expected(e, self.facts);
+            let guided = guided.and_then(|guide| guide.cost(e, self.facts));
+            let expected = guided.unwrap_or_else(|| expected(e, self.facts));
             let key = match sort {
                 None => (false, 0.0),
                 Some(Sort::Soonest) => (false, soonest::draw(self.seed, index, &figures, self.facts)),
@@ -163,7 +178,7 @@ impl Sorting<'_> {
         });
         let mut all: Vec<Candidate> = all.collect();
         if let (What::Virtual(what), Some(guide), None) = (target.what, self.guide, self.wishes.sort) {
-            guide.rate(what, self.snapshot, self.facts, &mut all);
+            guide.rate(what, self.snapshot, &mut all);
         }
         self.leave_what_costs_more(&mut all);
         all
@@ -237,7 +252,7 @@ impl Sorting<'_> {
         let id = |candidate: &Candidate| {
             self.snapshot.endpoints.get(candidate.endpoint as usize).map_or("", |e| &*e.id)
         };
-        all.sort_by(|a, b| compare(a, b).then_with(|| id(a).cmp(id(b))));
+        let mut all = sorted(&all, id);
         if matches!(target.what, What::Virtual(_)) && self.wishes.sort.is_none() {
             guide::spread(self.snapshot, &mut all, |a, b| a.rank == b.rank && a.key.0 == b.key.0);
         }
@@ -359,13 +374,21 @@ impl Sorting<'_> {
     }
 }
 
-/// The order of two candidates, the draw apart.
-pub(crate) fn compare(a: &Candidate, b: &Candidate) -> Ordering {
-    a.rank
-        .cmp(&b.rank)
-        .then(a.key.0.cmp(&b.key.0))
-        .then(a.key.1.total_cmp(&b.key.1))
-        .then(a.expected.cmp(&b.expected))
+/// Candidates in their order, the draw apart; what is equal by their ids. What is moved while sorting is a small key.
+fn sorted<'s>(all: &[Candidate], id: impl Fn(&Candidate) -> &'s str) -> Vec<Candidate> {
+    let key = |candidate: &Candidate| {
+        let (late, key) = candidate.key;
+        (candidate.rank.number(), late, in_order(key), candidate.expected.nanos())
+    };
+    let mut keys: Vec<_> = all.iter().map(|candidate| (key(candidate), candidate)).collect();
+    keys.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| id(one).cmp(id(other))));
+    keys.into_iter().map(|(_, candidate)| *candidate).collect()
+}
+
+/// A number in the order of [`f64::total_cmp`].
+fn in_order(value: f64) -> i64 {
+    let bits = value.to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
 fn holds(cutoffs: &Cutoffs, known: Option<Quantiles>, within: impl Fn(f64, f64) -> bool) -> bool {
@@ -417,7 +440,7 @@ fn draw(all: &[Candidate], odds: &[f64], random: &mut Random) -> Option<usize> {
 pub fn expected(endpoint: &Endpoint, facts: &Facts) -> Money {
     let unknown = Money::from_nanos(i64::MAX / 8);
     if let Some(usage) = &facts.expected {
-        return endpoint.price.cost(usage, facts.at).map_or(unknown, |cost| cost.total);
+        return endpoint.price.total(usage, facts.at).unwrap_or(unknown);
     }
     let output = facts.max_tokens.unwrap_or(500).min(facts.input_tokens.clamp(100, 500));
     let amount = |kind, units: u64| {

@@ -8,12 +8,13 @@
 use catalog::Snapshot;
 use types::{Money, Task, Timestamp, Usage};
 
-use crate::filters::{Filter, filters};
+use crate::filters::{FILTERS, FIXED, Looked};
 use crate::guide::Guide;
 use crate::health::{Figures, Size};
 use crate::name::{Target, What};
 use crate::order::{Candidate, Sorting};
 use crate::random::Random;
+use crate::shortlist::Shortlist;
 use crate::wishes::Wishes;
 
 /// What the decision needs to know of the request.
@@ -63,7 +64,7 @@ impl Bound {
             facts.max_tokens.or_else(|| endpoint.max_output_tokens(snapshot)).unwrap_or(self.output_tokens);
         let output = longest.saturating_mul(self.choices);
         let usage = Usage { input: self.input_tokens, output, requests: 1, ..Usage::default() };
-        endpoint.price.cost(&usage, facts.at).ok().map(|cost| cost.total)
+        endpoint.price.total(&usage, facts.at).ok()
     }
 }
 
@@ -71,6 +72,10 @@ impl Bound {
 pub trait Conditions {
     /// Whether the provider of this endpoint is switched on and spoken to by this version.
     fn switched_on(&self, endpoint: usize) -> bool;
+    /// What a virtual model chooses from, where that was worked out before. It must be of the same providers.
+    fn shortlist(&self) -> Option<&Shortlist> {
+        None
+    }
     /// Whether calls pass freely.
     fn healthy(&self, endpoint: usize) -> bool;
     /// What the endpoint's own traffic says of prompts of this size, over the window that routing goes by.
@@ -191,14 +196,13 @@ pub fn plan(question: &Question<'_>) -> Plan {
         explore: question.explore,
     };
     let mut plan = Plan { retries: question.retries.to_vec(), ..Plan::default() };
-    let mut counts: Vec<(usize, Funnel)> = Vec::new();
+    let mut counts = [0; FILTERS.len()];
     let mut random = Random::new(question.seed);
     let mut before = 0;
     let mut all: Vec<Candidate> = Vec::new();
     for (number, target) in question.targets.iter().enumerate() {
-        let candidates = candidates(snapshot, target);
-        before += candidates.len();
-        let left = filter(question, target, candidates, &mut plan.rejected, &mut counts);
+        before += offers(snapshot, target);
+        let left = filter(question, target, &mut plan.rejected, &mut counts);
         all.extend(sorting.candidates(target, left));
         if !wishes.across_models {
             let steps = sorting.ordered(target, std::mem::take(&mut all), &mut random);
@@ -220,7 +224,7 @@ pub fn plan(question: &Question<'_>) -> Plan {
             "left: the endpoint is not well"
         });
     }
-    tell(question, &mut plan, before, counts);
+    tell(question, &mut plan, before, &counts);
     plan
 }
 
@@ -249,7 +253,7 @@ fn cut(question: &Question<'_>, steps: &mut Vec<Step>) {
 }
 
 /// Writes the funnel, and where nothing is left what would be without its last step.
-fn tell(question: &Question<'_>, plan: &mut Plan, before: usize, counts: Vec<(usize, Funnel)>) {
+fn tell(question: &Question<'_>, plan: &mut Plan, before: usize, counts: &[usize]) {
     if before == 0 {
         return;
     }
@@ -259,25 +263,27 @@ fn tell(question: &Question<'_>, plan: &mut Plan, before: usize, counts: Vec<(us
         reason: "every offer of the models asked for",
     });
     let mut left = before;
-    for (removed, mut line) in counts.into_iter().filter(|(removed, _)| *removed > 0) {
-        left = left.saturating_sub(removed);
-        line.endpoint_count = left;
-        plan.funnel.push(line);
+    for (removed, filter) in counts.iter().zip(&FILTERS).filter(|(removed, _)| **removed > 0) {
+        left = left.saturating_sub(*removed);
+        plan.funnel.push(Funnel { step: filter.step, endpoint_count: left, reason: filter.asks });
     }
     let last = plan.funnel.last().map_or("", |line| line.step);
     if !plan.steps.is_empty() {
         return;
     }
     for target in question.targets {
-        let others: Vec<Filter<'_>> = filters(question.conditions, target, question.facts, question.wishes)
-            .into_iter()
-            .filter(|filter| filter.step != last)
-            .collect();
-        plan.without.extend(candidates(question.snapshot, target).into_iter().filter(|index| {
-            let at = *index as usize;
-            let endpoint = question.snapshot.endpoints.get(at);
-            endpoint.is_some_and(|e| others.iter().all(|filter| (filter.keeps)(question.snapshot, at, e)))
-        }));
+        let look = look(question, target);
+        let others = FILTERS.iter().filter(|filter| filter.step != last && look.asks(filter));
+        let keeps = |index: &u32| others.clone().all(|filter| look.passes(filter, *index));
+        plan.without.extend(candidates(question.snapshot, target).into_iter().filter(keeps));
+    }
+}
+
+/// How many offers there are of what is asked for.
+fn offers(snapshot: &Snapshot, target: &Target) -> usize {
+    match target.what {
+        What::Model(model) => snapshot.endpoints_of(model).len(),
+        What::Virtual(_) => snapshot.endpoints.len(),
     }
 }
 
@@ -288,34 +294,45 @@ fn candidates(snapshot: &Snapshot, target: &Target) -> Vec<u32> {
     }
 }
 
+fn look<'a>(question: &Question<'a>, target: &'a Target) -> Looked<'a> {
+    Looked::new(question.snapshot, question.conditions, target, question.facts, question.wishes)
+}
+
+/// What all filters leave; `counts` is how many each left out.
 fn filter(
     question: &Question<'_>,
     target: &Target,
-    mut candidates: Vec<u32>,
     rejected: &mut Vec<(u32, &'static str)>,
-    counts: &mut Vec<(usize, Funnel)>,
+    counts: &mut [usize],
 ) -> Vec<u32> {
     let is_virtual = matches!(target.what, What::Virtual(_));
-    let snapshot = question.snapshot;
-    let all = filters(question.conditions, target, question.facts, question.wishes);
-    for (at, Filter { step, asks, keeps }) in all.into_iter().enumerate() {
-        let held = candidates.len();
-        candidates.retain(|index| {
-            let endpoint = snapshot.endpoints.get(*index as usize);
-            let kept = endpoint.is_some_and(|e| keeps(snapshot, *index as usize, e));
+    let listed =
+        question.conditions.shortlist().filter(|_| is_virtual && question.facts.task == Task::Generate);
+    let (mut left, done) = match listed {
+        Some(list) => {
+            rejected.extend_from_slice(&list.rejected);
+            counts.iter_mut().zip(list.removed).for_each(|(count, removed)| *count += removed);
+            (list.left.clone(), FIXED)
+        }
+        None => (candidates(question.snapshot, target), 0),
+    };
+    let look = look(question, target);
+    for (at, (filter, count)) in FILTERS.iter().zip(counts).enumerate().skip(done) {
+        if !look.asks(filter) {
+            continue;
+        }
+        let held = left.len();
+        left.retain(|index| {
+            let kept = look.passes(filter, *index);
             // A virtual model leaves out most of the catalog; only what is switched on is worth a line.
             if !(kept || is_virtual && at == 0) {
-                rejected.push((*index, step));
+                rejected.push((*index, filter.step));
             }
             kept
         });
-        let removed = held - candidates.len();
-        match counts.get_mut(at) {
-            Some((count, _)) => *count += removed,
-            None => counts.push((removed, Funnel { step, endpoint_count: 0, reason: asks })),
-        }
+        *count += held - left.len();
     }
-    candidates
+    left
 }
 
 #[cfg(test)]

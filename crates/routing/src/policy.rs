@@ -11,6 +11,8 @@
 //!   again after 500 ms, 1, 2, 4 s; without `retries` each endpoint has one try. `balance`: one model is drawn by `weight`, the same
 //!   for the same `trace_id` or user, and the others stand behind it. `latency`: what is likely to answer soonest, with a little
 //!   doubt about what is little known. `cost`: what costs least for this request.
+//! - `cache` switches the response cache for what the policy routes: `{"enabled": true, "ttl_s": 600}`. A rule's own goes before the
+//!   policy's, member by member.
 //! - Reading is strict: an unknown field or a bad value is refused with its place and what would be right.
 
 use std::collections::BTreeMap;
@@ -31,6 +33,8 @@ pub const RETRIES_MAX: u64 = 10;
 pub const BACKOFF_MS: u64 = 500;
 /// See [`BACKOFF_MS`].
 pub const BACKOFF_MAX_MS: u64 = 4_000;
+/// The longest that a policy may let an answer stand, seconds: a day.
+pub const CACHE_TTL_S_MAX: u64 = 86_400;
 const DAY_US: i64 = 86_400_000_000;
 /// The kinds of work that a rule may name.
 const TASKS: [&str; 11] = [
@@ -102,6 +106,25 @@ pub struct Route {
     pub sticky_by: StickyBy,
     /// Where the dial of a virtual model among them stands.
     pub dial: Option<f64>,
+    /// What holds of the response cache.
+    pub cache: CacheRule,
+}
+
+/// What a policy says of the response cache; what it does not say is left to the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheRule {
+    /// On or off.
+    pub enabled: Option<bool>,
+    /// How long an answer stands, seconds.
+    pub ttl_s: Option<u32>,
+}
+
+impl CacheRule {
+    /// This one, and where it says nothing the other.
+    #[must_use]
+    pub fn or(self, other: CacheRule) -> CacheRule {
+        CacheRule { enabled: self.enabled.or(other.enabled), ttl_s: self.ttl_s.or(other.ttl_s) }
+    }
 }
 
 /// One model of a route.
@@ -186,12 +209,16 @@ impl Policy {
         let value: Value =
             serde_json::from_str(json).map_err(|error| wrong("", &format!("is no JSON: {error}")))?;
         let map = object(&value, "")?;
-        known(map, "", &["description", "rules", "strategy", "models", "sticky_by", "dial"])?;
+        known(map, "", &["description", "rules", "strategy", "models", "sticky_by", "dial", "cache"])?;
         let description = text(map, "", "description")?.unwrap_or_default();
         let rules = list(map, "", "rules", RULES_MAX)?.unwrap_or_default();
-        let rules =
-            rules.iter().enumerate().map(|(at, rule)| read_rule(rule, at)).collect::<Result<_, _>>()?;
-        Ok(Policy { description, rules, otherwise: read_route(map, "")? })
+        let mut rules =
+            rules.iter().enumerate().map(|(at, rule)| read_rule(rule, at)).collect::<Result<Vec<_>, _>>()?;
+        let otherwise = read_route(map, "")?;
+        for rule in &mut rules {
+            rule.route.cache = rule.route.cache.or(otherwise.cache);
+        }
+        Ok(Policy { description, rules, otherwise })
     }
 
     /// The route that holds in a situation, and the number of the rule that decided.
@@ -349,7 +376,7 @@ fn texts(map: &Map<String, Value>, path: &str, key: &str) -> Result<Vec<String>,
 fn read_rule(value: &Value, at: usize) -> Result<Rule, PolicyError> {
     let path = format!("rules[{at}]");
     let map = object(value, &path)?;
-    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial"])?;
+    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial", "cache"])?;
     let when = map
         .get("when")
         .ok_or_else(|| wrong(&under(&path, "when"), "is missing; name at least one condition"))?;
@@ -455,7 +482,31 @@ fn read_route(map: &Map<String, Value>, path: &str) -> Result<Route, PolicyError
     if strategy == Strategy::Balance && models.iter().all(|link| link.weight == 0) {
         return Err(wrong(&under(path, "models"), "have no weight; give at least one a weight above 0"));
     }
-    Ok(Route { strategy, models, sticky_by, dial })
+    Ok(Route { strategy, models, sticky_by, dial, cache: read_cache(map, path)? })
+}
+
+fn read_cache(map: &Map<String, Value>, path: &str) -> Result<CacheRule, PolicyError> {
+    let path = under(path, "cache");
+    let map = match map.get("cache") {
+        None | Some(Value::Null) => return Ok(CacheRule::default()),
+        Some(value) => object(value, &path)?,
+    };
+    known(map, &path, &["enabled", "ttl_s"])?;
+    let enabled = match map.get("enabled") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            Some(value.as_bool().ok_or_else(|| wrong(&under(&path, "enabled"), "must be true or false"))?)
+        }
+    };
+    let seconds = || wrong(&under(&path, "ttl_s"), "must be a whole number of seconds from 1 to 86400");
+    let ttl_s = match map.get("ttl_s") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let told = value.as_u64().filter(|ttl| (1..=CACHE_TTL_S_MAX).contains(ttl));
+            Some(told.and_then(|ttl| u32::try_from(ttl).ok()).ok_or_else(seconds)?)
+        }
+    };
+    Ok(CacheRule { enabled, ttl_s })
 }
 
 fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {

@@ -36,9 +36,9 @@ const TOOLS: (f64, f64) = (0.35, 0.60);
 /// Kinds of work that a quality is told for: the labels in their order, then tool use.
 pub const ROWS: usize = LABELS + 1;
 
-/// The abilities of a catalog's models, by position.
+/// The abilities of a catalog's models, by position: their quality at each kind of work.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Abilities(Vec<f64>);
+pub struct Abilities(Vec<[f64; ROWS]>);
 
 impl Abilities {
     /// Of a catalog.
@@ -55,24 +55,33 @@ impl Abilities {
             let guess = row.map_or(-0.5, |row| row.iter().zip(line).map(|(x, w)| x * w).sum::<f64>());
             (sum + guess.clamp(-2.0, 2.0) * GUESS_WEIGHT) / (f64::from(count) + GUESS_WEIGHT)
         };
-        Abilities(measured.into_iter().zip(&traits).map(blend).collect())
+        Abilities(measured.into_iter().zip(&traits).map(blend).map(rows).collect())
     }
 
     /// The quality of a model at a mixture of work.
     pub fn quality(&self, model: usize, work: &Work) -> f64 {
-        self.rows(model).iter().zip(work.shares()).map(|(quality, share)| share * quality).sum()
+        self.quality_at(model, &work.shares())
+    }
+
+    /// The same, where the work's shares are known.
+    pub(crate) fn quality_at(&self, model: usize, shares: &[f64; ROWS]) -> f64 {
+        self.rows(model).iter().zip(shares).map(|(quality, share)| share * quality).sum()
     }
 
     /// The quality of a model at each kind of work.
     pub fn rows(&self, model: usize) -> [f64; ROWS] {
-        let ability = self.0.get(model).copied().unwrap_or(-0.5);
-        let lift = logistic(1.7 * ability);
-        let mut rows = [0.0; ROWS];
-        for (row, (floor, reach)) in rows.iter_mut().zip(FLOOR_AND_REACH.into_iter().chain([TOOLS])) {
-            *row = floor + reach * lift;
-        }
-        rows
+        self.0.get(model).copied().unwrap_or_else(|| rows(-0.5))
     }
+}
+
+/// The quality at each kind of work that goes with an ability.
+fn rows(ability: f64) -> [f64; ROWS] {
+    let lift = logistic(1.7 * ability);
+    let mut rows = [0.0; ROWS];
+    for (row, (floor, reach)) in rows.iter_mut().zip(FLOOR_AND_REACH.into_iter().chain([TOOLS])) {
+        *row = floor + reach * lift;
+    }
+    rows
 }
 
 /// What is to be done.

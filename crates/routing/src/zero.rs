@@ -82,7 +82,7 @@ pub fn mix(points: &[Point], hull: &[usize], cost: f64) -> Option<Mix> {
 /// Differences below which nothing is beyond doubt.
 pub const DIFFERENCES_MIN: usize = 30;
 /// Standard errors below the mean: one chance in a hundred that the truth is lower. Many places of a dial are judged at once.
-const DOUBT: f64 = 2.326;
+pub const DOUBT: f64 = 2.326;
 
 /// The lower bound of the mean of differences, one for each prompt; `None`: too few.
 pub fn lower_bound(differences: &[f64]) -> Option<f64> {

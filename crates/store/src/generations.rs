@@ -41,6 +41,24 @@ impl Store {
             self.db.fetch(sql, &[after.into(), since.micros().into(), PAGE_ROWS.into()]).await?;
         rows.iter().map(|(_, body)| read(body, None)).collect()
     }
+
+    /// Records of one account from `since` on, newest first: at most [`PAGE_ROWS`] behind the one that a page before ended with.
+    /// Without their price sheets, where those are those of their price versions.
+    pub async fn generations_of(
+        &self,
+        account: &AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, &GenerationId)>,
+    ) -> Result<Vec<GenerationRecord>, StoreError> {
+        let sql = "SELECT id, body FROM generations WHERE account = $1 AND created >= $2
+            AND created <= $3 AND (created < $4 OR id < $5) ORDER BY created DESC, id DESC LIMIT $6";
+        // No id is behind a tilde.
+        let (at, id) = behind.map_or((i64::MAX, "~"), |(at, id)| (at.micros(), id.as_str()));
+        let account = account.as_str().into();
+        let values = [account, since.micros().into(), at.into(), at.into(), id.into(), PAGE_ROWS.into()];
+        let rows: Vec<(String, String)> = self.db.fetch(sql, &values).await?;
+        rows.iter().map(|(_, body)| read(body, None)).collect()
+    }
 }
 
 /// Most records of a page.

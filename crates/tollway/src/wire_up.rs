@@ -13,6 +13,7 @@ use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
+use gateway::replaying::Bounds;
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
 use gateway::webhooks::Signer;
@@ -63,6 +64,10 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
             ttl_s: config.cache.ttl_s,
             ttl_s_max: config.cache.ttl_s_max,
             wait_max: Duration::from_millis(config.cache.wait_ms_max),
+        },
+        replay: Bounds {
+            records_max: limits.replay_records_max,
+            time_max: Duration::from_millis(limits.replay_ms_max),
         },
     })
 }
@@ -160,6 +165,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         pins: Default::default(),
         hedges: Default::default(),
         learned: Default::default(),
+        replays: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
     })

@@ -429,6 +429,33 @@ impl PriceSheet {
         let total = lines.iter().map(|line| line.amount).sum();
         Ok(Cost { lines, total })
     }
+
+    /// The total of [`PriceSheet::cost`] without its lines, for who compares many offers.
+    pub fn total(&self, usage: &Usage, at: Timestamp) -> Result<Money, CostError> {
+        let input_tokens = usage.input_total();
+        let mut lines = [None; PriceKind::ALL.len()];
+        for kind in PriceKind::ALL {
+            let units = kind.units(usage);
+            if units == 0 {
+                continue;
+            }
+            let Some((applied, quote)) = self.resolve(kind, input_tokens, at) else {
+                if !kind.is_tokens() || self.has_unit_price() {
+                    continue;
+                }
+                return Err(CostError::UnknownPrice(kind));
+            };
+            let rate = quote.rate().ok_or(CostError::UnknownPrice(applied))?;
+            // Units of one price are rounded together, as in `cost`.
+            let same =
+                |line: &&mut Option<(PriceKind, Rate, u64)>| line.is_none_or(|(kind, ..)| kind == applied);
+            if let Some(line) = lines.iter_mut().find(same) {
+                let before = line.map_or(0, |(.., units)| units);
+                *line = Some((applied, rate, before.saturating_add(units)));
+            }
+        }
+        Ok(lines.iter().map_while(Option::as_ref).map(|(_, rate, units)| rate.times(*units)).sum())
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,18 @@ async fn feedback_merges_is_counted_once_and_moves_the_choice() {
         None
     });
     moved.await;
+
+    let told = owner.post("/v1/route", &auto).await.expect(200).json();
+    let steps = told["data"]["plan"].as_array().expect("a plan");
+    let step = |at: &str| steps.iter().find(|step| step["endpoint"] == at).expect("both models");
+    let other = if endpoint == "one/m" { "two/m" } else { "one/m" };
+    let (bad, unrated) = (step(&endpoint), step(other));
+    assert_eq!(bad["learned"]["counts"], true, "{bad}");
+    let kinds = bad["learned"]["kinds"].as_array().expect("kinds");
+    let counted = kinds.iter().find(|kind| kind["counts"] == true).expect("a kind that counts");
+    assert_eq!(counted["why"], "surely worse than a mix of two other models at the same cost", "{bad}");
+    assert!(bad["quality"].as_f64() < bad["prior"].as_f64(), "{bad}");
+    assert_eq!((&unrated["learned"], &unrated["quality"]), (&Value::Null, &unrated["prior"]), "{unrated}");
 }
 
 #[tokio::test]

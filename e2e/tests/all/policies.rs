@@ -144,3 +144,52 @@ async fn bad_policies_are_refused_and_unknown_ones_are_named() {
     let reply = place.app.owner().chat_request(&ask("policy/carefull")).send().await.expect(404);
     assert!(reply.text().contains("did you mean `careful`"), "{}", reply.text());
 }
+
+#[tokio::test]
+async fn a_policy_switches_the_response_cache() {
+    let place = place().await;
+    let tools = json!({"tools": true});
+    let mut policy = json!({"models": ["one/m"], "cache": {"enabled": true, "ttl_s": 60}, "rules": [
+        {"name": "fresh", "when": tools, "models": ["one/m"], "cache": {"enabled": false}}
+    ]});
+    place.put("kept", &policy).await;
+    let owner = place.app.owner();
+    let mut asked = ask("policy/kept");
+    let status = async |request: testkit::Request| {
+        let reply = request.send().await.expect(200);
+        let told = |name: &str| reply.header(name).map(str::to_owned);
+        (told("x-tollway-cache-status"), told("x-tollway-cache-ttl"))
+    };
+    let some = |status: &str, ttl: &str| (Some(status.to_owned()), Some(ttl.to_owned()));
+    assert_eq!(status(owner.chat_request(&asked)).await, some("MISS", "60"));
+    assert_eq!(status(owner.chat_request(&asked)).await, some("HIT", "60"));
+    let off = owner.chat_request(&asked).header("x-tollway-cache", "false");
+    assert_eq!(status(off).await, (None, None), "the header goes first");
+    let shorter = owner.chat_request(&asked).header("x-tollway-cache-ttl", "9");
+    assert_eq!(status(shorter).await.0.as_deref(), Some("HIT"), "it is not as old as that");
+
+    // Another version of the policy finds nothing of the one before.
+    policy["description"] = json!("edited");
+    place.put("kept", &policy).await;
+    assert_eq!(status(owner.chat_request(&asked)).await, some("MISS", "60"));
+    // A preset in front of it is asked after it.
+    let preset = json!({"config": {"model": "policy/kept", "cache_enabled": true, "cache_ttl_seconds": 7}});
+    let made = place.manager.request("PUT", "/v1/presets/before").json(&preset).send().await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let mut filled = ask("@preset/before");
+    assert_eq!(
+        status(owner.chat_request(&filled)).await,
+        some("HIT", "60"),
+        "filled up, it is the same request"
+    );
+    filled["temperature"] = json!(0.5);
+    assert_eq!(status(owner.chat_request(&filled)).await, some("MISS", "60"));
+
+    asked["tools"] =
+        json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
+    let insists = owner.chat_request(&asked).header("x-tollway-cache", "true");
+    assert_eq!(status(insists).await, (None, None), "a rule that says no holds against the header");
+    let bad = json!({"models": ["one/m"], "cache": {"ttl_s": 0}});
+    let refused = place.manager.request("PUT", "/v1/policies/bad").json(&bad).send().await.expect(400);
+    assert!(refused.text().contains("cache.ttl_s"), "{}", refused.text());
+}

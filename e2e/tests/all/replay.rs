@@ -173,3 +173,107 @@ async fn a_policy_that_does_the_same_is_told_to_do_the_same() {
     let (code, _, err) = shell(&app, &["replay"]).await;
     assert!(code == Some(2) && err.contains("--policy"), "{err}");
 }
+
+#[tokio::test]
+async fn the_api_replays_what_the_command_does_and_only_the_accounts_own() {
+    let (cheap, dear) = (FakeUpstream::start(), FakeUpstream::start());
+    let app = labs(&cheap, &dear).await;
+    let (manager, _) = app.new_key(&["--management"]).await;
+    for _ in 0..210 {
+        app.owner().chat("lab/big").await.expect(200);
+    }
+    app.settled().await;
+    let replay = async |body: Value| {
+        let told = manager.post("/v1/replay", &body).await.expect(200).json();
+        told["data"].clone()
+    };
+    let told = replay(json!({"models": ["lab/small"], "since": "1h"})).await;
+    let command = app.cli(&["replay", "--model", "lab/small", "--since", "1h"]).await;
+    // One reads the newest first: the sums are the same, what comes of halves of the records need not be.
+    for part in ["records", "requests", "without_plan", "happened", "other", "shifts", "under", "complete"] {
+        assert_eq!(told[part], command[part], "{part}");
+    }
+    assert_eq!((&told["records"], &told["complete"]), (&json!(210), &json!(true)), "{told}");
+    assert_eq!((&told["conclusive"], &told["happened"]["failed"]), (&json!(false), &json!(0)), "{told}");
+    assert!(told["why_not"].as_str().is_some_and(|why| why.contains("support is thin")), "{told}");
+
+    let put = manager.request("PUT", "/v1/policies/same").json(&json!({"models": ["lab/big"]})).send().await;
+    assert_eq!(put.status, 201, "{}", put.text());
+    for policy in [json!("policy/same"), json!({"models": ["lab/big"]})] {
+        let told = replay(json!({"policy": policy, "seed": "7"})).await;
+        let again = replay(json!({"policy": policy, "seed": 7})).await;
+        assert_eq!((&told["conclusive"], &told["shifts"]), (&json!(true), &json!([])), "{told}");
+        assert_eq!(told["answered"], again["answered"], "the same seed draws the same");
+    }
+
+    let url = format!("sqlite:{}", app.data_dir().join("tollway.db").display());
+    let store = store::Store::open(&url).await.expect("the store");
+    let other = types::AccountId::new("acct_other");
+    store.ensure_account(&other, "Other", types::Timestamp(0)).await.expect("an account is made");
+    store.close().await;
+    let (stranger, _) = app.new_key(&["--account", "acct_other", "--management"]).await;
+    testkit::eventually("the other account to see none of it", || async {
+        let reply = stranger.post("/v1/replay", &json!({"models": ["lab/small"]})).await;
+        (reply.status == 200 && reply.json()["data"]["records"] == json!(0)).then_some(())
+    })
+    .await;
+    app.owner().post("/v1/replay", &json!({"models": ["lab/small"]})).await.expect(403);
+    app.anonymous().post("/v1/replay", &json!({"models": ["lab/small"]})).await.expect(401);
+
+    let body = json!({"models": ["lab/small"]});
+    let post = || manager.post("/v1/replay", &body);
+    let at_once: [_; 4] = tokio::join!(post(), post(), post(), post()).into();
+    assert!(at_once.iter().any(|reply| reply.status == 200));
+    let refused = at_once.iter().find(|reply| reply.status == 429).expect("one at a time");
+    assert!(refused.text().contains("replay_busy") && refused.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn what_can_t_be_replayed_is_refused_and_what_is_read_is_bounded() {
+    let (cheap, dear) = (FakeUpstream::start(), FakeUpstream::start());
+    for up in [&cheap, &dear] {
+        up.answer_with(|_| Script::chat("hello", Tokens::new(1_000, 100)));
+    }
+    let app = TestApp::builder()
+        .lab(Lab::at("cheap", &cheap).model("lab/small", "1", "1"))
+        .env("TOLLWAY_LIMITS__REPLAY_RECORDS_MAX", "5")
+        .start()
+        .await;
+    let (manager, _) = app.new_key(&["--management"]).await;
+    let rows = [
+        (json!({}), "`policy` or `models` is missing"),
+        (json!({"models": ["lab/small"], "policy": "policy/x"}), "exclude each other"),
+        (json!({"models": ["lab/none"]}), "models[0]: no model is called `lab/none`"),
+        (json!({"models": []}), "name at least one model"),
+        (
+            json!({"policy": {"models": ["lab/small"], "strategy": "best"}}),
+            "must be fallback, balance, latency or cost",
+        ),
+        (json!({"policy": 7}), "`policy` must be a policy as an object"),
+        (json!({"models": ["openai/gpt-5-mini"]}), "no model of it has an endpoint that is switched on"),
+        (json!({"models": ["lab/small"], "since": "soon"}), "`since`"),
+        (json!({"models": ["lab/small"], "dial": 2}), "`dial` must be"),
+        (json!({"models": ["lab/small"], "seed": -1}), "`seed` must be"),
+        (json!({"model": "lab/small"}), "unknown field `model`"),
+    ];
+    for (body, expect) in rows {
+        let reply = manager.post("/v1/replay", &body).await.expect(400);
+        assert!(reply.text().contains(expect), "{body}: {}", reply.text());
+    }
+    manager.post("/v1/replay", &json!({"policy": "policy/none"})).await.expect(404);
+    let empty = manager.post("/v1/replay", &json!({"models": ["lab/small"]})).await.expect(200).json();
+    assert!(
+        empty["data"]["why_not"].as_str().is_some_and(|why| why.contains("nothing to replay")),
+        "{empty}"
+    );
+
+    for _ in 0..7 {
+        app.owner().chat("lab/small").await.expect(200);
+    }
+    app.settled().await;
+    let told = manager.post("/v1/replay", &json!({"models": ["lab/small"]})).await.expect(200).json();
+    let data = &told["data"];
+    assert_eq!((&data["records"], &data["complete"]), (&json!(5), &json!(false)), "{told}");
+    let why = data["incomplete_because"].as_str().unwrap_or_default();
+    assert!(why.contains("5 records were read") && why.contains("limits.replay_records_max"), "{told}");
+}

@@ -14,6 +14,7 @@ use routing::name::{Names, Target};
 use routing::plan::{Conditions, Facts, Plan, Question, plan};
 use routing::quality::{Abilities, Work};
 use routing::random::Random;
+use routing::shortlist::Shortlist;
 use routing::wishes::Wishes;
 use types::Money;
 
@@ -26,11 +27,16 @@ const DECISIONS: usize = 20_000;
 const ON: [&str; 3] = ["openai/", "anthropic/", "mistral/"];
 const SEED: u64 = 20_261_121;
 
-struct Node<'s>(&'s Snapshot);
+/// As a node knows its endpoints: with what no request changes worked out before.
+struct Node<'s>(&'s Snapshot, Option<&'s Shortlist>);
 
 impl Conditions for Node<'_> {
     fn switched_on(&self, endpoint: usize) -> bool {
         self.0.endpoints.get(endpoint).is_some_and(|e| ON.iter().any(|slug| e.id.starts_with(slug)))
+    }
+
+    fn shortlist(&self) -> Option<&Shortlist> {
+        self.1
     }
 
     fn healthy(&self, _: usize) -> bool {
@@ -42,6 +48,7 @@ struct Bench<'s> {
     snapshot: &'s Snapshot,
     abilities: &'s Abilities,
     auto: Vec<Target>,
+    shortlist: Shortlist,
 }
 
 impl Bench<'_> {
@@ -49,7 +56,7 @@ impl Bench<'_> {
         let guide = Guide { abilities: self.abilities, learned: None, work, dial: Some(dial), fast: false };
         plan(&Question {
             snapshot: self.snapshot,
-            conditions: &Node(self.snapshot),
+            conditions: &Node(self.snapshot, Some(&self.shortlist)),
             targets: &self.auto,
             retries: &[],
             facts,
@@ -85,7 +92,8 @@ pub fn measure(pairs: u64) -> Result<bool> {
     let abilities = Abilities::of(&snapshot);
     let names = Names { brand: "tollway".into(), accept_peer_slugs: true };
     let auto = vec![names.resolve(&snapshot, "tollway/auto")?];
-    let bench = Bench { snapshot: &snapshot, abilities: &abilities, auto };
+    let shortlist = Shortlist::of(&snapshot, &Node(&snapshot, None));
+    let bench = Bench { snapshot: &snapshot, abilities: &abilities, auto, shortlist };
     let text =
         "The council met on Monday to discuss the bridge, its cost and the detour for the buses. ".repeat(23);
     let prompt = format!("Summarize the minutes below in three sentences.\n{text}");

@@ -2,6 +2,7 @@
 //! that becomes slow or fails, one that nobody has seen, one that recovers. The same seed gives the same figures everywhere.
 
 mod engine;
+mod misled;
 mod world;
 
 pub use world::normal;
@@ -10,6 +11,7 @@ use anyhow::Result;
 use routing::wishes::Sort;
 
 use engine::{Outcome, Traffic};
+use misled::Rewards;
 use world::{MODEL, Mood, Offer, Weather, World};
 
 /// When something changes, seconds after the start; before that nothing counts.
@@ -65,9 +67,32 @@ pub fn run(seed: u64) -> Result<bool> {
     rows.extend(swaps(seed)?);
     rows.extend(newcomer(seed)?);
     rows.extend(recovery(seed)?);
+    rows.extend(misled_rows(seed)?);
     println!("seed {seed}, virtual time");
     rows.iter().for_each(Row::print);
     Ok(rows.iter().all(Row::is_met))
+}
+
+/// What is learned from rewards that say nothing, the contrary, and the truth.
+fn misled_rows(seed: u64) -> Result<Vec<Row>> {
+    let cases = [
+        ("10 thrown coins", Rewards::Noise, 10),
+        ("50 thrown coins", Rewards::Noise, 50),
+        ("5 contrary rewards", Rewards::Contrary, 5),
+        ("1000 honest rewards", Rewards::Honest, 1_000),
+    ];
+    let mut rows = Vec::new();
+    for (said, rewards, count) in cases {
+        let beyond = misled::measure(seed, rewards, count)?;
+        let what = format!("{said} a model and kind: quality beyond the zero router");
+        rows.push(Row::new(format!("{what}, ungated"), 100.0 * beyond.trusting, "points", Goal::None));
+        rows.push(Row::new(what, 100.0 * beyond.ours, "points", Goal::AtLeast(0.0)));
+        if rewards == Rewards::Honest {
+            let what = format!("{said} a model and kind: utility beyond the prior's");
+            rows.push(Row::new(what, 100.0 * beyond.utility, "points", Goal::AtLeast(0.0)));
+        }
+    }
+    Ok(rows)
 }
 
 /// Four independent providers at about the same price.

@@ -222,6 +222,13 @@ pub const ROUTES: &[Route] = &[
         Handler::Webhooks(webhooks::Op::Alerts),
         "what the owner was told of, newest first",
     ),
+    route(
+        "POST",
+        "/v1/replay",
+        Access::ManagementKey,
+        Handler::Replay,
+        "what the account's recorded requests would have met under another policy or other models",
+    ),
     route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
     route(
         "POST",

@@ -57,6 +57,28 @@ fn a_draw_has_chances_and_what_belongs_together_a_hash() {
 }
 
 #[test]
+fn a_rules_cache_goes_before_the_policys_member_by_member() {
+    let rule = r#"{"when": {"tools": true}, "models": ["a/b"], "cache": {"ttl_s": 5}}"#;
+    let text =
+        format!(r#"{{"models": ["a/b"], "cache": {{"enabled": true, "ttl_s": 60}}, "rules": [{rule}]}}"#);
+    let policy = Policy::read(&text).unwrap();
+    let (whole, short) = (Some(true), Some(5));
+    assert_eq!(policy.otherwise.cache, CacheRule { enabled: whole, ttl_s: Some(60) });
+    assert_eq!(policy.rules[0].route.cache, CacheRule { enabled: whole, ttl_s: short });
+    assert_eq!(Policy::read(WHOLE).unwrap().otherwise.cache, CacheRule::default());
+    let rows = [
+        (r#""cache": true"#, "cache: must be an object"),
+        (r#""cache": {"enabled": 1}"#, "cache.enabled: must be true or false"),
+        (r#""cache": {"ttl_s": 0}"#, "cache.ttl_s: must be a whole number of seconds from 1 to 86400"),
+        (r#""cache": {"ttl": 1}"#, "cache.ttl: is not known here; known are enabled, ttl_s"),
+    ];
+    for (cache, expect) in rows {
+        let error = Policy::read(&format!(r#"{{"models": ["a/b"], {cache}}}"#)).unwrap_err();
+        assert_eq!(error.to_string(), expect);
+    }
+}
+
+#[test]
 fn bad_ones_are_refused_with_place_and_remedy() {
     let rows = [
         ("[]", "the policy: must be an object"),

@@ -185,5 +185,19 @@ both! {
         assert_eq!(ids.len(), found.len());
         let never = Timestamp(NOW.micros() + 3_600_000_000);
         assert!(store.generations_since(never, None).await.unwrap().is_empty());
+        let account = batch[0].account.clone();
+        let mut newest: Vec<GenerationRecord> = Vec::new();
+        loop {
+            let behind = newest.last().map(|record| (record.created, &record.id));
+            let page = store.generations_of(&account, since, behind).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            newest.extend(page);
+        }
+        assert_eq!(newest.len(), found.len());
+        assert!(newest.windows(2).all(|pair| pair[0].created >= pair[1].created));
+        let stranger = types::AccountId::new("acct_nobody");
+        assert!(store.generations_of(&stranger, since, None).await.unwrap().is_empty());
     }
 }

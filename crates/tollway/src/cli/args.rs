@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::Period;
 use types::Money;
 
-use super::expiry::Expiry;
+use super::Expiry;
 
 /// One OpenAI-compatible API over every provider, with exact bills.
 ///
@@ -104,6 +104,9 @@ pub struct Replay {
     /// The dial of virtual models, from 0 (quality) to 1 (cost); without it the policy's, else the model's own.
     #[arg(long, value_name = "D", value_parser = dial)]
     pub dial: Option<f64>,
+    /// What chance is drawn from, a whole number; without it each record's own seed.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// From when on: an instant such as 2030-01-31T12:00:00Z, or a span back from now such as 7d, 12h or 45m.
     #[arg(long, value_name = "WHEN", default_value = "7d")]
     pub since: Expiry,

@@ -9,7 +9,6 @@ mod catalog;
 mod check;
 mod credits;
 mod docs;
-mod expiry;
 mod keys;
 mod ledger;
 mod load;
@@ -31,7 +30,7 @@ use types::{Clock, SystemClock};
 use crate::config::{Environment, Problems};
 
 pub use args::{Cli, Command};
-pub use expiry::Expiry;
+pub use gateway::span::Expiry;
 pub use keys::{OWNER, generate};
 pub use load::{Loaded, load};
 

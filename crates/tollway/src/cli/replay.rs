@@ -1,22 +1,17 @@
 //! `tollway replay`: what recorded requests would have met under another policy or model.
 
-mod again;
 mod report;
-mod tally;
 
 use std::io::Write;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use gateway::replaying::{self, Bounds, Records, Tally, Terms, Told, Unread};
 use gateway::world::World;
-use ledger::GenerationRecord;
-use routing::policy::{Link, Policy, Route, StickyBy, Strategy};
-use store::Store;
-use types::{GenerationId, SystemClock, Timestamp};
+use routing::policy::{CacheRule, Link, Policy, Route, StickyBy, Strategy};
+use types::{SystemClock, Timestamp};
 
-use self::again::Other;
-use self::report::Told;
-use self::tally::Tally;
+use self::report::Report;
 use super::args::Replay;
 use super::{Context, Failure, keys, load};
 use crate::config::Config;
@@ -33,16 +28,28 @@ pub(super) async fn replay(context: &mut Context<'_>, args: &Replay) -> Result<(
     let settings = wire_up::settings(&config)?;
     let world = wire_up::world(&config, catalog, context.env, None, &settings, Arc::new(SystemClock))?;
     restore(&world, &config);
-    let mut other = Other::new(&world, &settings, policy, args.dial)?;
-    let since = args.since.instant_before(context.clock.now());
+    let records = Records { account: None, since: args.since.instant_before(context.clock.now()) };
     let (_, store) = keys::open(context).await?;
     let rows = store.list_keys(None).await.map_err(|e| keys::failed(&e))?;
-    other.key_names = rows.into_iter().map(|row| (row.key.id.to_string(), row.key.name)).collect();
-    let mut tally = Tally::new(&other);
-    read(&store, since, |record| tally.take(record)).await?;
+    let key_names = rows.into_iter().map(|row| (row.key.id.to_string(), row.key.name)).collect();
+    let terms = Terms { policy, dial: args.dial, seed: args.seed, key_names };
+    let tally = Tally::new(Arc::new(world), &settings.names, terms).map_err(Failure::BadInput)?;
+    let mut pages: usize = 0;
+    let each = |count| {
+        pages += 1;
+        if pages.is_multiple_of(PAGES_PER_LINE) {
+            progress(count);
+        }
+    };
+    let read = replaying::read(&store, &records, Bounds::NONE, tally, each).await;
+    let read = read.map_err(|error| match error {
+        Unread::Store(error) => keys::failed(&error),
+        Unread::Broken => Failure::Failed(error.to_string()),
+    })?;
+    progress(read.0.read());
     store.close().await;
-    let told = Told::of(tally, under, since);
-    context.out.answer(&told.human(), &told.json())
+    let told = Told::of(read, under, &records);
+    context.out.answer(&Report(&told).human(), &told.json())
 }
 
 /// The policy of the file, or one that asks for one model; and how answers call it.
@@ -64,6 +71,7 @@ fn policy(args: &Replay) -> Result<(Policy, String), Failure> {
         models: vec![Link { model: model.clone(), retries: None, weight: 1 }],
         sticky_by: StickyBy::default(),
         dial: None,
+        cache: CacheRule::default(),
     };
     Ok((Policy { description: String::new(), rules: Vec::new(), otherwise: route }, model))
 }
@@ -78,29 +86,7 @@ fn restore(world: &World, config: &Config) {
     }
 }
 
-/// Reads the records page by page, and says how far it is.
-async fn read(
-    store: &Store,
-    since: Timestamp,
-    mut take: impl FnMut(&GenerationRecord),
-) -> Result<(), Failure> {
-    let mut last: Option<GenerationId> = None;
-    let mut count: usize = 0;
-    for page in 1_usize.. {
-        let records = store.generations_since(since, last.as_ref()).await.map_err(|e| keys::failed(&e))?;
-        count += records.len();
-        let Some(end) = records.last() else { break };
-        last = Some(end.id);
-        records.iter().for_each(&mut take);
-        if page.is_multiple_of(PAGES_PER_LINE) {
-            progress(count);
-        }
-    }
-    progress(count);
-    Ok(())
-}
-
-fn progress(count: usize) {
+fn progress(count: u64) {
     // Whoever closed standard error doesn't want to know.
     let _ = writeln!(std::io::stderr(), "{count} records read");
 }

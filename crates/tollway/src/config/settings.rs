@@ -159,6 +159,8 @@ pub struct Limits {
     pub hold_wait_ms_max: u64,
     pub hold_waiters_max: usize,
     pub requests_in_flight_max: usize,
+    pub replay_records_max: u64,
+    pub replay_ms_max: u64,
 }
 
 /// `[cache]`

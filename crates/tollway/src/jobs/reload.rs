@@ -45,7 +45,9 @@ impl Reloader {
             prices_changed = diff.prices_changed.len(),
             "configuration and catalog were reloaded; settings outside of providers and catalog apply at the next start"
         );
-        self.gateway.world.store(Arc::new(world));
+        let world = Arc::new(world);
+        self.gateway.world.store(Arc::clone(&world));
+        self.gateway.learned.refresh(&world, self.gateway.clock.now());
         self.config.catalog = loaded.config.catalog;
         Ok(())
     }

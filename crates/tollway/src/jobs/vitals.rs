@@ -45,7 +45,10 @@ pub(crate) fn restore_learned(gateway: &Gateway, data_dir: &Path) {
     let path = data_dir.join(LEARNED);
     let Ok(bytes) = std::fs::read(&path) else { return };
     match serde_json::from_slice(&bytes) {
-        Ok(table) => gateway.learned.restore(table),
+        Ok(table) => {
+            gateway.learned.restore(table);
+            gateway.learned.refresh(&gateway.world.load_full(), gateway.clock.now());
+        }
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "what was learned of models can't be read; it begins anew");
         }
@@ -92,12 +95,13 @@ pub(crate) async fn run(gateway: Arc<Gateway>, data_dir: PathBuf, mut stopping: 
         for vitals in &world.endpoints {
             vitals.refresh(now);
         }
-        gateway.learned.refresh();
+        gateway.learned.refresh(&world, now);
         passes = passes.wrapping_add(1);
         if passes.is_multiple_of(WRITTEN_EVERY) {
             let (gateway, data_dir) = (Arc::clone(&gateway), data_dir.clone());
             let _ = tokio::task::spawn_blocking(move || write(&gateway, &data_dir)).await;
         }
     }
+    gateway.learned.refresh(&gateway.world.load_full(), gateway.clock.now());
     write(&gateway, &data_dir);
 }

@@ -102,6 +102,22 @@ proptest! {
         let cost = PriceSheet::flat(rates).cost(&usage, Timestamp(0)).unwrap();
         prop_assert!(!cost.total.is_negative());
     }
+
+    /// The total alone is that of the lines, whichever prices are known and whatever stands in for which.
+    #[test]
+    fn a_total_is_that_of_its_lines(
+        units in prop::array::uniform7(0_u64..5_000_000),
+        quotes in prop::collection::btree_map(0..PriceKind::ALL.len(), prop::option::of(0_i64..90_000_000_000), 0..8),
+    ) {
+        let [input, cache_read, cache_write, output, reasoning, audio_input, images] = units;
+        let usage =
+            Usage { input, cache_read, cache_write, output, reasoning, audio_input, images, requests: 1, ..Usage::default() };
+        let quote = |(at, nanos): (usize, Option<i64>)| {
+            (PriceKind::ALL[at], nanos.map_or(Quote::Unknown, |nanos| Quote::Known(Rate(nanos))))
+        };
+        let sheet = PriceSheet { quotes: quotes.into_iter().map(quote).collect(), overrides: Vec::new() };
+        prop_assert_eq!(sheet.total(&usage, NOON), sheet.cost(&usage, NOON).map(|cost| cost.total));
+    }
 }
 
 #[test]

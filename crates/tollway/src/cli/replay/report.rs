@@ -1,115 +1,27 @@
-//! What a replay tells: the two sides beside each other, what may be concluded, and where models would differ.
+//! What a replay tells, for people: the two sides beside each other, what may be concluded, and where models would differ.
 
-use routing::replay::{Estimates, Interval, Outcome, calibrate};
-use serde_json::{Value, json};
-use types::{Money, Timestamp};
+use gateway::replaying::{Figures, Told, usd};
+use routing::replay::{Estimates, Interval};
 
 use super::super::keys::instant;
 use super::super::output::columns;
-use super::tally::{Shift, Side, Tally};
 
-/// Most shifts that are listed.
-const SHIFTS_MAX: usize = 10;
+/// What is told, for people.
+pub(super) struct Report<'t>(pub(super) &'t Told);
 
-/// One side's figures.
-struct Figures {
-    cost: Money,
-    quality: Option<f64>,
-    /// Milliseconds, and the share of requests of which they are known.
-    first_token: Option<(f64, f64)>,
-}
-
-/// All that is told.
-pub(super) struct Told {
-    under: String,
-    since: Timestamp,
-    read: u64,
-    without_facts: u64,
-    unplanned: u64,
-    requests: u64,
-    happened: Figures,
-    other: Figures,
-    answered: Option<Estimates>,
-    /// Nano-dollars.
-    cost: Option<Estimates>,
-    shifts: Vec<Shift>,
-}
-
-impl Told {
-    pub(super) fn of(mut tally: Tally<'_>, under: String, since: Timestamp) -> Told {
-        let mut answered: Vec<Outcome> = std::mem::take(&mut tally.answered);
-        // The prior says how good answers are, not how often there is one.
-        calibrate(&mut answered);
-        let figures = |side: &Side| Figures {
-            cost: side.cost,
-            quality: side.quality(),
-            first_token: tally.first_token(side),
-        };
-        Told {
-            under,
-            since,
-            read: tally.read,
-            without_facts: tally.without_facts,
-            unplanned: tally.unplanned,
-            requests: tally.requests,
-            happened: figures(&tally.happened),
-            other: figures(&tally.would),
-            answered: Estimates::of(&answered),
-            cost: Estimates::of(&tally.costs),
-            shifts: tally.shifts(SHIFTS_MAX),
-        }
-    }
-
-    /// For programs. Amounts are decimal text.
-    pub(super) fn json(&self) -> Value {
-        let side = |figures: &Figures| {
-            json!({
-                "cost_usd": figures.cost.to_string(),
-                "expected_quality": figures.quality,
-                "first_token_ms": figures.first_token.map(|(ms, _)| ms),
-                "first_token_known": figures.first_token.map_or(0.0, |(_, known)| known),
-            })
-        };
-        let shifts: Vec<Value> = self
-            .shifts
-            .iter()
-            .map(|shift| {
-                json!({
-                    "from": shift.from,
-                    "to": shift.to,
-                    "requests": shift.requests,
-                    "happened_cost_usd": shift.happened.to_string(),
-                    "other_cost_usd": shift.other.to_string(),
-                })
-            })
-            .collect();
-        json!({
-            "under": self.under,
-            "since": instant(self.since),
-            "records": self.read,
-            "without_facts": self.without_facts,
-            "without_plan": self.unplanned,
-            "requests": self.requests,
-            "happened": side(&self.happened),
-            "other": side(&self.other),
-            "answered": self.answered.as_ref().map(|told| estimates(told, &|share| json!(share))),
-            "cost_per_request_usd": self.cost.as_ref().map(|told| estimates(told, &|nanos| json!(usd(nanos)))),
-            "shifts": shifts,
-        })
-    }
-
+impl Report<'_> {
     /// For people.
     pub(super) fn human(&self) -> String {
         let mut text = format!(
             "{} requests since {}, as they happened and under {}\n({} records read, {} of them without facts, {} that nothing would serve now)\n",
-            self.requests,
-            instant(self.since),
-            self.under,
-            self.read,
-            self.without_facts,
-            self.unplanned
+            self.0.requests,
+            instant(self.0.since),
+            self.0.under,
+            self.0.read,
+            self.0.without_facts,
+            self.0.unplanned
         );
-        let (Some(answered), Some(cost)) = (&self.answered, &self.cost) else {
+        let (Some(answered), Some(cost)) = (&self.0.answered, &self.0.cost) else {
             text.push_str(
                 "\nnothing to replay: conversations are recorded with facts as they are served; serve some, or widen --since\n",
             );
@@ -141,7 +53,7 @@ impl Told {
             None => "-".to_owned(),
         };
         let row = |name: &str, a: String, b: String| vec![name.to_owned(), a, b];
-        let (happened, other) = (&self.happened, &self.other);
+        let (happened, other) = (&self.0.happened, &self.0.other);
         vec![
             row("", "happened".to_owned(), "other".to_owned()),
             row("answered well", percent(answered.happened.mean), would),
@@ -152,11 +64,11 @@ impl Told {
     }
 
     fn human_shifts(&self) -> String {
-        if self.shifts.is_empty() {
+        if self.0.shifts.is_empty() {
             return "\nno request would have gone to another model\n".to_owned();
         }
         let heading = ["requests", "from", "to", "happened USD", "other USD"].map(str::to_owned).to_vec();
-        let rows = self.shifts.iter().map(|shift| {
+        let rows = self.0.shifts.iter().map(|shift| {
             vec![
                 shift.requests.to_string(),
                 shift.from.clone(),
@@ -201,27 +113,8 @@ fn conclusion(what: &str, told: &Estimates, show: &dyn Fn(f64) -> String) -> Str
     format!("{what}: {} to {}; {verdict} ({})\n", show(low), show(high), show(happened))
 }
 
-fn estimates(told: &Estimates, show: &dyn Fn(f64) -> Value) -> Value {
-    let span = |of: &Interval| json!({ "mean": show(of.mean), "low": show(of.low), "high": show(of.high) });
-    json!({
-        "happened": span(&told.happened),
-        "direct": span(&told.direct),
-        "snips": span(&told.snips),
-        "doubly_robust": span(&told.robust),
-        "effective_sample_size": told.effective,
-        "overlap": told.overlap,
-        "conclusive": told.thin().is_none(),
-        "why_not": told.thin(),
-    })
-}
-
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
-}
-
-/// Nano-dollars of an estimate, rounded to whole ones.
-fn usd(nanos: f64) -> String {
-    Money::from_nanos(nanos.round() as i64).to_string()
 }
 
 #[cfg(test)]

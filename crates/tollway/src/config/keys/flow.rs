@@ -159,6 +159,20 @@ pub(super) static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "limits.replay_records_max",
+        preset: Value("20000"),
+        example: "100000",
+        doc: "How many records one `POST /v1/replay` reads at most, the newest first. `tollway replay` reads all.",
+        kind: Kind::Number { min: 1, max: 10_000_000, set: |c, v| c.limits.replay_records_max = v },
+    },
+    Key {
+        path: "limits.replay_ms_max",
+        preset: Value("20000"),
+        example: "60000",
+        doc: "How long one `POST /v1/replay` reads records; then it answers from those that it has.",
+        kind: Kind::Number { min: 10, max: 600_000, set: |c, v| c.limits.replay_ms_max = v },
+    },
+    Key {
         path: "cache.bytes_max",
         preset: Value("64 MiB"),
         example: "512 MiB",

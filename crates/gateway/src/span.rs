@@ -1,4 +1,4 @@
-//! `--expires` and `--since`: an instant, or a span from or back from now.
+//! An instant, or a span from or back from now: `since` of a replay, `--expires` and `--since` of the command line.
 
 use std::str::FromStr;
 

@@ -3,16 +3,19 @@
 //! The usage that was recorded is taken to be the other model's too: another may write more or less for the same prompt.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use gateway::world::World;
 use ledger::{GenerationRecord, Planned, RequestFacts, Status};
 use routing::health::{SAMPLES_MIN, Size};
+use routing::name::Names;
 use routing::plan::Conditions;
 use routing::quality::Work;
 use routing::replay::Outcome;
-use types::Money;
+use types::{Money, Timestamp};
 
+use super::Terms;
 use super::again::{self, Again, Other};
+use crate::world::World;
 
 /// Most times to a first token that are kept of one endpoint.
 const TIMES_MAX: usize = 1_000;
@@ -25,24 +28,31 @@ pub(super) struct Side {
     quality: f64,
     rated: u64,
     /// How often each endpoint came first, by its index and the size of the prompt.
-    first: HashMap<(usize, usize), u64>,
+    first: BTreeMap<(usize, usize), u64>,
+    /// Requests that got no answer, or only part of one.
+    pub(super) failed: u64,
 }
 
 /// Requests that would have gone to another model.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shift {
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) requests: u64,
-    pub(super) happened: Money,
-    pub(super) other: Money,
+pub struct Shift {
+    /// The model that answered.
+    pub from: String,
+    /// The one that would have come first.
+    pub to: String,
+    /// How many.
+    pub requests: u64,
+    /// What they cost.
+    pub happened: Money,
+    /// What they would have cost.
+    pub other: Money,
 }
 
 /// The sums.
-pub(super) struct Tally<'a> {
-    other: &'a Other<'a>,
+pub struct Tally {
+    other: Other,
     /// Records that were read.
-    pub(super) read: u64,
+    read: u64,
     /// Of them, those from before facts were recorded, answers of the cache, and what is no conversation.
     pub(super) without_facts: u64,
     /// Of them, those that no endpoint fits any more, or none with a price for what was used.
@@ -55,15 +65,27 @@ pub(super) struct Tally<'a> {
     pub(super) answered: Vec<Outcome>,
     /// What they cost, nano-dollars.
     pub(super) costs: Vec<Outcome>,
+    /// When the first and the last of them began.
+    pub(super) span: Option<(Timestamp, Timestamp)>,
     shifts: BTreeMap<(String, String), Shift>,
     /// Milliseconds to the first token, by endpoint.
     times: HashMap<usize, Vec<f64>>,
 }
 
-impl<'a> Tally<'a> {
-    pub(super) fn new(other: &'a Other<'a>) -> Tally<'a> {
-        Tally {
-            other,
+impl std::fmt::Debug for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tally").field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+impl Tally {
+    /// Nothing yet, for requests that are decided on these terms.
+    ///
+    /// # Errors
+    /// A model of the policy that nobody knows, with its place; a policy of which nothing is served here.
+    pub fn new(world: Arc<World>, names: &Names, terms: Terms) -> Result<Tally, String> {
+        Ok(Tally {
+            other: Other::new(world, names, terms)?,
             read: 0,
             without_facts: 0,
             unplanned: 0,
@@ -72,14 +94,22 @@ impl<'a> Tally<'a> {
             would: Side::default(),
             answered: Vec::new(),
             costs: Vec::new(),
+            span: None,
             shifts: BTreeMap::new(),
             times: HashMap::new(),
-        }
+        })
+    }
+
+    /// How many records were taken in.
+    pub fn read(&self) -> u64 {
+        self.read
     }
 
     /// Takes in a record.
-    pub(super) fn take(&mut self, record: &GenerationRecord) {
+    pub fn take(&mut self, record: &GenerationRecord) {
         self.read += 1;
+        let (first, last) = self.span.unwrap_or((record.created, record.created));
+        self.span = Some((first.min(record.created), last.max(record.created)));
         let facts = record.facts.as_ref().and_then(|facts| Some((facts, facts.planned.first()?)));
         let Some((facts, tried)) = facts else {
             self.without_facts += 1;
@@ -97,6 +127,7 @@ impl<'a> Tally<'a> {
         let answered = self.index(&record.endpoint).or_else(|| self.index(&tried.endpoint));
         let qualities = (answered.map(|at| self.quality(at, &work)), self.quality(first, &work));
         self.happened.add(record.cost.total, qualities.0, self.index(&tried.endpoint).map(|at| (at, size)));
+        self.happened.failed += u64::from(matches!(record.status, Status::Failed | Status::Truncated));
         self.would.add(cost, Some(qualities.1), Some((first, size)));
         self.shift(record, first, cost);
         self.time(record);
@@ -105,8 +136,8 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn world(&self) -> &'a World {
-        self.other.world
+    fn world(&self) -> &World {
+        &self.other.world
     }
 
     fn index(&self, endpoint: &str) -> Option<usize> {
@@ -127,7 +158,7 @@ impl<'a> Tally<'a> {
     fn shift(&mut self, record: &GenerationRecord, first: usize, cost: Money) {
         let snapshot = &self.world().snapshot;
         let to = snapshot.endpoints.get(first).and_then(|e| e.model_in(snapshot));
-        let to = to.map(|model| model.id.to_string()).unwrap_or_default();
+        let to = to.map_or(String::new(), |model| model.id.to_string());
         let from = if record.model.is_empty() { "no answer" } else { &record.model };
         if from == to {
             return;

@@ -3,20 +3,21 @@
 //! What is not recorded is not replayed: the caller's `provider` wishes, where the conversation stayed, what rested at that moment.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use gateway::settings::Settings;
-use gateway::world::World;
 use ledger::{GenerationRecord, RequestFacts};
 use routing::classify::{LABELS, Label};
 use routing::guide::Guide;
 use routing::health::{Figures, Size};
-use routing::name::{Target, Virtual, What};
+use routing::name::{Names, Target, Virtual, What};
 use routing::plan::{self, Conditions, Facts, Plan, Question};
-use routing::policy::{Policy, Route, Situation, Strategy};
+use routing::policy::{Route, Situation, Strategy};
 use routing::quality::Work;
+use routing::shortlist::Shortlist;
 use routing::wishes::{Sort, Wishes};
 
-use super::super::Failure;
+use super::Terms;
+use crate::world::World;
 
 /// The node without what changes from moment to moment.
 struct Calm<'w>(&'w World);
@@ -24,6 +25,10 @@ struct Calm<'w>(&'w World);
 impl Conditions for Calm<'_> {
     fn switched_on(&self, endpoint: usize) -> bool {
         Conditions::switched_on(self.0, endpoint)
+    }
+
+    fn shortlist(&self) -> Option<&Shortlist> {
+        self.0.shortlist()
     }
 
     fn healthy(&self, _: usize) -> bool {
@@ -37,14 +42,11 @@ impl Conditions for Calm<'_> {
 }
 
 /// What requests are decided by instead.
-pub(super) struct Other<'a> {
-    pub(super) world: &'a World,
-    /// Names of keys by their ids: rules may go by either.
-    pub(super) key_names: HashMap<String, String>,
-    policy: Policy,
+pub(super) struct Other {
+    pub(super) world: Arc<World>,
+    terms: Terms,
     /// What the models of the policy mean, by name.
     targets: HashMap<String, Target>,
-    dial: Option<f64>,
 }
 
 /// A decision made again.
@@ -55,28 +57,28 @@ pub(super) struct Again {
     pub(super) chances: Vec<f64>,
 }
 
-impl<'a> Other<'a> {
-    /// Understands every model of the policy; one that is unknown is refused with its place.
-    pub(super) fn new(
-        world: &'a World,
-        settings: &Settings,
-        policy: Policy,
-        dial: Option<f64>,
-    ) -> Result<Other<'a>, Failure> {
+impl Other {
+    /// Understands every model of the policy; one that is unknown is refused with its place, and so is a policy of which nothing is
+    /// served here.
+    pub(super) fn new(world: Arc<World>, names: &Names, terms: Terms) -> Result<Other, String> {
         let mut targets = HashMap::new();
-        for (place, name) in policy.models() {
-            let target = settings
-                .names
+        for (place, name) in terms.policy.models() {
+            let target = names
                 .resolve(&world.snapshot, name)
-                .map_err(|error| Failure::BadInput(format!("{place}: {error}; see GET /v1/models")))?;
+                .map_err(|error| format!("{place}: {error}; see GET /v1/models"))?;
             targets.insert(name.to_owned(), target);
         }
-        Ok(Other { world, key_names: HashMap::new(), policy, targets, dial })
+        if !targets.values().any(|target| is_served(&world, target)) {
+            return Err(String::from(
+                "no model of it has an endpoint that is switched on here; see GET /v1/providers",
+            ));
+        }
+        Ok(Other { world, terms, targets })
     }
 
     /// Decides.
     pub(super) fn decide(&self, record: &GenerationRecord, recorded: &RequestFacts) -> Again {
-        let seed = seed(record);
+        let seed = self.seed(record);
         let route = self.route(record, recorded);
         let mut targets = Vec::with_capacity(route.models.len());
         let mut drawn = Vec::new();
@@ -94,13 +96,13 @@ impl<'a> Other<'a> {
             learned: None,
             abilities: &self.world.abilities,
             work: work(recorded),
-            dial: self.dial.or(route.dial),
+            dial: self.terms.dial.or(route.dial),
             fast: false,
         });
         let plan = plan::plan(&Question {
             explore: 0.0,
             snapshot: &self.world.snapshot,
-            conditions: &Calm(self.world),
+            conditions: &Calm(&self.world),
             targets: &targets,
             retries: &[],
             facts: &facts(record, recorded),
@@ -120,9 +122,19 @@ impl<'a> Other<'a> {
         Again { plan, chances }
     }
 
+    /// What chance is drawn from: of the seed that was asked for and the record's id; without one the record's own seed, else one
+    /// that its id gives.
+    fn seed(&self, record: &GenerationRecord) -> u64 {
+        match (self.terms.seed, &record.routed) {
+            (Some(seed), _) => seed ^ hash(record.id.as_str()),
+            (None, Some(routed)) => routed.seed,
+            (None, None) => hash(record.id.as_str()),
+        }
+    }
+
     fn route(&self, record: &GenerationRecord, recorded: &RequestFacts) -> &Route {
         let id = record.key.as_str();
-        let name = self.key_names.get(id).map_or(id, String::as_str);
+        let name = self.terms.key_names.get(id).map_or(id, String::as_str);
         let situation = Situation {
             task: &|| task(record, recorded),
             input_tokens: recorded.input_tokens,
@@ -131,7 +143,7 @@ impl<'a> Other<'a> {
             tools: recorded.tools,
             at: record.created,
         };
-        self.policy.route(&situation).0
+        self.terms.policy.route(&situation).0
     }
 }
 
@@ -142,15 +154,23 @@ fn virtual_model(targets: &[Target]) -> Option<Virtual> {
     })
 }
 
-/// What chance is drawn from: the record's own seed, else one that its id gives.
-fn seed(record: &GenerationRecord) -> u64 {
-    match &record.routed {
-        Some(routed) => routed.seed,
-        // FNV-1a: the same on every machine and for ever.
-        None => record.id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        }),
+/// Whether an endpoint of it could be called at all.
+fn is_served(world: &World, target: &Target) -> bool {
+    let all = &world.snapshot.endpoints;
+    match target.what {
+        What::Virtual(_) => all.iter().any(|endpoint| world.is_available(endpoint)),
+        What::Model(model) => {
+            let own = world.snapshot.endpoints_of(model).iter().filter_map(|at| all.get(*at as usize));
+            own.into_iter().any(|endpoint| world.is_available(endpoint))
+        }
     }
+}
+
+/// FNV-1a of an id: the same on every machine and for ever.
+fn hash(id: &str) -> u64 {
+    id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn together(route: &Route, record: &GenerationRecord) -> Option<u64> {
