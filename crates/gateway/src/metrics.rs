@@ -34,6 +34,8 @@ pub struct Metrics {
     pub charged_nano_usd: AtomicU64,
     /// Second legs that were asked; those that won; what losers cost, nano-dollars.
     pub hedges: [AtomicU64; 3],
+    /// Answers that were set aside for those of better models; what they cost, nano-dollars.
+    pub escalations: [AtomicU64; 2],
     /// Calls answered from the response cache.
     pub cache_hits: AtomicU64,
     /// Calls that looked into the response cache and found nothing.
@@ -60,6 +62,13 @@ impl Metrics {
         for (counter, more) in
             self.hedges.iter().zip([1, u64::from(won), wasted.nanos().max(0).unsigned_abs()])
         {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts an answer that was set aside for that of a better model, and what it cost.
+    pub fn escalated(&self, wasted: Money) {
+        for (counter, more) in self.escalations.iter().zip([1, wasted.nanos().max(0).unsigned_abs()]) {
             counter.fetch_add(more, Ordering::Relaxed);
         }
     }
@@ -111,6 +120,14 @@ impl Metrics {
         );
         line("hedges_won_total", "counter", "Second legs that began first.", count(won));
         line("hedges_wasted_nano_usd_total", "counter", "Nano-dollars that losers cost.", count(wasted));
+        let [escalated, wasted] = &self.escalations;
+        line(
+            "escalations_total",
+            "counter",
+            "Answers that were set aside for those of better models.",
+            count(escalated),
+        );
+        line("escalations_wasted_nano_usd_total", "counter", "Nano-dollars that they cost.", count(wasted));
         line(
             "cache_hits_total",
             "counter",

@@ -126,14 +126,9 @@ where
     let wanted = wire::responses::stateful(&body).map_err(wrong)?;
     let account = admitted.key.account.id.clone();
     // Before the history is put in front: what it says is not the request's own.
-    let filled = match wanted.names_a_preset() {
-        false => None,
-        true => {
-            let (model, preset) = (wanted.model.as_deref(), wanted.preset.as_deref());
-            let naming = Naming { model, preset, max_tokens: None };
-            Some(filling::fill(gateway, &account, Dialect::Responses, &body, naming)?)
-        }
-    };
+    let (model, preset) = (wanted.model.as_deref(), wanted.preset.as_deref());
+    let naming = Naming { model, preset, max_tokens: None };
+    let filled = filling::whole(gateway, &account, Dialect::Responses, &body, naming)?;
     let (previous, store) = (wanted.previous_response_id.map(std::borrow::Cow::into_owned), wanted.store);
     let filled = filled.map(|whole| {
         body = whole.body;

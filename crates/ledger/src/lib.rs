@@ -20,7 +20,8 @@ pub use journal::{
 };
 pub use purse::{OnRelease, Purse, PurseSnapshot, Refusal};
 pub use record::{
-    App, Attempt, BillingMode, GenerationRecord, RECORD_VERSION, Routed, Status, Warning, sheet_is_empty,
+    App, Attempt, BillingMode, Escalated, GenerationRecord, RECORD_VERSION, Routed, Status, Warning,
+    sheet_is_empty,
 };
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ fn what_it_is<'t>(conditions: &'t dyn Conditions, target: &'t Target, facts: &'t
             let talks = !is_virtual || facts.task != Task::Generate;
             live && model(s, e).is_some_and(|m| talks || m.is_chat()) && makes(s, e, facts.task)
         }),
+        filter("Filter by Reasoning", "the model reasons, as `:thinking` asks", |s, _, e| {
+            target.variant != Some(Variant::Thinking) || model(s, e).and_then(Model::reasoning) == Some(true)
+        }),
         filter("Filter by Known Price", "what the answer is counted in has a known price", |_, _, e| {
             e.price.bills(facts.task)
         }),

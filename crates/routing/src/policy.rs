@@ -11,6 +11,7 @@
 //!   again after 500 ms, 1, 2, 4 s; without `retries` each endpoint has one try. `balance`: one model is drawn by `weight`, the same
 //!   for the same `trace_id` or user, and the others stand behind it. `latency`: what is likely to answer soonest, with a little
 //!   doubt about what is little known. `cost`: what costs least for this request.
+//! - `escalate_to` names the model that is asked, once, where an answer is found wanting by a check that costs nothing.
 //! - Reading is strict: an unknown field or a bad value is refused with its place and what would be right.
 
 use std::collections::BTreeMap;
@@ -102,6 +103,8 @@ pub struct Route {
     pub sticky_by: StickyBy,
     /// Where the dial of a virtual model among them stands.
     pub dial: Option<f64>,
+    /// The model that is asked, once, where an answer is found wanting.
+    pub escalate_to: Option<String>,
 }
 
 /// One model of a route.
@@ -186,7 +189,7 @@ impl Policy {
         let value: Value =
             serde_json::from_str(json).map_err(|error| wrong("", &format!("is no JSON: {error}")))?;
         let map = object(&value, "")?;
-        known(map, "", &["description", "rules", "strategy", "models", "sticky_by", "dial"])?;
+        known(map, "", &["description", "rules", "strategy", "models", "sticky_by", "dial", "escalate_to"])?;
         let description = text(map, "", "description")?.unwrap_or_default();
         let rules = list(map, "", "rules", RULES_MAX)?.unwrap_or_default();
         let rules =
@@ -205,7 +208,8 @@ impl Policy {
         let routes = self.rules.iter().enumerate().map(|(at, rule)| (format!("rules[{at}]."), &rule.route));
         routes.chain([(String::new(), &self.otherwise)]).flat_map(|(path, route)| {
             let links = route.models.iter().enumerate();
-            links.map(move |(at, link)| (format!("{path}models[{at}]"), &*link.model))
+            let escalates = route.escalate_to.as_deref().map(|model| (format!("{path}escalate_to"), model));
+            links.map(move |(at, link)| (format!("{path}models[{at}]"), &*link.model)).chain(escalates)
         })
     }
 }
@@ -349,7 +353,7 @@ fn texts(map: &Map<String, Value>, path: &str, key: &str) -> Result<Vec<String>,
 fn read_rule(value: &Value, at: usize) -> Result<Rule, PolicyError> {
     let path = format!("rules[{at}]");
     let map = object(value, &path)?;
-    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial"])?;
+    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial", "escalate_to"])?;
     let when = map
         .get("when")
         .ok_or_else(|| wrong(&under(&path, "when"), "is missing; name at least one condition"))?;
@@ -455,19 +459,24 @@ fn read_route(map: &Map<String, Value>, path: &str) -> Result<Route, PolicyError
     if strategy == Strategy::Balance && models.iter().all(|link| link.weight == 0) {
         return Err(wrong(&under(path, "models"), "have no weight; give at least one a weight above 0"));
     }
-    Ok(Route { strategy, models, sticky_by, dial })
+    let escalate_to = text(map, path, "escalate_to")?;
+    let escalate_to = escalate_to.map(|name| named(&name, &under(path, "escalate_to"))).transpose()?;
+    Ok(Route { strategy, models, sticky_by, dial, escalate_to })
 }
 
-fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {
-    let named = |name: &str| match name.trim() {
+fn named(name: &str, path: &str) -> Result<String, PolicyError> {
+    match name.trim() {
         "" => Err(wrong(path, "is empty; name a model")),
         name if name.starts_with("policy/") => {
             Err(wrong(path, "is a policy; policies name models, not each other"))
         }
         name => Ok(name.to_owned()),
-    };
+    }
+}
+
+fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {
     if let Some(name) = value.as_str() {
-        return Ok(Link { model: named(name)?, retries: None, weight: 1 });
+        return Ok(Link { model: named(name, path)?, retries: None, weight: 1 });
     }
     let map = value.as_object().ok_or_else(|| {
         wrong(
@@ -480,7 +489,7 @@ fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {
         text(map, path, "model")?.ok_or_else(|| wrong(&under(path, "model"), "is missing; name a model"))?;
     let small = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
     Ok(Link {
-        model: named(&model)?,
+        model: named(&model, path)?,
         retries: small(whole(map, path, "retries", RETRIES_MAX)?),
         weight: small(whole(map, path, "weight", 1_000_000)?).unwrap_or(1),
     })

@@ -3,6 +3,7 @@
 use catalog::Protocol;
 use http::{HeaderName, HeaderValue};
 use types::Task;
+use wire::check;
 use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing};
 use wire::provider_error;
 
@@ -54,11 +55,15 @@ pub(super) async fn first_byte<S: Seat>(
     let mut ident = seat.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
     let taping = trip.tape_bytes_max.map(|max| (undo.clone(), max));
+    let hearing = trip.checks.as_ref().map(|checks| (checks, undo.clone()));
     let settings = &trip.worker.gateway.settings;
     let stream = trip.call.asked().stream;
     if let Some(framing) = reply.framing.filter(|_| stream) {
         (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
-        let carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
+        let mut carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
+        if let Some((checks, undo)) = hearing {
+            carry = check::hear(checks, leaving.dialect, undo, carry);
+        }
         // A frame may be a whole image.
         let frame_bytes_max = match trip.call.asked().task {
             Task::Generate => settings.sse_frame_bytes_max,
@@ -84,7 +89,10 @@ pub(super) async fn first_byte<S: Seat>(
         true => {
             (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
             let made = trip.call.replay(leaving.dialect, &body, ident, undo);
-            made.map(|(carry, out)| {
+            made.map(|(mut carry, out)| {
+                if let Some((checks, undo)) = hearing {
+                    carry = check::hear_whole(checks, leaving.dialect, undo, &body, carry);
+                }
                 let mut leg = Leg::whole(carry, out);
                 leg.tape = tape;
                 show(trip, &mut leg);
@@ -93,7 +101,12 @@ pub(super) async fn first_byte<S: Seat>(
         }
         false => {
             let made = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo);
-            made.map(|answer| Committed::Plain { body, answer, tape })
+            made.map(|mut answer| {
+                if let Some((checks, undo)) = hearing {
+                    answer = check::hear_plain(checks, leaving.dialect, undo, &body, answer);
+                }
+                Committed::Plain { body, answer, tape }
+            })
         }
     };
     outcome.map_err(|error| match error {

@@ -64,6 +64,7 @@ fn policy(args: &Replay) -> Result<(Policy, String), Failure> {
         models: vec![Link { model: model.clone(), retries: None, weight: 1 }],
         sticky_by: StickyBy::default(),
         dial: None,
+        escalate_to: None,
     };
     Ok((Policy { description: String::new(), rules: Vec::new(), otherwise: route }, model))
 }
