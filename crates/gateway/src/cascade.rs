@@ -14,7 +14,7 @@ use ledger::Escalated;
 use routing::breaker::Report;
 use routing::hedge::Held;
 use routing::name::{Target, What};
-use routing::plan::Plan;
+use routing::plan::{Plan, Step};
 use types::Money;
 use wire::Warning;
 use wire::check::Flaw;
@@ -62,7 +62,7 @@ pub(crate) fn prepare(
     let mut better = Better { plan: decision.plan, by_quality };
     if by_quality {
         let least = plan.steps.first().and_then(|step| step.quality);
-        better.plan.steps.retain(|step| step.quality > least);
+        better.plan.steps.retain(|step| is_better(step, least));
         better.plan.steps.truncate(gateway.settings.attempts_max.max(1));
     }
     match better.plan.steps.is_empty() {
@@ -70,6 +70,11 @@ pub(crate) fn prepare(
         true => Err(told("no endpoint of the model to go to fits this request")),
         false => Ok(Some(better)),
     }
+}
+
+/// Of what no quality is known nothing is better.
+fn is_better(step: &Step, than: Option<f64>) -> bool {
+    step.quality.zip(than).is_some_and(|(quality, than)| quality > than)
 }
 
 fn told(why: &str) -> Warning {
@@ -88,7 +93,7 @@ impl Better {
         let own = trip.plan.steps.iter().find(|step| step.endpoint == endpoint);
         let least = own.and_then(|step| step.quality);
         let other = self.plan.steps.iter().filter(|step| model(step.endpoint) != model(endpoint));
-        let steps = other.filter(|step| !self.by_quality || step.quality > least).cloned().collect();
+        let steps = other.filter(|step| !self.by_quality || is_better(step, least)).cloned().collect();
         Plan { steps, ..Plan::default() }
     }
 }

@@ -125,7 +125,7 @@ async fn where_the_better_model_fails_the_first_answer_is_passed_on_and_paid() {
         let reply = owner.chat_request(&question(stream)).send().await.expect(200);
         let text = reply.text();
         assert!(text.contains("The city is Rome.") && text.contains("not_escalated"), "{text}");
-        assert!(text.contains("it failed (provider_failed)"), "{text}");
+        assert!(text.contains("it failed (provider_error)"), "{text}");
         assert_eq!(reply.header("x-tollway-endpoint"), Some("cheap/m"));
         let told = record(&owner, &reply).await;
         assert_eq!((&told["escalated"], &told["total_cost"]), (&Value::Null, &json!("0.000036")), "{told}");
@@ -178,7 +178,7 @@ fn in_dialects() -> Vec<(&'static str, Value, &'static str)> {
             "function_call",
         ),
         (
-            "/v1beta/models/cheap/m:generateContent",
+            "/v1beta/models/cheap/m:streamGenerateContent?alt=sse",
             json!({"contents": [{"role": "user", "parts": [{"text": "The weather?"}]}], "tools": [gemini]}),
             "functionCall",
         ),

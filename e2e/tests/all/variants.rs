@@ -30,7 +30,7 @@ async fn thinking_is_switched_on_at_models_that_reason() {
         ),
         (
             "/v1/messages",
-            json!({"model": "deepseek/deepseek-r1:thinking", "messages": messages, "max_tokens": 2000}),
+            json!({"model": "deepseek/deepseek-r1:thinking", "messages": messages, "max_tokens": 8000}),
             "medium",
         ),
         ("/v1/responses", json!({"model": "deepseek/deepseek-r1:thinking", "input": "Why?"}), "medium"),
