@@ -5,6 +5,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use types::Money;
 
+/// What is counted of second legs and of escalations: the name, and what it means.
+const SECONDS: [(&str, &str); 5] = [
+    ("hedges_total", "Second legs that ended with one winner and one loser."),
+    ("hedges_won_total", "Second legs that began first."),
+    ("hedges_wasted_nano_usd_total", "Nano-dollars that losers cost."),
+    ("escalations_total", "Answers that were set aside for those of better models."),
+    ("escalations_wasted_nano_usd_total", "Nano-dollars that they cost."),
+];
+
 /// Counters and gauges of this process.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -111,23 +120,9 @@ impl Metrics {
             count(&self.journal_errors),
         );
         line("charged_nano_usd_total", "counter", "Nano-dollars charged.", count(&self.charged_nano_usd));
-        let [fired, won, wasted] = &self.hedges;
-        line(
-            "hedges_total",
-            "counter",
-            "Second legs that ended with one winner and one loser.",
-            count(fired),
-        );
-        line("hedges_won_total", "counter", "Second legs that began first.", count(won));
-        line("hedges_wasted_nano_usd_total", "counter", "Nano-dollars that losers cost.", count(wasted));
-        let [escalated, wasted] = &self.escalations;
-        line(
-            "escalations_total",
-            "counter",
-            "Answers that were set aside for those of better models.",
-            count(escalated),
-        );
-        line("escalations_wasted_nano_usd_total", "counter", "Nano-dollars that they cost.", count(wasted));
+        for ((name, help), counter) in SECONDS.iter().zip(self.hedges.iter().chain(&self.escalations)) {
+            line(name, "counter", help, count(counter));
+        }
         line(
             "cache_hits_total",
             "counter",

@@ -177,7 +177,7 @@ mod tests {
             assert_eq!(question.is_some(), chosen);
             self.number += 1;
             let id = GenerationId::new(at(second), self.number);
-            let (account, key) = (AccountId::new("acct").unwrap(), KeyId::new("key").unwrap());
+            let (account, key) = (AccountId::new("acct"), KeyId::new("key"));
             let mut record = GenerationRecord::new(id, at(second), account, key);
             record.model = String::from("a/m");
             record.routed = chosen.then(Routed::default);
@@ -220,8 +220,8 @@ mod tests {
         let mut record = GenerationRecord::new(
             GenerationId::new(at(0), 1),
             at(0),
-            AccountId::new("acct").unwrap(),
-            KeyId::new("key").unwrap(),
+            AccountId::new("acct"),
+            KeyId::new("key"),
         );
         record.routed = Some(Routed::default());
         for conversation in 0..ENTRIES_MAX as u64 + 10 {
