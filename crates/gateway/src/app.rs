@@ -52,6 +52,10 @@ pub struct Gateway {
     pub hedges: parking_lot::Mutex<routing::hedge::Hedges>,
     /// What signs notices to webhooks.
     pub signer: crate::webhooks::Signer,
+    /// Budgets of answers that are set aside for those of better models.
+    pub escalations: parking_lot::Mutex<routing::hedge::Hedges>,
+    /// Questions that were answered a moment ago, for noticing who asks again.
+    pub retries: crate::retries::Retries,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
     /// Answers for those who ask the same again.

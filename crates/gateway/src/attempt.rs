@@ -29,6 +29,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::Timestamp;
 use wire::call::Call;
+use wire::check::Checks;
 use wire::hub::{Dialect, Fetched, Impossible, Plain, Target};
 use wire::provider_error::{Class, ProviderError};
 
@@ -72,8 +73,8 @@ pub struct Arrival {
     pub committed: Committed,
     /// Attempts that failed before.
     pub failed: Vec<FailedAttempt>,
-    /// Watches it to its end.
-    pub watched: Watched,
+    /// Watches it to its end; `None`: it has ended.
+    pub watched: Option<Watched>,
 }
 
 /// What the loop goes by.
@@ -110,8 +111,36 @@ pub struct Trip<'a, 'b> {
     pub auto_cache: bool,
     /// How large an answer may be that is taken down for the cache; `None`: none is.
     pub tape_bytes_max: Option<usize>,
+    /// What the answer is held to, where it is judged.
+    pub checks: Option<Arc<Checks>>,
     /// When the whole call must be over.
     pub deadline: Instant,
+}
+
+impl<'b> Trip<'_, 'b> {
+    /// The same call by another plan.
+    pub(crate) fn by<'t>(&'t self, plan: &'t Plan) -> Trip<'t, 'b> {
+        Trip {
+            worker: self.worker,
+            world: self.world,
+            call: self.call,
+            betas: self.betas,
+            echo: self.echo.clone(),
+            array: self.array,
+            fetched: self.fetched.clone(),
+            shown: Mutex::default(),
+            plan,
+            size: self.size,
+            judged: self.judged,
+            asked: self.asked,
+            hedge: None,
+            max_latency: self.max_latency,
+            auto_cache: self.auto_cache,
+            tape_bytes_max: self.tape_bytes_max,
+            checks: self.checks.clone(),
+            deadline: self.deadline,
+        }
+    }
 }
 
 /// Why an attempt brought nothing.
@@ -256,7 +285,7 @@ async fn round(
         match hedge::race(trip, flight, index, &mut place, log).await {
             Ok((endpoint, committed, watched)) => {
                 let failed = std::mem::take(&mut log.failed);
-                return Ok(Some(Arrival { endpoint, committed, failed, watched }));
+                return Ok(Some(Arrival { endpoint, committed, failed, watched: Some(watched) }));
             }
             Err(failure) => fail(trip, log, &place, index, failure)?,
         }

@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use types::{GenerationId, Task, Timestamp};
 use wire::Warning;
+use wire::asked::Escalate;
 use wire::hub::{Dialect, Settlement};
 
 use crate::app::Gateway;
@@ -237,6 +238,12 @@ fn key(incoming: &Incoming<'_, '_>) -> Key {
     parts.text(&hints.cost_quality.map_or_else(String::new, |dial| dial.to_string()));
     parts.text(&hints.max_cost.map_or_else(String::new, |max| max.to_string()));
     parts.text(&hints.max_latency.map_or_else(String::new, |max| max.as_millis().to_string()));
+    parts.text(&match &hints.escalate {
+        None => String::new(),
+        Some(Escalate::No) => String::from("false"),
+        Some(Escalate::Next) => String::from("true"),
+        Some(Escalate::To(model)) => format!("to {model}"),
+    });
     if call.dialect == Dialect::Messages {
         for betas in incoming.headers.get_all("anthropic-beta") {
             parts.take(betas.as_bytes());

@@ -10,10 +10,12 @@ use ledger::{GenerationRecord, Routed, Status};
 use parking_lot::Mutex;
 use routing::breaker::Report;
 use routing::health::Size;
+use routing::plan::{Facts, Plan};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::{GenerationId, Timestamp};
 use wire::call::{Call, PathSays};
+use wire::check::Checks;
 use wire::hub::{Dialect, Ident, Plain};
 use wire::tally::Request;
 
@@ -22,6 +24,7 @@ use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, check_address, key_text};
 use crate::body::ResponseBody;
 use crate::cache::{self, Keeping, Outlook, Tape};
+use crate::cascade::{self, Better};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::filling::{self, Filled};
@@ -33,6 +36,8 @@ use crate::pump::{Pump, Start};
 use crate::responses::Remember;
 use crate::settings::{ROUTER_VERSION, ResponseHeaders};
 use crate::settle::{Departure, Flight, Outcome, Slot};
+use crate::sticky::Conversation;
+use crate::vitals::Good;
 use crate::world::World;
 use crate::{hold, read_body, request_facts};
 
@@ -119,7 +124,7 @@ pub(crate) struct Extra {
     pub(crate) body: Bytes,
     /// The answer depends on more than the request: on what is kept of a conversation (Responses).
     pub(crate) depends: bool,
-    /// The preset that the request was filled up with.
+    /// What the request was filled up with: a preset, a variant.
     pub(crate) filled: Option<Filled>,
 }
 
@@ -140,7 +145,11 @@ pub(crate) async fn answer_body(
     let memory = gateway.seals.of(&account);
     let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
     let first = scan(dialect, body, &says)?;
-    let whole = filling::of_call(&gateway, &admitted.key, &first)?;
+    // A response was filled up before its history was put in front.
+    let whole = match extra.filled {
+        None => filling::of_call(&gateway, &admitted.key, &first)?,
+        Some(_) => None,
+    };
     let call = match &whole {
         None => first,
         Some(whole) => {
@@ -205,29 +214,22 @@ pub(crate) async fn answer_call(
 }
 
 async fn by_provider(
-    incoming: Incoming<'_, '_>,
+    mut incoming: Incoming<'_, '_>,
     outlook: Outlook,
 ) -> Result<Response<ResponseBody>, GatewayError> {
-    let Incoming { worker, id, headers, call, array, admitted, extra, hints, world, course, seed } = incoming;
+    let Decided { plan, facts, conversation, judged, hedged, better } = decide(&mut incoming)?;
+    let mut record = record(&incoming, &plan, &facts, judged);
+    let Incoming { worker, headers, call, array, admitted, extra, hints, world, course, .. } = incoming;
     let gateway = &worker.gateway;
     let asked = call.asked();
     let (created, key, mut permit) = (admitted.created, admitted.key, admitted.permit);
-    let asker = Asker { key: &key, at: created, seed, dry: false };
-    let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
-    let Decision { plan, facts, conversation, judged, hedged, .. } = planning::decide(gateway, &asking);
-    if plan.steps.is_empty() {
-        return Err(planning::no_endpoints(&world, &course.name, &facts, &key, plan));
-    }
+    let chosen = judged.is_some();
+    let question = gateway.retries.asked(&gateway.learned, key.account.id.as_str(), call, chosen, created);
+    let held_for = better.as_ref().map(|better| better.covered(&plan));
+    let held_for = held_for.as_ref().unwrap_or(&plan);
     hold::take_tokens(asked, &key, &mut permit, created)?;
-    let (hold, counted) = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
-    let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
+    let (hold, counted) = hold::hold(gateway, &world, asked, &key, held_for, &hints, created).await?;
     record.counted = counted;
-    record.routed = judged.map(|judged| routed(judged, seed));
-    let told = judged.map(|(judged, _)| judged);
-    record.facts = request_facts::of(&world.snapshot, asked, (&facts, &plan), told, &course.chances);
-    record.policy.clone_from(&course.policy);
-    describe(&mut record, gateway, call, &hints, &course.name);
-    extra.filled.iter().for_each(|filled| filled.describe(&mut record));
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
@@ -240,8 +242,10 @@ async fn by_provider(
         expected: asked.expected.map(|expected| expected.likely),
         metadata: hints.metadata.then(|| planning::plan_json(&world, &plan)),
         conversation,
+        question,
     });
     flight.warn(&course.warnings);
+    let judges = better.is_some() || asked.needs.json;
     let trip = Trip {
         worker,
         world: &world,
@@ -259,9 +263,14 @@ async fn by_provider(
         max_latency: hints.max_latency,
         auto_cache: cache::places_breakpoints(asked.auto_cache, hints.auto_cache, None),
         tape_bytes_max: outlook.tape_bytes_max(gateway),
+        checks: judges.then(|| Checks::of(call).map(Arc::new)).flatten(),
         deadline: admitted.started + gateway.settings.total_timeout,
     };
-    let arrival = match Box::pin(attempt::run(&trip, &mut flight)).await {
+    let arrived = match &better {
+        None => Box::pin(attempt::run(&trip, &mut flight)).await,
+        Some(better) => Box::pin(cascade::run(&trip, &mut flight, better)).await,
+    };
+    let arrival = match arrived {
         Ok(arrival) => arrival,
         Err(error) => {
             flight.fail(&error);
@@ -272,6 +281,53 @@ async fn by_provider(
         gateway.load_tokenizer().await;
     }
     answer(&trip, flight, arrival, extra.remember, outlook)
+}
+
+/// A decision, and where its answer may go on to.
+struct Decided {
+    plan: Plan,
+    facts: Facts,
+    conversation: Option<Conversation>,
+    judged: Option<(Judged, f64)>,
+    hedged: bool,
+    better: Option<Better>,
+}
+
+fn decide(incoming: &mut Incoming<'_, '_>) -> Result<Decided, GatewayError> {
+    let Incoming { worker, call, admitted, hints, world, course, seed, .. } = incoming;
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed: *seed, dry: false };
+    let asking = Asking { world, call, hints, course, asker: &asker };
+    let Decision { plan, facts, conversation, judged, hedged, .. } =
+        planning::decide(&worker.gateway, &asking);
+    if plan.steps.is_empty() {
+        return Err(planning::no_endpoints(world, &course.name, &facts, &admitted.key, plan));
+    }
+    let better = cascade::prepare(&worker.gateway, &asking, &plan);
+    let better = better.unwrap_or_else(|warning| {
+        course.warnings.push(warning);
+        None
+    });
+    Ok(Decided { plan, facts, conversation, judged, hedged, better })
+}
+
+/// The record, as far as it is known before the first attempt.
+fn record(
+    incoming: &Incoming<'_, '_>,
+    plan: &Plan,
+    facts: &Facts,
+    judged: Option<(Judged, f64)>,
+) -> GenerationRecord {
+    let Incoming { worker, id, call, admitted, extra, hints, world, course, seed, .. } = incoming;
+    let key = &admitted.key;
+    let mut record =
+        GenerationRecord::new(*id, admitted.created, key.account.id.clone(), key.rules.id.clone());
+    record.routed = judged.map(|judged| routed(judged, *seed));
+    let told = judged.map(|(judged, _)| judged);
+    record.facts = request_facts::of(&world.snapshot, call.asked(), (facts, plan), told, &course.chances);
+    record.policy.clone_from(&course.policy);
+    describe(&mut record, &worker.gateway, call, hints, &course.name);
+    extra.filled.iter().for_each(|filled| filled.describe(&mut record));
+    record
 }
 
 /// Whether an answer is whole (a stream waits at its end), nobody reports its tokens, and what counts them is not loaded yet.
@@ -341,7 +397,7 @@ fn answer(
             let pump = Pump::new(Start {
                 leg: *leg,
                 flight,
-                watched: Some(arrival.watched),
+                watched: arrival.watched,
                 clock: Arc::clone(&gateway.clock),
                 stall_timeout: provider.stall_timeout,
                 keep_alive: gateway.settings.keep_alive,
@@ -353,8 +409,10 @@ fn answer(
             *response.body_mut() = ResponseBody::Pump(Box::new(pump));
         }
         Committed::Plain { body, answer, tape } => {
-            let good = answer.seen().calls.are_good();
-            arrival.watched.ended(Report::Success, 0, good, gateway.clock.now());
+            if let Some(watched) = &arrival.watched {
+                let good = Good::of(answer.seen(), answer.verdict());
+                watched.ended(Report::Success, 0, good, gateway.clock.now());
+            }
             let mut ident = flight.ident(&provider.name_json);
             ident.echo.clone_from(&trip.echo);
             let keeping = keeping.map(|keeping| (keeping, tape));

@@ -6,13 +6,14 @@ use routing::name::{NameError, Target, Variant, Virtual, What};
 use routing::policy::{CacheRule, Policy, Route, Situation, Strategy};
 use routing::wishes::Sort;
 use store::RuleKind;
-use types::{AccountId, Timestamp};
+use types::{AccountId, Task, Timestamp};
 use wire::Warning;
-use wire::asked::Asked;
+use wire::asked::{Asked, Escalate};
 use wire::auto::AutoWishes;
 use wire::call::Call;
 
 use crate::app::Gateway;
+use crate::cascade::NOT_ESCALATED;
 use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::judging;
@@ -25,7 +26,7 @@ use crate::world::World;
 const NAME_CHARS_MAX: usize = 200;
 
 /// Where a request may go.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Course {
     /// What the caller asked for.
     pub(crate) name: String,
@@ -43,8 +44,21 @@ pub(crate) struct Course {
     pub(crate) cache: Option<CacheRule>,
     /// The policy, its version and the rule that decided: `careful@3`, `careful@3 night`.
     pub(crate) policy: Option<String>,
+    /// Where an answer goes on to that is found wanting.
+    pub(crate) aim: Option<Aim>,
+    /// The plan is to name every candidate, and not only as many as may be tried.
+    pub(crate) uncut: bool,
     /// What the caller is to be told.
     pub(crate) warnings: Vec<Warning>,
+}
+
+/// Where an answer goes on to that is found wanting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// To the next better candidate of the virtual model.
+    Next,
+    /// To this model.
+    Model(Target),
 }
 
 /// Who asks, and when.
@@ -79,10 +93,13 @@ impl Course {
         let name = asked.chars().take(NAME_CHARS_MAX).collect();
         let mut course = Course { name, warnings: hints.warnings.clone(), ..Course::default() };
         let fallbacks = request.models.iter().filter(|model| **model != asked);
-        match asked.strip_prefix("policy/") {
+        let escalate_to = match asked.strip_prefix("policy/") {
             Some(policy) => course.follow(gateway, world, call, hints, asker, policy)?,
-            None => course.add(gateway, world, &asked)?,
-        }
+            None => {
+                course.add(gateway, world, &asked)?;
+                None
+            }
+        };
         course.check(&world.snapshot, asker.key)?;
         for name in fallbacks {
             course.add(gateway, world, name)?;
@@ -90,6 +107,7 @@ impl Course {
                 course.retries.push(None);
             }
         }
+        course.escalate(gateway, world, request, hints, escalate_to.as_deref())?;
         course.tell(request, hints, brand);
         Ok(course)
     }
@@ -127,14 +145,68 @@ impl Course {
     }
 
     fn take(&mut self, target: Target) {
-        if let Some(Variant::NotServedYet(variant)) = target.variant {
-            let message = format!("the variant `:{variant}` is not served yet and had no effect");
-            self.warnings.push(Warning::about("not_served_yet", "model", message));
+        // The request was filled up for the model that it names first, and only for that.
+        let filled = match self.targets.first() {
+            Some(first) => first.variant == target.variant,
+            None => true,
+        };
+        if !filled || self.policy.is_some() {
+            let fills = match target.variant {
+                Some(Variant::Thinking) => Some("`:thinking` chooses among models that reason, and"),
+                Some(Variant::Online) => Some("`:online`"),
+                _ => None,
+            };
+            if let Some(what) = fills {
+                let message = format!(
+                    "{what} changes the request only behind the model that it names first as `model`"
+                );
+                self.warnings.push(Warning::about("not_served_yet", "model", message));
+            }
         }
         self.targets.push(target);
     }
 
-    /// Follows a policy.
+    /// Finds out where an answer goes on to that is found wanting: as the body says, else the header, else the policy.
+    fn escalate(
+        &mut self,
+        gateway: &Gateway,
+        world: &World,
+        request: &Asked<'_>,
+        hints: &Hints,
+        policy: Option<&str>,
+    ) -> Result<(), GatewayError> {
+        let asked = request.escalate.as_ref().or(hints.escalate.as_ref());
+        let aim = match (asked, policy) {
+            (Some(Escalate::No), _) | (None, None) => return Ok(()),
+            (Some(Escalate::To(model)), _) => Ok(Aim::Model(target(gateway, world, model)?)),
+            // The catalog may have changed since the policy was written.
+            (Some(Escalate::Next) | None, Some(model)) => target(gateway, world, model)
+                .map(Aim::Model)
+                .map_err(|error| format!("the policy's `escalate_to` had no effect: {error}")),
+            (Some(Escalate::Next), None) if self.virtual_model().is_some() => Ok(Aim::Next),
+            (Some(Escalate::Next), None) => Err(format!(
+                "`escalate` had no effect: true goes on to the next better candidate of a virtual model, and a model is named; name the model to go to, or ask for `{}/auto`",
+                gateway.settings.names.brand
+            )),
+        };
+        let aim = aim.and_then(|aim| match request.task {
+            Task::Generate if request.choices > 1 => {
+                Err(String::from("`escalate` had no effect: of several answers (`n`) none is checked"))
+            }
+            Task::Generate if !gateway.settings.escalations => {
+                Err(String::from("`escalate` had no effect: it is switched off here (`routing.escalations`)"))
+            }
+            Task::Generate => Ok(aim),
+            _ => Err(String::from("`escalate` had no effect: only answers of conversations are checked")),
+        });
+        match aim {
+            Ok(aim) => self.aim = Some(aim),
+            Err(message) => self.warnings.push(Warning::about(NOT_ESCALATED, "escalate", message)),
+        }
+        Ok(())
+    }
+
+    /// Follows a policy; gives the model that its answers escalate to.
     fn follow(
         &mut self,
         gateway: &Gateway,
@@ -143,7 +215,7 @@ impl Course {
         hints: &Hints,
         asker: &Asker<'_>,
         name: &str,
-    ) -> Result<(), GatewayError> {
+    ) -> Result<Option<String>, GatewayError> {
         let rule = policy(gateway, &asker.key.account.id, name)?;
         let (route, decided) = route(&rule.parsed, call, hints, asker);
         self.policy = Some(match decided.and_then(|at| rule.parsed.rules.get(at)) {
@@ -180,7 +252,7 @@ impl Course {
             let message = format!("no model of policy `{name}` is known any more; edit the policy");
             return Err(GatewayError::InvalidRequest(message));
         }
-        Ok(())
+        Ok(route.escalate_to.clone())
     }
 
     /// What of the request has no effect.
@@ -190,6 +262,12 @@ impl Course {
         };
         for key in request.provider.unknown.iter().take(20) {
             tell(&format!("provider/{key}"), format!("`provider.{key}` is not known and had no effect"));
+        }
+        let fills = |target: &&Target| matches!(target.variant, Some(Variant::Thinking | Variant::Online));
+        if request.task != Task::Generate && self.targets.iter().any(|target| fills(&target)) {
+            let message =
+                String::from("`:thinking` and `:online` change conversations only and had no effect");
+            tell("model", message);
         }
         for field in &request.not_served {
             tell(field, format!("`{}` is not served yet and had no effect", field.replace('/', ".")));

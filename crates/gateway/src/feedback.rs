@@ -128,12 +128,20 @@ async fn take(
     if let Some(reward) = taught {
         gateway.learned.observe(&work(&record), &record.model, reward, WEIGHT, now);
     }
+    if reward.is_some() {
+        // Who has said what it was worth is not guessed at.
+        gateway.retries.forget(id);
+    }
     Ok(json!({"id": id, "feedback": all, "counted": taught.is_some()}))
 }
 
-/// Learns from how a call went that a virtual model chose for: a refusal, or an answer without any text or call, was worth nothing.
+/// Learns from how a call went that a virtual model chose for: a refusal, an answer without any text or call, or one that was set aside
+/// for that of a better model, was worth nothing.
 /// What went well says little: most answers do, bad ones too.
 pub(crate) fn learn(gateway: &Gateway, record: &GenerationRecord) {
+    if let Some(escalated) = record.escalated.as_ref().filter(|_| record.routed.is_some()) {
+        gateway.learned.observe(&work(record), &escalated.from, 0.0, OUTCOME_WEIGHT, record.created);
+    }
     let refused = record.finish_reason.as_deref() == Some("content_filter");
     let empty =
         record.status == Status::Ok && record.finish_reason.is_some() && record.usage.output_total() == 0;

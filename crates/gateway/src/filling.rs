@@ -1,5 +1,5 @@
-//! Presets at work: a request that names one is filled up with it before anything else is asked of the request. One that names
-//! none pays for two comparisons.
+//! Presets and variants at work: a request that names a preset, or a model as `:thinking` or `:online`, is filled up before anything
+//! else is asked of it. One that names none pays for a few comparisons.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use ledger::GenerationRecord;
 use store::RuleKind;
 use types::AccountId;
 use wire::Warning;
-use wire::call::Call;
+use wire::call::{Call, PathSays};
 use wire::hub::Dialect;
-use wire::preset::{Applied, Asks, MARK, Status, apply};
+use wire::preset::{Applied, Asks, MARK, Status, Variant, apply};
 
 use crate::app::Gateway;
 use crate::cache::Wanted;
+use crate::call::scan;
 use crate::error::GatewayError;
 use crate::keys::KeyState;
 use crate::rules::PresetRule;
@@ -30,35 +31,41 @@ pub(crate) struct Naming<'a> {
     pub(crate) max_tokens: Option<u64>,
 }
 
-/// The preset that a request was filled up with.
+/// What a request was filled up with.
 #[derive(Clone, Debug)]
 pub(crate) struct Filled {
-    /// The preset.
-    pub(crate) rule: Arc<PresetRule>,
+    /// The preset; `None`: only a variant.
+    pub(crate) rule: Option<Arc<PresetRule>>,
     /// The model as the caller wrote it.
     pub(crate) asked: Option<String>,
-    /// What of the preset had no place in the request's dialect.
+    /// What of it had no place in the request's dialect.
     pub(crate) warnings: Vec<Warning>,
 }
 
 impl Filled {
     /// What the preset says of the response cache.
     pub(crate) fn cache_rule(&self) -> Wanted {
-        let wish = self.rule.parsed.cache();
+        let Some(rule) = &self.rule else { return Wanted::default() };
+        let wish = rule.parsed.cache();
         let ttl_s = wish.ttl_seconds.map(|ttl| u32::try_from(ttl).unwrap_or(u32::MAX));
         Wanted { enabled: wish.enabled, ttl_s, clear: false }
     }
 
+    /// The preset, with its version.
+    pub(crate) fn preset(&self) -> Option<String> {
+        self.rule.as_ref().map(|rule| rule.label())
+    }
+
     /// Writes down which preset it was, and the model as the caller wrote it.
     pub(crate) fn describe(&self, record: &mut GenerationRecord) {
-        record.preset = Some(self.rule.label());
+        record.preset = self.preset();
         if let Some(asked) = &self.asked {
             record.requested_model.clone_from(asked);
         }
     }
 }
 
-/// A request after its preset.
+/// A request that was filled up.
 pub(crate) struct Whole {
     /// The body.
     pub(crate) body: Bytes,
@@ -68,7 +75,8 @@ pub(crate) struct Whole {
     pub(crate) filled: Filled,
 }
 
-/// Fills a call up that names a preset, or whose key has one for calls that name none, to be scanned again; else `None`.
+/// Fills a call up that names a preset or a variant, or whose key has a preset for calls that name none, to be scanned again; else
+/// `None`.
 pub(crate) fn of_call(
     gateway: &Gateway,
     key: &KeyState,
@@ -76,19 +84,72 @@ pub(crate) fn of_call(
 ) -> Result<Option<Whole>, GatewayError> {
     let asked = call.asked();
     let usual = key.rules.limits.default_preset.as_deref().filter(|_| !asked.names_a_preset());
-    if !asked.names_a_preset() && usual.is_none() {
-        return Ok(None);
-    }
+    // Beside a preset its own model goes before the fallbacks.
+    let first = asked.models.first().filter(|_| !asked.names_a_preset() && usual.is_none());
     let naming = Naming {
-        model: asked.model.as_deref(),
+        model: asked.model.as_deref().or(first.map(String::as_str)),
         preset: asked.preset.as_deref().or(usual),
         max_tokens: asked.max_tokens,
     };
-    fill(gateway, &key.account.id, call.dialect, call.body, naming).map(Some)
+    whole(gateway, &key.account.id, call.dialect, call.body, naming)
+}
+
+/// Fills a request up with its preset and then with its variant, as far as it names them.
+pub(crate) fn whole(
+    gateway: &Gateway,
+    account: &AccountId,
+    dialect: Dialect,
+    body: &[u8],
+    naming: Naming<'_>,
+) -> Result<Option<Whole>, GatewayError> {
+    let names_a_preset = naming.preset.is_some() || naming.model.is_some_and(|model| model.contains(MARK));
+    if !names_a_preset {
+        return of_variant(gateway, dialect, body, naming);
+    }
+    let first = fill(gateway, account, dialect, body, naming)?;
+    let Some(model) = first.model.as_deref().filter(|model| may_have_one(model)) else {
+        return Ok(Some(first));
+    };
+    // The preset may have brought a cap.
+    let says = PathSays { model: Some(model), ..PathSays::default() };
+    let max_tokens = scan(dialect, &first.body, &says)?.asked().max_tokens;
+    let naming = Naming { model: Some(model), preset: None, max_tokens };
+    let Some(second) = of_variant(gateway, dialect, &first.body, naming)? else { return Ok(Some(first)) };
+    let mut filled = first.filled;
+    filled.warnings.extend(second.filled.warnings);
+    Ok(Some(Whole { filled, ..second }))
+}
+
+/// Whether a name may end with a variant that fills requests up.
+fn may_have_one(name: &str) -> bool {
+    name.contains(":thinking") || name.contains(":online")
+}
+
+/// Fills a request up whose model is named with a variant.
+fn of_variant(
+    gateway: &Gateway,
+    dialect: Dialect,
+    body: &[u8],
+    naming: Naming<'_>,
+) -> Result<Option<Whole>, GatewayError> {
+    let Some(name) = naming.model.filter(|name| may_have_one(name)) else { return Ok(None) };
+    let world = gateway.world.load();
+    // The catalog may have a model of that very name.
+    let found = gateway.settings.names.resolve(&world.snapshot, name).ok().and_then(|target| target.variant);
+    let variant = match found {
+        Some(routing::name::Variant::Thinking) => Variant::Thinking,
+        Some(routing::name::Variant::Online) => Variant::Online,
+        _ => return Ok(None),
+    };
+    let model_id = model_id(gateway, name);
+    let asks = Asks { dialect, body, model: Some(name), model_id: &model_id, max_tokens: naming.max_tokens };
+    let applied = variant.apply(&asks).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let Applied { body, model, warnings } = applied;
+    Ok(Some(Whole { body: body.into(), model, filled: Filled { rule: None, asked: None, warnings } }))
 }
 
 /// Fills a request up.
-pub(crate) fn fill(
+fn fill(
     gateway: &Gateway,
     account: &AccountId,
     dialect: Dialect,
@@ -113,7 +174,7 @@ pub(crate) fn fill(
     let Applied { body, model, warnings } =
         applied.map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let asked = naming.model.map(|model| model.chars().take(200).collect());
-    Ok(Whole { body: body.into(), model, filled: Filled { rule, asked, warnings } })
+    Ok(Whole { body: body.into(), model, filled: Filled { rule: Some(rule), asked, warnings } })
 }
 
 /// The preset's name, and the model that the request names beside it.

@@ -106,6 +106,7 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "preset_id": record.preset,
         "user": record.user,
         "dimensions": record.dimensions,
+        "escalated": record.escalated,
         "cache_source_id": record.cache_source,
         "warnings": record.warnings,
         "on_disconnect": record.on_disconnect,

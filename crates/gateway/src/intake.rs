@@ -9,6 +9,7 @@ use ledger::App;
 use routing::wishes::Sort;
 use types::Money;
 use wire::Warning;
+use wire::asked::Escalate;
 
 use crate::cache::Wanted;
 use crate::error::GatewayError;
@@ -84,6 +85,8 @@ pub struct Hints {
     pub cache: Wanted,
     /// Whether breakpoints of the prompt cache are to be placed.
     pub auto_cache: Option<bool>,
+    /// Whether a better model is asked where this one's answer is found wanting.
+    pub escalate: Option<Escalate>,
     /// Put plan and timings into the body.
     pub metadata: bool,
     /// The calling application.
@@ -162,6 +165,10 @@ impl Hints {
             "cache" => self.cache.enabled = Some(flag(told).ok_or_else(|| refuse(FLAG))?),
             "cache-clear" => self.cache.clear = flag(told).ok_or_else(|| refuse(FLAG))?,
             "auto-cache" => self.auto_cache = Some(flag(told).ok_or_else(|| refuse(FLAG))?),
+            "escalate" => {
+                let told = Escalate::read(told);
+                self.escalate = Some(told.ok_or_else(|| refuse("true, false or the name of a model"))?);
+            }
             "cache-ttl" => {
                 let seconds = told.parse().ok().filter(|seconds| (1..=TTL_S_MAX).contains(seconds));
                 self.cache.ttl_s = Some(seconds.ok_or_else(|| refuse("whole seconds from 1 to 86400"))?);
@@ -221,6 +228,7 @@ mod tests {
             ("x-openrouter-cache", "yes", "true or false"),
             ("x-tollway-cache-clear", "1", "true or false"),
             ("x-tollway-auto-cache", "", "true or false"),
+            ("x-tollway-escalate", "", "true, false or the name of a model"),
             ("x-openrouter-cache-ttl", "0", "whole seconds from 1 to 86400"),
             ("x-tollway-cache-ttl", "86401", "whole seconds from 1 to 86400"),
         ];
@@ -237,6 +245,9 @@ mod tests {
         assert_eq!(read_one("x-openrouter-cache", "True").unwrap().cache.enabled, Some(true));
         assert_eq!(read_one("x-tollway-cache-ttl", "60").unwrap().cache.ttl_s, Some(60));
         assert_eq!(read_one("x-tollway-auto-cache", "false").unwrap().auto_cache, Some(false));
+        let escalate = |value| read_one("x-tollway-escalate", value).unwrap().escalate;
+        assert_eq!(escalate("True"), Some(Escalate::Next));
+        assert_eq!(escalate("a/b"), Some(Escalate::To(String::from("a/b"))));
         assert_eq!(read_one("idempotency-key", "abc").unwrap().warnings.len(), 1);
         assert_eq!(
             read_one("x-tollway-max-cost-usd", "0.05").unwrap().max_cost,

@@ -52,13 +52,19 @@ impl Learned {
         same.then(|| Arc::clone(&standing.gate))
     }
 
-    /// Judges anew what counts where rewards or the catalog changed, or a minute has passed; called every second.
-    pub fn refresh(&self, world: &Arc<World>, now: Timestamp) {
+    /// Makes the copy anew where rewards came in; whether they did.
+    pub(crate) fn renew(&self) -> bool {
         let changed = self.changed.swap(false, Ordering::AcqRel);
         if changed {
             let copy = self.table.lock().clone();
             self.read.store(Arc::new(copy));
         }
+        changed
+    }
+
+    /// Judges anew what counts where rewards or the catalog changed, or a minute has passed; called every second.
+    pub fn refresh(&self, world: &Arc<World>, now: Timestamp) {
+        let changed = self.renew();
         let standing = self.standing.load();
         let old = now.0.saturating_sub(standing.made.0) >= ANEW_US;
         if !changed && !old && std::ptr::eq(standing.world.as_ptr(), Arc::as_ptr(world)) {

@@ -151,6 +151,12 @@ impl Leg {
         }
     }
 
+    /// It has taken too long: nothing more is waited for.
+    pub(crate) fn give_up(&mut self, why: String) {
+        self.upstream = None;
+        self.fail_unless_complete(LegFailure::Malformed(why));
+    }
+
     /// The whole leg, leaving a spent one behind.
     pub fn take(&mut self) -> Leg {
         let spent = Leg::whole(Box::new(Relay::new(Ident::default())), Vec::new());

@@ -12,7 +12,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use parking_lot::Mutex;
 use routing::health::MINUTES_SHOWN;
 use routing::name::Virtual;
-use routing::order::TOOL_CALLS_MIN;
+use routing::order::JUDGED_MIN;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -149,14 +149,14 @@ fn live(world: &World, endpoint: &catalog::Endpoint, now: types::Timestamp) -> V
         json!(uptime.and_then(|uptime| uptime.share()).map(|share| share * 100.0))
     };
     let figures = vitals.map(|v| v.health(|h| h.figures(None, MINUTES_SHOWN, now))).unwrap_or_default();
-    let (good, all) = figures.tool_calls;
+    let success =
+        |(good, all): (u64, u64)| json!((all >= JUDGED_MIN).then(|| good as f64 / all as f64 * 100.0));
     vec![
         ("uptime_last_5m", percent(5)),
-        (
-            "tool_call_success_last_30m",
-            json!((all >= TOOL_CALLS_MIN).then(|| good as f64 / all as f64 * 100.0)),
-        ),
-        ("tool_calls_last_30m", json!(all)),
+        ("tool_call_success_last_30m", success(figures.tool_calls)),
+        ("tool_calls_last_30m", json!(figures.tool_calls.1)),
+        ("json_answer_success_last_30m", success(figures.json)),
+        ("json_answers_last_30m", json!(figures.json.1)),
         ("uptime_last_30m", percent(30)),
         ("uptime_last_1d", percent(1_440)),
         ("latency_last_30m", json!(figures.ttft_ms)),

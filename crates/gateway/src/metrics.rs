@@ -5,6 +5,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use types::Money;
 
+/// What is counted of second legs and of escalations: the name, and what it means.
+const SECONDS: [(&str, &str); 5] = [
+    ("hedges_total", "Second legs that ended with one winner and one loser."),
+    ("hedges_won_total", "Second legs that began first."),
+    ("hedges_wasted_nano_usd_total", "Nano-dollars that losers cost."),
+    ("escalations_total", "Answers that were set aside for those of better models."),
+    ("escalations_wasted_nano_usd_total", "Nano-dollars that they cost."),
+];
+
 /// Counters and gauges of this process.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -34,6 +43,8 @@ pub struct Metrics {
     pub charged_nano_usd: AtomicU64,
     /// Second legs that were asked; those that won; what losers cost, nano-dollars.
     pub hedges: [AtomicU64; 3],
+    /// Answers that were set aside for those of better models; what they cost, nano-dollars.
+    pub escalations: [AtomicU64; 2],
     /// Calls answered from the response cache.
     pub cache_hits: AtomicU64,
     /// Calls that looked into the response cache and found nothing.
@@ -60,6 +71,13 @@ impl Metrics {
         for (counter, more) in
             self.hedges.iter().zip([1, u64::from(won), wasted.nanos().max(0).unsigned_abs()])
         {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts an answer that was set aside for that of a better model, and what it cost.
+    pub fn escalated(&self, wasted: Money) {
+        for (counter, more) in self.escalations.iter().zip([1, wasted.nanos().max(0).unsigned_abs()]) {
             counter.fetch_add(more, Ordering::Relaxed);
         }
     }
@@ -102,15 +120,9 @@ impl Metrics {
             count(&self.journal_errors),
         );
         line("charged_nano_usd_total", "counter", "Nano-dollars charged.", count(&self.charged_nano_usd));
-        let [fired, won, wasted] = &self.hedges;
-        line(
-            "hedges_total",
-            "counter",
-            "Second legs that ended with one winner and one loser.",
-            count(fired),
-        );
-        line("hedges_won_total", "counter", "Second legs that began first.", count(won));
-        line("hedges_wasted_nano_usd_total", "counter", "Nano-dollars that losers cost.", count(wasted));
+        for ((name, help), counter) in SECONDS.iter().zip(self.hedges.iter().chain(&self.escalations)) {
+            line(name, "counter", help, count(counter));
+        }
         line(
             "cache_hits_total",
             "counter",

@@ -113,7 +113,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         guide: guide.as_ref(),
         seed: asker.seed,
         explore: if asker.dry || !limits.explore { 0.0 } else { gateway.settings.explore },
-        attempts_max: gateway.settings.attempts_max,
+        attempts_max: if course.uncut { usize::MAX } else { gateway.settings.attempts_max },
     });
     let soon = course.virtual_model() == Some(Virtual::Fast) || fast;
     let hedged = soon && request.stream && !request.echo_body && request.task == Task::Generate;
@@ -139,6 +139,7 @@ fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {
         audio: request.needs.audio,
         file: request.needs.file,
         structured_output: request.needs.structured_output,
+        json: request.needs.json,
         at,
         bound: None,
     }

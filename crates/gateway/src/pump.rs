@@ -25,7 +25,7 @@ use crate::error::GatewayError;
 use crate::leg::{Leg, LegFailure};
 use crate::responses::Remember;
 use crate::settle::{Flight, Outcome};
-use crate::vitals::Watched;
+use crate::vitals::{Good, Watched};
 
 /// How long the end of a provider's body is waited for after `[DONE]`, so that its connection can be used again.
 const TAIL_WAIT: Duration = Duration::from_millis(500);
@@ -205,7 +205,8 @@ impl Pump {
             let report = if error.is_none() { Report::Success } else { Report::Failure };
             let seen = self.leg.carry.seen();
             let tokens = seen.usage.map_or(seen.said.bytes() / 4, |usage| usage.output_total());
-            watched.ended(report, tokens, seen.calls.are_good(), self.clock.0.now());
+            let verdict = self.leg.carry.verdict().filter(|_| error.is_none());
+            watched.ended(report, tokens, Good::of(seen, verdict), self.clock.0.now());
         }
         let status = if error.is_none() { Status::Ok } else { Status::Truncated };
         let kind = error.as_ref().map(|error| error.kind().1);

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use store::{CHAIN_MAX, StoreError, StoredResponse};
 use types::{AccountId, GenerationId, Timestamp};
 use wire::hub::Dialect;
+use wire::preset::MARK;
 
 use crate::app::{Gateway, Worker};
 use crate::auth::Access;
@@ -126,15 +127,11 @@ where
     let wanted = wire::responses::stateful(&body).map_err(wrong)?;
     let account = admitted.key.account.id.clone();
     // Before the history is put in front: what it says is not the request's own.
-    let usual = admitted.key.rules.limits.default_preset.as_deref().filter(|_| !wanted.names_a_preset());
-    let filled = match wanted.names_a_preset() || usual.is_some() {
-        false => None,
-        true => {
-            let (model, preset) = (wanted.model.as_deref(), wanted.preset.as_deref().or(usual));
-            let naming = Naming { model, preset, max_tokens: None };
-            Some(filling::fill(gateway, &account, Dialect::Responses, &body, naming)?)
-        }
-    };
+    let named = wanted.preset.is_some() || wanted.model.as_deref().is_some_and(|model| model.contains(MARK));
+    let usual = admitted.key.rules.limits.default_preset.as_deref().filter(|_| !named);
+    let (model, preset) = (wanted.model.as_deref(), wanted.preset.as_deref().or(usual));
+    let naming = Naming { model, preset, max_tokens: None };
+    let filled = filling::whole(gateway, &account, Dialect::Responses, &body, naming)?;
     let (previous, store) = (wanted.previous_response_id.map(std::borrow::Cow::into_owned), wanted.store);
     let filled = filled.map(|whole| {
         body = whole.body;

@@ -89,7 +89,7 @@ where
     let preference = hints.preference.map(Preference::name);
     let mut data = told(&world, &decision, &worst, (seed, &course, preference));
     if let Some(map) = data.as_object_mut() {
-        let preset = whole.as_ref().map(|whole| whole.filled.rule.label());
+        let preset = whole.as_ref().and_then(|whole| whole.filled.preset());
         map.insert(String::from("preset"), json!(preset));
     }
     let warnings: Vec<_> =

@@ -26,6 +26,8 @@ pub struct Settings {
     pub explore: f64,
     /// Whether a second provider may be asked when the first is late.
     pub hedging: bool,
+    /// Whether a better model may be asked where an answer is found wanting.
+    pub escalations: bool,
     /// Largest plain answer of a provider.
     pub response_bytes_max: usize,
     /// Largest event of a provider's stream.

@@ -13,6 +13,8 @@
 //!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
 
+mod aside;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,6 +29,7 @@ use crate::app::Worker;
 use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
+use crate::retries::Question;
 use crate::sticky::Conversation;
 
 /// Bytes of delivered text that count as a token for the growth of a hold: fewer, so that a hold runs ahead of the bill.
@@ -78,6 +81,8 @@ struct Inner {
     conversation: Option<Conversation>,
     on_disconnect: &'static str,
     earns_hedges: bool,
+    earns_escalations: bool,
+    question: Option<Question>,
 }
 
 /// What a flight begins with.
@@ -104,6 +109,8 @@ pub struct Departure {
     pub metadata: Option<serde_json::Value>,
     /// The conversation that it belongs to.
     pub conversation: Option<Conversation>,
+    /// What is asked of a virtual model, for noticing who asks it again.
+    pub question: Option<Question>,
 }
 
 /// How it went.
@@ -148,6 +155,8 @@ impl Flight {
             conversation: from.conversation,
             on_disconnect: "cancel",
             earns_hedges: false,
+            earns_escalations: false,
+            question: from.question,
         })))
     }
 
@@ -385,7 +394,9 @@ impl Inner {
 
     /// Lets the conversation stay at the endpoint that has its prompt cached now.
     fn stay(&self, outcome: &Outcome, usage: &Usage) {
-        let Some(conversation) = self.conversation.filter(|_| outcome.status == Status::Ok) else { return };
+        // A better model was asked once; that is no reason to stay with it.
+        let stays = outcome.status == Status::Ok && self.record.escalated.is_none();
+        let Some(conversation) = self.conversation.filter(|_| stays) else { return };
         let sheet = &self.record.price_sheet;
         let rate = |kind| sheet.quote(kind).and_then(|quote| quote.rate());
         let saves = usage.cache_read > 0 && rate(PriceKind::CacheRead) < rate(PriceKind::Input);
@@ -422,11 +433,13 @@ impl Inner {
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner {
-            worker, slot, mut permit, hold, mut record, metadata, on_disconnect, earns_hedges, ..
-        } = *self;
-        if earns_hedges {
+        let Inner { worker, slot, mut permit, hold, mut record, metadata, on_disconnect, question, .. } =
+            *self;
+        if self.earns_hedges {
             worker.gateway.hedges.lock().paid(cost.total);
+        }
+        if self.earns_escalations {
+            worker.gateway.escalations.lock().paid(cost.total);
         }
         let charged = hold.settle(cost.total).charged;
         permit.used(usage.input_total().saturating_add(usage.output_total()), worker.gateway.clock.now());
@@ -439,12 +452,14 @@ impl Inner {
         record.error = outcome.error.map(str::to_owned);
         record.usage = usage;
         record.usage_source = source;
-        // What losers of a hedge cost is nobody's but the operator's.
+        // What losers of a hedge and answers that were set aside cost is nobody's but the operator's.
         let lost: Money = record.attempts.iter().map(|attempt| attempt.cost).sum();
         record.provider_cost = cost.total.saturating_add(lost);
         record.charged = charged;
         record.duration_us = duration_us;
-        if let Some(last) = record.attempts.last_mut().filter(|_| outcome.status != Status::Failed) {
+        if let Some(last) =
+            aside::answering(&mut record.attempts).filter(|_| outcome.status != Status::Failed)
+        {
             last.ended_us = duration_us;
             last.cost = cost.total;
         }
@@ -453,6 +468,9 @@ impl Inner {
             worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
         }
         crate::feedback::learn(&worker.gateway, &record);
+        if let Some(question) = question {
+            worker.gateway.retries.answered(question, &record, worker.gateway.clock.now());
+        }
         let input_cost = cost.input().min(charged);
         record.cost = cost;
         let appended = worker.gateway.journal.append(worker.number, &record);
@@ -482,8 +500,14 @@ impl Inner {
 
 /// The record keeps codes as text; the answer's are the same few names.
 fn static_code(code: &str) -> &'static str {
-    const CODES: [&str; 5] =
-        ["parameter_dropped", "parameter_renamed", "approximated", "not_served_yet", "dimension_dropped"];
+    const CODES: [&str; 6] = [
+        "parameter_dropped",
+        "parameter_renamed",
+        "approximated",
+        "not_served_yet",
+        "dimension_dropped",
+        crate::cascade::NOT_ESCALATED,
+    ];
     CODES.into_iter().find(|known| *known == code).unwrap_or("changed")
 }
 
@@ -497,6 +521,7 @@ fn metadata_json(record: &GenerationRecord, plan: &serde_json::Value) -> String 
         "duration_us": record.duration_us,
         "usage_source": record.usage_source,
         "price_version": record.price_version,
+        "escalated": record.escalated,
         "cache_source_id": record.cache_source,
     })
     .to_string()

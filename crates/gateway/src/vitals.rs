@@ -12,6 +12,8 @@ use routing::health::{Ending, Figures, Health, MINUTES_ROUTED, Sample, Size};
 use routing::load::PeakEwma;
 use tokio::time::Instant;
 use types::Timestamp;
+use wire::check;
+use wire::hub::Seen;
 
 /// The live state of an endpoint.
 #[derive(Debug, Default)]
@@ -61,7 +63,7 @@ impl Vitals {
             Report::Failure => Ending::Failed,
             Report::Success => Ending::Answered,
         };
-        self.record(&Sample { at: now, size, ending, ttft_us: None, written: None, tool_calls_good: None });
+        self.record(&sample(now, size, ending));
         if ending == Ending::Failed {
             self.last_failure.store(now.0, Ordering::Relaxed);
         }
@@ -136,35 +138,46 @@ impl Watched {
     pub fn new(under_way: UnderWay, size: Size, ttft: Option<Duration>, now: Timestamp) -> Watched {
         if let Some(ttft) = ttft {
             let ttft_us = Some(micros(ttft));
-            let ending = Ending::Begun;
-            under_way.0.record(&Sample {
-                at: now,
-                size,
-                ending,
-                ttft_us,
-                written: None,
-                tool_calls_good: None,
-            });
+            under_way.0.record(&Sample { ttft_us, ..sample(now, size, Ending::Begun) });
         }
         Watched { under_way, size, streamed: ttft.is_some(), first_byte: Instant::now() }
     }
 
-    /// It has ended, after so many tokens; `calls_good`: whether the calls of tools that it made are any good, if it made any.
-    pub fn ended(&self, report: Report, output_tokens: u64, calls_good: Option<bool>, now: Timestamp) {
+    /// It has ended, after so many tokens.
+    pub fn ended(&self, report: Report, output_tokens: u64, good: Good, now: Timestamp) {
         let vitals = &self.under_way.0;
         if report == Report::Failure {
             return vitals.failed(report, self.size, now);
         }
         vitals.report(report, now);
         vitals.record(&Sample {
-            at: now,
-            size: self.size,
-            ending: Ending::Answered,
-            ttft_us: None,
             written: self.streamed.then(|| (output_tokens, micros(self.first_byte.elapsed()))),
-            tool_calls_good: calls_good,
+            tool_calls_good: good.calls,
+            json_good: good.json,
+            ..sample(now, self.size, Ending::Answered)
         });
     }
+}
+
+/// What is to be said of an answer beside its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Good {
+    /// Whether the calls of tools that it made are any good; `None`: it made none.
+    pub calls: Option<bool>,
+    /// Whether the JSON that was asked for came; `None`: none was asked for, or it can't be said.
+    pub json: Option<bool>,
+}
+
+impl Good {
+    /// Of an answer that was seen, and heard where that was asked for.
+    pub fn of(seen: &Seen, verdict: Option<check::Verdict>) -> Good {
+        Good { calls: seen.calls.are_good(), json: verdict.and_then(|verdict| verdict.json_good) }
+    }
+}
+
+/// One that says nothing but how an attempt ended.
+fn sample(at: Timestamp, size: Size, ending: Ending) -> Sample {
+    Sample { at, size, ending, ttft_us: None, written: None, tool_calls_good: None, json_good: None }
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -22,7 +22,8 @@ pub use journal::{
 pub use period::{Days, Period};
 pub use purse::{OnRelease, OnSpent, Purse, PurseSnapshot, Refusal, Spent};
 pub use record::{
-    App, Attempt, BillingMode, GenerationRecord, RECORD_VERSION, Routed, Status, Warning, sheet_is_empty,
+    App, Attempt, BillingMode, Escalated, GenerationRecord, RECORD_VERSION, Routed, Status, Warning,
+    sheet_is_empty,
 };
 
 #[cfg(test)]

@@ -203,6 +203,9 @@ pub struct GenerationRecord {
     /// The preset that the request was filled up with, and its version: `support@2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+    /// The answer was found wanting, and a better model was asked once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<Escalated>,
     /// The generation whose answer was told again, from the response cache; then nothing is used and nothing charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_source: Option<GenerationId>,
@@ -215,6 +218,17 @@ pub struct GenerationRecord {
     /// The stable name of the error, never its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// From which model to which, and why. The first answer's cost is on its attempt, and nobody's but the operator's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalated {
+    /// The model whose answer was set aside.
+    pub from: String,
+    /// The model that answered instead.
+    pub to: String,
+    /// What was wrong, a stable name: `empty`, `tool_arguments`, `not_json`, `schema`.
+    pub why: String,
 }
 
 /// How a virtual model chose: with the router's version and the seed, the choice can be made again.
@@ -273,6 +287,7 @@ impl GenerationRecord {
             facts: None,
             policy: None,
             preset: None,
+            escalated: None,
             cache_source: None,
             on_disconnect: None,
             upstream_id: None,

@@ -71,7 +71,7 @@ const ALWAYS: fn(&Looked<'_>) -> bool = |_| true;
 pub(crate) const FIXED: usize = 3;
 
 /// The filters, in order: what follows from the request itself, then what its caller wishes.
-pub(crate) static FILTERS: [Filter; 16] = [
+pub(crate) static FILTERS: [Filter; 17] = [
     filter(
         "Filter by Switched-on Providers",
         "the provider has a key or needs none",
@@ -90,6 +90,12 @@ pub(crate) static FILTERS: [Filter; 16] = [
         ALWAYS,
         |look, _, e| e.price.bills(look.facts.task),
     ),
+    filter(
+        "Filter by Reasoning",
+        "the model reasons, as `:thinking` asks",
+        |look| look.target.variant == Some(Variant::Thinking),
+        |look, _, e| model(look.snapshot, e).and_then(Model::reasoning) == Some(true),
+    ),
     filter("Filter by Free Price", "the offer costs nothing", |look| look.free_only, |_, _, e| is_free(e)),
     filter(
         "Filter by Input Modalities",
@@ -103,7 +109,12 @@ pub(crate) static FILTERS: [Filter; 16] = [
     filter(
         "Filter by Allowed Models",
         "`allowed_models` and `excluded_models` leave the model to choose from",
-        |look| !(look.wishes.models_allowed.is_empty() && look.wishes.models_excluded.is_empty()),
+        |look| {
+            let wishes = look.wishes;
+            !(wishes.models_allowed.is_empty()
+                && wishes.models_excluded.is_empty()
+                && wishes.models_bound.is_empty())
+        },
         |look, _, e| may_be_chosen(look.snapshot, e, look.target, look.wishes),
     ),
     filter(

@@ -92,6 +92,8 @@ pub struct Sample {
     pub written: Option<(u64, u64)>,
     /// Whether the arguments of its tool calls are JSON; `None`: it called none.
     pub tool_calls_good: Option<bool>,
+    /// Whether the JSON that was asked for came; `None`: none was asked for, or it can't be said.
+    pub json_good: Option<bool>,
 }
 
 /// Quantiles of times: `p90` is what nine of ten don't exceed. Of speeds: what nine of ten reach.
@@ -152,6 +154,8 @@ pub struct Figures {
     pub last_failure: Option<Timestamp>,
     /// Tool calls with good arguments, and all.
     pub tool_calls: (u64, u64),
+    /// Answers with the JSON that was asked for, and all that were to be JSON.
+    pub json: (u64, u64),
 }
 
 impl Figures {
@@ -170,6 +174,8 @@ struct Minute {
     ttft: [Option<DDSketch>; 3],
     speed: [Option<DDSketch>; 3],
     tool_calls: (u64, u64),
+    #[serde(default)]
+    json: (u64, u64),
     uptime: Uptime,
 }
 
@@ -186,9 +192,10 @@ impl Minute {
         {
             sketch.get_or_insert_with(sketch_of_ours).add(tokens as f64 * 1_000_000.0 / us as f64);
         }
-        if let Some(good) = sample.tool_calls_good {
-            self.tool_calls.0 += u64::from(good);
-            self.tool_calls.1 += 1;
+        let judged = [(sample.tool_calls_good, &mut self.tool_calls), (sample.json_good, &mut self.json)];
+        for (good, (of_them, all)) in judged.into_iter().filter_map(|(good, sums)| Some((good?, sums))) {
+            *of_them += u64::from(good);
+            *all += 1;
         }
     }
 }
@@ -248,7 +255,7 @@ impl Health {
         }
         let (ttft, speed) = Default::default();
         let uptime = Uptime::default();
-        let mut newest = Minute { number, ttft, speed, tool_calls: (0, 0), uptime };
+        let mut newest = Minute { number, ttft, speed, tool_calls: (0, 0), json: (0, 0), uptime };
         write(&mut newest);
         self.minutes.push_back(newest);
     }
@@ -270,6 +277,8 @@ impl Health {
             figures.uptime.add(minute.uptime);
             figures.tool_calls.0 += minute.tool_calls.0;
             figures.tool_calls.1 += minute.tool_calls.1;
+            figures.json.0 += minute.json.0;
+            figures.json.1 += minute.json.1;
         }
         figures.samples = ttft.as_ref().map_or(0, |sketch| sketch.count() as u64);
         figures.ttft_ms = ttft.and_then(|sketch| quantiles(&sketch, |share| share));
@@ -341,6 +350,7 @@ mod tests {
             ttft_us: Some(ttft_ms * 1_000),
             written: Some((100, 2_000_000)),
             tool_calls_good: None,
+            json_good: None,
         }
     }
 
@@ -429,5 +439,19 @@ mod tests {
         let now = at(100);
         assert_eq!(back.figures(Size::Small, 30, now), health.figures(Size::Small, 30, now));
         assert_eq!(back.uptime(30, now), health.uptime(30, now));
+    }
+
+    #[test]
+    fn json_is_counted_where_it_was_asked_for_and_old_files_are_read() {
+        let mut health = Health::default();
+        for (second, good) in [(0, Some(true)), (0, Some(false)), (0, None), (60, Some(true))] {
+            health.record(&Sample { json_good: good, ..answered(second, 10) });
+        }
+        let text = serde_json::to_string(&health).unwrap();
+        for health in [&health, &serde_json::from_str(&text).unwrap()] {
+            assert_eq!(health.figures(None, 5, at(60)).json, (2, 3));
+        }
+        let old: Health = serde_json::from_str(&text.replace("\"json\"", "\"unknown\"")).unwrap();
+        assert_eq!(old.figures(None, 5, at(60)).json, (0, 0));
     }
 }

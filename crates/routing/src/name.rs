@@ -82,8 +82,10 @@ pub enum Variant {
     Exacto,
     /// The longest context first.
     Extended,
-    /// One of those that a later step serves.
-    NotServedYet(&'static str),
+    /// With reasoning, at models that reason.
+    Thinking,
+    /// With a search of the web.
+    Online,
 }
 
 /// Why a name can't be used.
@@ -182,8 +184,8 @@ fn variant_of(text: &str) -> Option<Variant> {
         "nitro" => Variant::Nitro,
         "exacto" => Variant::Exacto,
         "extended" => Variant::Extended,
-        "thinking" => Variant::NotServedYet("thinking"),
-        "online" => Variant::NotServedYet("online"),
+        "thinking" => Variant::Thinking,
+        "online" => Variant::Online,
         _ => return None,
     })
 }

@@ -4,7 +4,8 @@
 //! 2. Those that don't rest.
 //! 3. The caller's `provider.order`; then those that did not fail within [`RECENT_US`].
 //! 4. Those within the caller's preferred speed and latency, then those that miss it or of which nothing is known.
-//! 5. Of requests with tools or a schema: those known to serve them; with tools, those that called them badly of late last.
+//! 5. Of requests with tools or a schema: those known to serve them; with tools, those that called them badly of late last, and where
+//!    JSON is asked for those that wrote it badly of late.
 //! 6. Live offers before deprecated ones.
 //! 7. The caller's `sort`. Without one the first is drawn, weighted by the inverse square of its price for this request, so
 //!    that load spreads over what is about as cheap; under load the second draw may win (power of two choices on
@@ -30,10 +31,10 @@ use crate::wishes::{Cutoffs, Sort, Wishes};
 
 /// How long a failure is held against an endpoint, microseconds.
 pub const RECENT_US: i64 = 30_000_000;
-/// Tool calls below which nothing is said about how well they are made.
-pub const TOOL_CALLS_MIN: u64 = 20;
-/// The share of good tool calls below which an endpoint comes late.
-const TOOLS_GOOD_MIN: f64 = 0.8;
+/// Answers with calls of tools, or with JSON that was asked for, below which nothing is said about how good they are.
+pub const JUDGED_MIN: u64 = 20;
+/// The share of good ones below which an endpoint comes late.
+const JUDGED_GOOD_MIN: f64 = 0.8;
 /// The draw is taken back when its load is more than this many times the second draw's.
 const LOAD_FACTOR: f64 = 2.0;
 
@@ -218,11 +219,13 @@ impl Sorting<'_> {
     }
 
     fn is_unfit(&self, e: &Endpoint, figures: &Figures) -> bool {
-        let (good, all) = figures.tool_calls;
-        let clumsy = all >= TOOL_CALLS_MIN && (good as f64) < TOOLS_GOOD_MIN * all as f64;
-        let tools = self.facts.tools && (clumsy || e.tool_call(self.snapshot) == Some(false));
-        let schema = self.facts.structured_output && e.structured_output(self.snapshot) == Some(false);
-        tools || schema
+        let clumsy =
+            |(good, all): (u64, u64)| all >= JUDGED_MIN && (good as f64) < JUDGED_GOOD_MIN * all as f64;
+        let facts = self.facts;
+        let tools = facts.tools && (clumsy(figures.tool_calls) || e.tool_call(self.snapshot) == Some(false));
+        let schema = facts.structured_output && e.structured_output(self.snapshot) == Some(false);
+        let json = (facts.structured_output || facts.json) && clumsy(figures.json);
+        tools || schema || json
     }
 
     fn key(&self, sort: Sort, e: &Endpoint, figures: &Figures, expected: Money) -> (bool, f64) {
@@ -237,7 +240,7 @@ impl Sorting<'_> {
             Sort::Latency => figures.begins_ms().or_else(|| stated(e.facts.ttft_ms.as_ref())),
             Sort::Exacto => {
                 let (good, all) = figures.tool_calls;
-                (all >= TOOL_CALLS_MIN).then(|| -(good as f64) / all as f64)
+                (all >= JUDGED_MIN).then(|| -(good as f64) / all as f64)
             }
             Sort::Soonest => None,
             Sort::Context => e.context_tokens(self.snapshot).map(|tokens| -(tokens as f64)),
@@ -345,7 +348,7 @@ impl Sorting<'_> {
         } else if rank.misses {
             "misses the preferred speed or latency, or too little is known of it"
         } else if rank.unfit {
-            "not known to serve the request's tools or schema well"
+            "not known to serve the request's tools, schema or JSON well"
         } else if rank.deprecated {
             "deprecated, so tried late"
         } else {

@@ -38,6 +38,8 @@ pub struct Facts {
     pub file: bool,
     /// Asks for a JSON schema.
     pub structured_output: bool,
+    /// Asks for JSON, with a schema or without.
+    pub json: bool,
     /// When the request began: for prices by time of day.
     pub at: Timestamp,
     /// The most that the answer may cost, where the caller says.

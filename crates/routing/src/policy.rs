@@ -13,6 +13,7 @@
 //!   doubt about what is little known. `cost`: what costs least for this request.
 //! - `cache` switches the response cache for what the policy routes: `{"enabled": true, "ttl_s": 600}`. A rule's own goes before the
 //!   policy's, member by member.
+//! - `escalate_to` names the model that is asked, once, where an answer is found wanting by a check that costs nothing.
 //! - Reading is strict: an unknown field or a bad value is refused with its place and what would be right.
 
 use std::collections::BTreeMap;
@@ -108,6 +109,8 @@ pub struct Route {
     pub dial: Option<f64>,
     /// What holds of the response cache.
     pub cache: CacheRule,
+    /// The model that is asked, once, where an answer is found wanting.
+    pub escalate_to: Option<String>,
 }
 
 /// What a policy says of the response cache; what it does not say is left to the request.
@@ -209,7 +212,11 @@ impl Policy {
         let value: Value =
             serde_json::from_str(json).map_err(|error| wrong("", &format!("is no JSON: {error}")))?;
         let map = object(&value, "")?;
-        known(map, "", &["description", "rules", "strategy", "models", "sticky_by", "dial", "cache"])?;
+        known(
+            map,
+            "",
+            &["description", "rules", "strategy", "models", "sticky_by", "dial", "cache", "escalate_to"],
+        )?;
         let description = text(map, "", "description")?.unwrap_or_default();
         let rules = list(map, "", "rules", RULES_MAX)?.unwrap_or_default();
         let mut rules =
@@ -232,7 +239,8 @@ impl Policy {
         let routes = self.rules.iter().enumerate().map(|(at, rule)| (format!("rules[{at}]."), &rule.route));
         routes.chain([(String::new(), &self.otherwise)]).flat_map(|(path, route)| {
             let links = route.models.iter().enumerate();
-            links.map(move |(at, link)| (format!("{path}models[{at}]"), &*link.model))
+            let escalates = route.escalate_to.as_deref().map(|model| (format!("{path}escalate_to"), model));
+            links.map(move |(at, link)| (format!("{path}models[{at}]"), &*link.model)).chain(escalates)
         })
     }
 }
@@ -376,7 +384,7 @@ fn texts(map: &Map<String, Value>, path: &str, key: &str) -> Result<Vec<String>,
 fn read_rule(value: &Value, at: usize) -> Result<Rule, PolicyError> {
     let path = format!("rules[{at}]");
     let map = object(value, &path)?;
-    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial", "cache"])?;
+    known(map, &path, &["name", "when", "strategy", "models", "sticky_by", "dial", "cache", "escalate_to"])?;
     let when = map
         .get("when")
         .ok_or_else(|| wrong(&under(&path, "when"), "is missing; name at least one condition"))?;
@@ -482,7 +490,10 @@ fn read_route(map: &Map<String, Value>, path: &str) -> Result<Route, PolicyError
     if strategy == Strategy::Balance && models.iter().all(|link| link.weight == 0) {
         return Err(wrong(&under(path, "models"), "have no weight; give at least one a weight above 0"));
     }
-    Ok(Route { strategy, models, sticky_by, dial, cache: read_cache(map, path)? })
+    let escalate_to = text(map, path, "escalate_to")?;
+    let escalate_to = escalate_to.map(|name| named(&name, &under(path, "escalate_to"))).transpose()?;
+    let cache = read_cache(map, path)?;
+    Ok(Route { strategy, models, sticky_by, dial, cache, escalate_to })
 }
 
 fn read_cache(map: &Map<String, Value>, path: &str) -> Result<CacheRule, PolicyError> {
@@ -509,16 +520,19 @@ fn read_cache(map: &Map<String, Value>, path: &str) -> Result<CacheRule, PolicyE
     Ok(CacheRule { enabled, ttl_s })
 }
 
-fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {
-    let named = |name: &str| match name.trim() {
+fn named(name: &str, path: &str) -> Result<String, PolicyError> {
+    match name.trim() {
         "" => Err(wrong(path, "is empty; name a model")),
         name if name.starts_with("policy/") => {
             Err(wrong(path, "is a policy; policies name models, not each other"))
         }
         name => Ok(name.to_owned()),
-    };
+    }
+}
+
+fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {
     if let Some(name) = value.as_str() {
-        return Ok(Link { model: named(name)?, retries: None, weight: 1 });
+        return Ok(Link { model: named(name, path)?, retries: None, weight: 1 });
     }
     let map = value.as_object().ok_or_else(|| {
         wrong(
@@ -531,7 +545,7 @@ fn read_link(value: &Value, path: &str) -> Result<Link, PolicyError> {
         text(map, path, "model")?.ok_or_else(|| wrong(&under(path, "model"), "is missing; name a model"))?;
     let small = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
     Ok(Link {
-        model: named(&model)?,
+        model: named(&model, path)?,
         retries: small(whole(map, path, "retries", RETRIES_MAX)?),
         weight: small(whole(map, path, "weight", 1_000_000)?).unwrap_or(1),
     })

@@ -47,6 +47,8 @@ pub struct Asked<'b> {
     pub trace: Vec<(String, String)>,
     /// What is wished of a virtual model.
     pub auto: AutoWishes,
+    /// `escalate`: whether a better model is asked where this one's answer is found wanting.
+    pub escalate: Option<Escalate>,
     /// `debug.echo_upstream_body`: show what providers are sent.
     pub echo_body: bool,
     /// `preset`: the name of a preset that the request is to be filled up with.
@@ -63,6 +65,33 @@ pub struct Asked<'b> {
     pub task: Task,
     /// What it will use, where the request itself tells: everywhere but in conversations.
     pub expected: Option<Expected>,
+}
+
+/// Whether a better model is asked, once, where an answer is found wanting ([`crate::check`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Escalate {
+    /// No, whatever a policy says.
+    No,
+    /// The next better one of a virtual model's plan, or the one that a policy names.
+    Next,
+    /// This one.
+    To(String),
+}
+
+impl Escalate {
+    /// Longest name of a model.
+    pub const MODEL_CHARS_MAX: usize = 200;
+
+    /// Reads a word: `true`, `false` or a model's name; `None`: it is none of them.
+    pub fn read(word: &str) -> Option<Escalate> {
+        match word.trim() {
+            "" => None,
+            word if word.eq_ignore_ascii_case("true") => Some(Escalate::Next),
+            word if word.eq_ignore_ascii_case("false") => Some(Escalate::No),
+            word if word.chars().count() > Escalate::MODEL_CHARS_MAX => None,
+            model => Some(Escalate::To(model.to_owned())),
+        }
+    }
 }
 
 /// What a request will use, read from the request.
@@ -87,6 +116,7 @@ impl Default for Asked<'_> {
             session_id: None,
             prompt_cache_key: None,
             auto_cache: None,
+            escalate: None,
             not_served: Vec::new(),
             service_tier: None,
             opening: None,
@@ -117,6 +147,8 @@ pub struct Needs {
     pub file: bool,
     /// Asks for a JSON schema.
     pub structured_output: bool,
+    /// Asks for JSON, with a schema or without.
+    pub json: bool,
 }
 
 impl Asked<'_> {

@@ -283,6 +283,7 @@ fn facts(asked: &mut Asked<'_>, request: &Request<'_>, body_bytes: usize) {
     let mut needs = Needs {
         tools: request.tools.iter().any(|tool| callable(&tool.kind)),
         structured_output: matches!(request.format, Some(Format::Schema { .. })),
+        json: matches!(request.format, Some(Format::Schema { .. } | Format::JsonObject)),
         ..Needs::default()
     };
     let mut data_bytes = 0;

@@ -1,12 +1,12 @@
 //! Fields of a request's body that are for the gateway: served here, never sent to a provider, and the same in every dialect.
 
-use crate::asked::{Asked, TRACE_CHARS_MAX, TRACE_FIELDS_MAX};
+use crate::asked::{Asked, Escalate, TRACE_CHARS_MAX, TRACE_FIELDS_MAX};
 use crate::auto;
 use crate::hub::{Dialect, RequestError};
 use crate::node::Node;
 
 /// Their names.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "models",
     "provider",
     "route",
@@ -22,6 +22,7 @@ const OURS: [&str; 15] = [
     "stop_server_tools_when",
     "requesty",
     "auto_cache",
+    "escalate",
 ];
 
 /// Whether a field is for the gateway.
@@ -38,6 +39,7 @@ pub(crate) fn read<'b>(
 ) -> Result<(), RequestError> {
     match key {
         "auto_cache" => asked.auto_cache = Some(value.bool().ok_or_else(not_a_switch)?),
+        "escalate" => asked.escalate = escalate(value)?,
         "requesty" => requesty(value, asked)?,
         "trace" => trace(value, asked),
         key if auto::is_field(key) => asked.auto.take(key, value)?,
@@ -81,6 +83,20 @@ pub(crate) fn read<'b>(
         _ => (),
     }
     Ok(())
+}
+
+fn escalate(value: Node<'_>) -> Result<Option<Escalate>, RequestError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let read = match value.bool() {
+        Some(true) => Some(Escalate::Next),
+        Some(false) => Some(Escalate::No),
+        None => value.string().as_deref().and_then(Escalate::read),
+    };
+    let problem = "must be true, false or the name of the model to go to";
+    read.map(Some)
+        .ok_or_else(|| RequestError::Field { field: "escalate".to_owned(), problem: problem.to_owned() })
 }
 
 fn not_a_switch() -> RequestError {
@@ -144,6 +160,23 @@ mod tests {
         let rows = [(r#"{"preset":"a"}"#, Some("a")), (r#"{"preset":""}"#, None)];
         for (body, expect) in rows {
             assert_eq!(told(None, body).preset.as_deref(), expect, "{body}");
+        }
+    }
+
+    #[test]
+    fn escalation_is_a_switch_or_a_model() {
+        let rows = [
+            (r#"{"escalate":true}"#, Some(Escalate::Next)),
+            (r#"{"escalate":false}"#, Some(Escalate::No)),
+            (r#"{"escalate":"a/b"}"#, Some(Escalate::To("a/b".to_owned()))),
+            (r#"{"escalate":null}"#, None),
+        ];
+        for (body, expect) in rows {
+            assert_eq!(told(None, body).escalate, expect, "{body}");
+        }
+        for bad in [r#"{"escalate":1}"#, r#"{"escalate":""}"#, r#"{"escalate":{}}"#] {
+            let value = Node::parse(bad.as_bytes()).unwrap().get("escalate").unwrap();
+            assert!(escalate(value).is_err(), "{bad}");
         }
     }
 

@@ -7,12 +7,14 @@
 //! - [`openai_chat`] knows the OpenAI Chat Completions dialect: what a request asks for, how a provider wants it, and how
 //!   an answer or a chunk becomes ours.
 //! - [`task`] has the calls beside conversations: embeddings, rerank, images, speech, transcriptions.
+//! - [`check`] judges answers: is there anything, do calls and JSON follow their schemas.
 //! - [`preset`] fills a request up with what an account keeps under a name.
 //! - [`usage`] reads what was used; [`provider_error`] reads what went wrong.
 
 pub mod asked;
 pub mod auto;
 pub mod call;
+pub mod check;
 pub mod cohere;
 pub mod completions;
 pub mod converse;

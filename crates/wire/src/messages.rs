@@ -26,6 +26,7 @@ pub use breakpoints::with_breakpoints;
 pub use claude::beta_header;
 pub use count::{count_request, read_count, write_count};
 pub use error::error_body;
+pub(crate) use relay::unwrapped;
 pub use relay::{Answer, Relay, scan};
 pub use request_in::read_request;
 pub use request_out::write_request;

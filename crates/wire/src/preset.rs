@@ -16,10 +16,12 @@ mod apply;
 mod made;
 mod read;
 mod translate;
+mod variant;
 
 pub use apply::{Applied, Asks, apply};
 pub use made::{Made, from_request};
 pub use read::{CacheWish, Preset, PresetError, Status};
+pub use variant::Variant;
 
 /// What stands in a model's name before a preset's.
 pub const MARK: &str = "@preset/";

@@ -278,6 +278,7 @@ fn take_over(
         ttft_us,
         written: None,
         tool_calls_good: None,
+        json_good: None,
     });
     flight.lost(own.attempt(LOST, Some(wasted)));
     adopt(flight, trip, &leg, beside);

@@ -1,9 +1,13 @@
 //! One attempt: the request into the endpoint's dialect, out, and on to the first byte of an answer.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use catalog::Protocol;
 use http::{HeaderName, HeaderValue};
 use types::Task;
-use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Impossible, Outgoing};
+use wire::check::{self, Checks};
+use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Ident, Impossible, Outgoing, Undo};
 use wire::provider_error;
 
 use super::hedge::Seat;
@@ -54,11 +58,15 @@ pub(super) async fn first_byte<S: Seat>(
     let mut ident = seat.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
     let taping = trip.tape_bytes_max.map(|max| (undo.clone(), max));
+    let hearing = trip.checks.as_ref().map(|checks| (checks, undo.clone()));
     let settings = &trip.worker.gateway.settings;
     let stream = trip.call.asked().stream;
     if let Some(framing) = reply.framing.filter(|_| stream) {
         (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
-        let carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
+        let mut carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
+        if let Some((checks, undo)) = hearing {
+            carry = check::hear(checks, leaving.dialect, undo, carry);
+        }
         // A frame may be a whole image.
         let frame_bytes_max = match trip.call.asked().task {
             Task::Generate => settings.sse_frame_bytes_max,
@@ -79,27 +87,38 @@ pub(super) async fn first_byte<S: Seat>(
     let tape = taping
         .and_then(|(undo, max)| Tape::of_whole(leaving.dialect, leaving.bytes, undo, &body, max))
         .map(Box::new);
-    let outcome = match stream && trip.call.asked().task == Task::Generate {
-        // Some providers answer whole where a model can't be streamed. Where a task has no stream, neither has its caller.
-        true => {
-            (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
-            let made = trip.call.replay(leaving.dialect, &body, ident, undo);
-            made.map(|(carry, out)| {
-                let mut leg = Leg::whole(carry, out);
-                leg.tape = tape;
-                show(trip, &mut leg);
-                Committed::Stream(Box::new(leg))
-            })
-        }
-        false => {
-            let made = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo);
-            made.map(|answer| Committed::Plain { body, answer, tape })
-        }
-    };
-    outcome.map_err(|error| match error {
+    whole(trip, &leaving, (ident, undo, hearing), body, tape).map_err(|error| match error {
         AnswerError::Provider(error) => Failure::theirs(error, retry_after),
         error => Failure::ours("answer_broken", error.to_string(), true),
     })
+}
+
+/// Reads an answer that came whole.
+fn whole(
+    trip: &Trip<'_, '_>,
+    leaving: &Leaving,
+    (mut ident, undo, hearing): (Ident, Undo, Option<(&Arc<Checks>, Undo)>),
+    body: Bytes,
+    tape: Option<Box<Tape>>,
+) -> Result<Committed, AnswerError> {
+    let asked = trip.call.asked();
+    // Some providers answer whole where a model can't be streamed. Where a task has no stream, neither has its caller.
+    if asked.stream && asked.task == Task::Generate {
+        (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
+        let (mut carry, out) = trip.call.replay(leaving.dialect, &body, ident, undo)?;
+        if let Some((checks, undo)) = hearing {
+            carry = check::hear_whole(checks, leaving.dialect, undo, &body, carry);
+        }
+        let mut leg = Leg::whole(carry, out);
+        leg.tape = tape;
+        show(trip, &mut leg);
+        return Ok(Committed::Stream(Box::new(leg)));
+    }
+    let mut answer = trip.call.plain(leaving.dialect, leaving.bytes, &body, undo)?;
+    if let Some((checks, undo)) = hearing {
+        answer = check::hear_plain(checks, leaving.dialect, undo, &body, answer);
+    }
+    Ok(Committed::Plain { body, answer, tape })
 }
 
 /// The bytes behind the request's addresses, fetched once per call.

@@ -87,6 +87,7 @@ fn depart(incoming: Incoming<'_, '_>, kept: &Kept) -> Result<Flight, GatewayErro
         expected: None,
         metadata: hints.metadata.then_some(serde_json::Value::Null),
         conversation: None,
+        question: None,
     });
     flight.warn(&incoming.course.warnings);
     flight.warn(&kept.warnings);

@@ -353,6 +353,20 @@ fn those_who_call_tools_badly_come_late() {
 }
 
 #[test]
+fn those_who_write_json_badly_come_late_where_json_is_asked_for() {
+    let bad = |good, all| Node {
+        figures: vec![("b/m", Figures { json: (good, all), ..Figures::default() })],
+        ..Node::default()
+    };
+    for asks in [Facts { json: true, ..facts() }, Facts { structured_output: true, ..facts() }] {
+        assert_eq!(decide("lab/m", &any(), &asks, bad(15, 20)).0[2], "b/m");
+        assert_eq!(decide("lab/m", &any(), &asks, bad(16, 20)).0[0], "b/m");
+        assert_eq!(decide("lab/m", &any(), &asks, bad(0, 19)).0[0], "b/m", "too few say little");
+    }
+    assert_eq!(decide("lab/m", &any(), &facts(), bad(0, 20)).0[0], "b/m");
+}
+
+#[test]
 fn what_the_caller_rules_out_is_out() {
     let price = |text| Some(Rate::parse_per_million(text).unwrap());
     let max = MaxPrice { prompt: price("2"), ..MaxPrice::default() };

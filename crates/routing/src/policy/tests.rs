@@ -93,6 +93,9 @@ fn bad_ones_are_refused_with_place_and_remedy() {
         (r#"{"models":[{"retries":1}]}"#, "models[0].model: is missing"),
         (r#"{"models":[7]}"#, "models[0]: must be a model's name, or an object"),
         (r#"{"models":["a"],"strategy":"best"}"#, "strategy: must be fallback, balance, latency or cost"),
+        (r#"{"models":["a"],"escalate_to":"policy/x"}"#, "escalate_to: is a policy"),
+        (r#"{"models":["a"],"escalate_to":" "}"#, "escalate_to: is empty"),
+        (r#"{"models":["a"],"escalate_to":true}"#, "escalate_to: must be a text"),
         (r#"{"models":["a"],"dial":2}"#, "dial: must be a number from 0"),
         (r#"{"strategy":"balance","models":[{"model":"a","weight":0}]}"#, "models: have no weight"),
         (r#"{"models":["a"],"rules":[{"models":["b"]}]}"#, "rules[0].when: is missing"),
@@ -134,4 +137,19 @@ fn the_pause_doubles_to_four_seconds() {
     let middle: Vec<u64> = (0..6).map(|round| backoff_ms(round, 0.5)).collect();
     assert_eq!(middle, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
     assert_eq!((backoff_ms(0, 0.0), backoff_ms(0, 1.0)), (450, 550));
+}
+
+#[test]
+fn a_route_names_where_its_answers_escalate_to() {
+    let text = r#"{"models":["a"],"escalate_to":"b","rules":[{"when":{"tools":true},"models":["c"],"escalate_to":"d"}]}"#;
+    let policy = Policy::read(text).unwrap();
+    assert_eq!(policy.otherwise.escalate_to.as_deref(), Some("b"));
+    let models: Vec<_> = policy.models().collect();
+    let expect = [
+        ("rules[0].models[0]", "c"),
+        ("rules[0].escalate_to", "d"),
+        ("models[0]", "a"),
+        ("escalate_to", "b"),
+    ];
+    assert_eq!(models, expect.map(|(path, model)| (path.to_owned(), model)));
 }

@@ -72,6 +72,7 @@ fn policy(args: &Replay) -> Result<(Policy, String), Failure> {
         sticky_by: StickyBy::default(),
         dial: None,
         cache: CacheRule::default(),
+        escalate_to: None,
     };
     Ok((Policy { description: String::new(), rules: Vec::new(), otherwise: route }, model))
 }

@@ -127,6 +127,8 @@ pub struct Routing {
     pub explore_per_mille: u64,
     /// Whether a second provider may be asked when the first is late.
     pub hedging: bool,
+    /// Whether a better model may be asked where an answer is found wanting.
+    pub escalations: bool,
 }
 
 /// `[upstream]`

@@ -57,6 +57,7 @@ pub(crate) fn restore_learned(gateway: &Gateway, data_dir: &Path) {
 
 /// Writes everything down: each file whole, or not at all.
 pub(crate) fn write(gateway: &Gateway, data_dir: &Path) {
+    gateway.learned.refresh(&gateway.world.load_full(), gateway.clock.now());
     let learned = gateway.learned.read();
     if !learned.is_empty() {
         replace(&data_dir.join(LEARNED), &*learned);

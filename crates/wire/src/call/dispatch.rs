@@ -87,7 +87,7 @@ pub(super) fn scan_answer(dialect: Dialect, body: &[u8]) -> Option<Result<Box<dy
 }
 
 /// Reads a provider's stream.
-pub(super) fn stream_reader(from: Dialect) -> Box<dyn StreamReader> {
+pub(crate) fn stream_reader(from: Dialect) -> Box<dyn StreamReader> {
     match from {
         Dialect::Chat | Dialect::Completions => Box::new(openai_chat::Reader::default()),
         Dialect::Responses => Box::new(responses::Reader::default()),
@@ -100,7 +100,7 @@ pub(super) fn stream_reader(from: Dialect) -> Box<dyn StreamReader> {
 }
 
 /// Reads a provider's whole answer.
-pub(super) fn read_answer(from: Dialect, body: &[u8]) -> Result<Vec<Event>, AnswerError> {
+pub(crate) fn read_answer(from: Dialect, body: &[u8]) -> Result<Vec<Event>, AnswerError> {
     match from {
         Dialect::Chat | Dialect::Completions => openai_chat::read_answer(body),
         Dialect::Responses => responses::read_answer(body),

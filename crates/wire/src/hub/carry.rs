@@ -2,6 +2,7 @@
 
 use types::Usage;
 
+use crate::check::Verdict;
 use crate::tally::Tally;
 
 use super::{
@@ -60,6 +61,11 @@ pub trait Carry: std::fmt::Debug + Send {
 
     /// Writes the one event that ends an answer that failed; no success marker follows.
     fn fail(&mut self, error: &CallError, settlement: &Settlement, out: &mut Vec<u8>);
+
+    /// What is to be said of the answer once it is over; `None`: nobody heard it ([`crate::check`]).
+    fn verdict(&self) -> Option<Verdict> {
+        None
+    }
 }
 
 /// Reads a provider's stream.
@@ -303,6 +309,11 @@ pub trait Plain: std::fmt::Debug + Send {
     /// The media type of what is rendered.
     fn content_type(&self) -> &str {
         "application/json"
+    }
+
+    /// See [`Carry::verdict`].
+    fn verdict(&self) -> Option<Verdict> {
+        None
     }
 }
 

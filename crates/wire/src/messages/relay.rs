@@ -165,6 +165,12 @@ impl Relay {
     }
 }
 
+/// The event within a frame of Bedrock, which wraps each; `None`: it is none of those.
+pub(crate) fn unwrapped(name: &str, data: &[u8]) -> Option<Vec<u8>> {
+    let text = (name == "chunk").then(|| Node::parse(data).ok()?.get_string("bytes"))??;
+    STANDARD.decode(text.as_bytes()).ok()
+}
+
 impl Carry for Relay {
     fn keep_alive(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(PING);
@@ -182,14 +188,10 @@ impl Carry for Relay {
         if let Some(kind) = name.strip_prefix("exception:") {
             return Err(ChunkError::Provider(provider_error::exception(kind, data)));
         }
-        let node = Node::parse(data)?;
-        // Bedrock wraps each event.
-        if name == "chunk"
-            && let Some(event) =
-                node.get_string("bytes").and_then(|text| STANDARD.decode(text.as_bytes()).ok())
-        {
+        if let Some(event) = unwrapped(name, data) {
             return self.frame("", &event, out);
         }
+        let node = Node::parse(data)?;
         self.seen.chunks += 1;
         let kind = node.get_string("type").unwrap_or_else(|| name.into());
         match &*kind {

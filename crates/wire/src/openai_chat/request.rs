@@ -149,6 +149,7 @@ impl<'b> ChatRequest<'b> {
                 let format = json::members(body, value);
                 let kind = json::find(body, &format, "type").and_then(|m| json::string(body, &m.value));
                 self.asked.needs.structured_output = kind.as_deref() == Some("json_schema");
+                self.asked.needs.json = matches!(kind.as_deref(), Some("json_schema" | "json_object"));
             }
             b"provider" => self.asked.provider = preferences::read(json::slice(body, value))?,
             b"prompt_cache_key" => self.asked.prompt_cache_key = short(json::string(body, value)),

@@ -74,7 +74,22 @@ pub struct Applied {
 /// # Errors
 /// The body is no JSON object.
 pub fn apply(preset: &Preset, slug: &str, asks: &Asks<'_>) -> Result<Applied, RequestError> {
-    let mut filling = Filling::new(asks, slug)?;
+    fill(preset, Label { what: format!("preset `{slug}`"), field: "preset", is_variant: false }, asks)
+}
+
+/// What fills a request up, for warnings.
+pub(super) struct Label {
+    /// A preset or a variant, with its name.
+    pub(super) what: String,
+    /// The field of the request that asks for it.
+    pub(super) field: &'static str,
+    /// It looks into the request's `reasoning`, where a preset takes that as it is.
+    pub(super) is_variant: bool,
+}
+
+/// Fills a request up.
+pub(super) fn fill(preset: &Preset, label: Label, asks: &Asks<'_>) -> Result<Applied, RequestError> {
+    let mut filling = Filling::new(asks, label)?;
     let model = asks.model.map(str::to_owned).or_else(|| preset.model());
     filling.model(model.as_deref());
     filling.system(preset.system_prompt.as_deref());
@@ -95,7 +110,7 @@ pub fn apply(preset: &Preset, slug: &str, asks: &Asks<'_>) -> Result<Applied, Re
 /// A body on its way to being filled up.
 struct Filling<'a> {
     dialect: Dialect,
-    slug: &'a str,
+    label: Label,
     text: &'a [u8],
     members: Vec<Member>,
     splice: Splice,
@@ -103,11 +118,11 @@ struct Filling<'a> {
 }
 
 impl<'a> Filling<'a> {
-    fn new(asks: &Asks<'a>, slug: &'a str) -> Result<Filling<'a>, RequestError> {
+    fn new(asks: &Asks<'a>, label: Label) -> Result<Filling<'a>, RequestError> {
         let members = json::object(asks.body)?;
         let mut filling = Filling {
             dialect: asks.dialect,
-            slug,
+            label,
             text: asks.body,
             members,
             splice: Splice::new(),
@@ -152,8 +167,8 @@ impl<'a> Filling<'a> {
     }
 
     fn lost(&mut self, name: &str, why: &str) {
-        let message = format!("preset `{}`: `{name}` was left out: {why}", self.slug);
-        self.warnings.push(Warning::about("parameter_dropped", "preset", message));
+        let message = format!("{}: `{name}` was left out: {why}", self.label.what);
+        self.warnings.push(Warning::about("parameter_dropped", self.label.field, message));
     }
 
     /// The request's own model goes before the preset's; without either the name of the preset must go all the same.
@@ -173,11 +188,26 @@ impl<'a> Filling<'a> {
         if key == "tools" {
             return self.tools("tools", Node::at(raw.as_bytes(), &(0..raw.len())));
         }
+        if key == "reasoning" && self.has_no_word_on_reasoning() {
+            if let Some(own) = self.own("reasoning") {
+                self.insert(own, own.members().is_empty(), b"\"enabled\":true");
+            }
+            return;
+        }
         let same = SAME.iter().find(|names| names.contains(&key));
         if same.is_some_and(|names| names.iter().any(|name| self.own(name).is_some())) {
             return;
         }
         self.set(key, raw.as_bytes());
+    }
+
+    /// Whether a request has an object of `reasoning` that says neither whether nor how much.
+    fn has_no_word_on_reasoning(&self) -> bool {
+        let says = |own: &Node<'_>| {
+            ["enabled", "effort", "max_tokens"].into_iter().any(|key| own.get(key).is_some())
+        };
+        let silent = self.own("reasoning").is_some_and(|own| own.kind() == Kind::Object && !says(&own));
+        self.label.is_variant && silent && self.own("reasoning_effort").is_none()
     }
 
     fn completions(&mut self, key: &str, raw: &str) {
@@ -195,8 +225,8 @@ impl<'a> Filling<'a> {
                     self.lost(&name, "this dialect has no place for it, or the model none")
                 }
                 code => {
-                    let message = format!("preset `{}`: {}", self.slug, warning.message);
-                    self.warnings.push(Warning::about(code, "preset", message));
+                    let message = format!("{}: {}", self.label.what, warning.message);
+                    self.warnings.push(Warning::about(code, self.label.field, message));
                 }
             }
         }
@@ -206,6 +236,7 @@ impl<'a> Filling<'a> {
             match &*key {
                 "tools" => self.tools("tools", value),
                 "thinking" if !thinks => (),
+                "reasoning" if self.has_no_word_on_reasoning() => self.hold("reasoning", value, thinks),
                 holder if HOLDERS.contains(&holder) => self.hold(holder, value, thinks),
                 key => self.set(key, value.raw()),
             }

@@ -6,7 +6,6 @@ use super::request_in::field;
 use crate::hub::RequestError;
 use crate::json;
 use crate::node::Node;
-use crate::preset::MARK;
 use crate::splice::Splice;
 use crate::writer::Writer;
 
@@ -21,13 +20,6 @@ pub struct Stateful<'b> {
     pub model: Option<Cow<'b, str>>,
     /// `preset`.
     pub preset: Option<Cow<'b, str>>,
-}
-
-impl Stateful<'_> {
-    /// Whether the request names a preset, by its model or by itself.
-    pub fn names_a_preset(&self) -> bool {
-        self.preset.is_some() || self.model.as_ref().is_some_and(|model| model.contains(MARK))
-    }
 }
 
 /// Reads it.

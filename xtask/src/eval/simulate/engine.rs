@@ -329,5 +329,5 @@ impl Engine<'_> {
 
 fn answered(at: Timestamp, size: Size, ttft_us: i64, written: Option<(u64, u64)>) -> Sample {
     let ttft_us = Some(ttft_us.unsigned_abs());
-    Sample { at, size, ending: Ending::Answered, ttft_us, written, tool_calls_good: None }
+    Sample { at, size, ending: Ending::Answered, ttft_us, written, tool_calls_good: None, json_good: None }
 }

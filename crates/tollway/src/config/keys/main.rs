@@ -239,6 +239,14 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Flag(|c, v| c.routing.hedging = v),
     },
     Key {
+        path: "routing.escalations",
+        preset: Value("true"),
+        example: "false",
+        doc: "Whether requests that ask for it (`escalate`, a policy's `escalate_to`) may go on to a better model, once, when a \
+              check of the first answer fails: at most 5 % of such requests and 2 % of their cost, which the operator bears.",
+        kind: Kind::Flag(|c, v| c.routing.escalations = v),
+    },
+    Key {
         path: "routing.attempts_max",
         preset: Value("6"),
         example: "3",
