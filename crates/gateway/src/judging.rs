@@ -54,9 +54,11 @@ fn judgement(call: &Call<'_>) -> Judgement {
     let users = of_role(Role::User).rev().map(|turn| text(&turn.blocks)).filter(|text| !text.is_empty());
     let users: Vec<Cow<'_, str>> = users.take(MESSAGES_MAX).collect();
     let earlier = users.iter().skip(1).rev().map(AsRef::as_ref).collect();
+    let answer = of_role(Role::Assistant).next_back().map(|turn| text(&turn.blocks));
     let view = View {
         system: system.as_deref().unwrap_or_default(),
         earlier,
+        answer: answer.as_deref().unwrap_or_default(),
         last: users.first().map(AsRef::as_ref).unwrap_or_default(),
     };
     classify::judge(&view)

@@ -1,16 +1,19 @@
 //! What kind of work a prompt asks for: eight labels with calibrated probabilities, in microseconds, with nothing to download.
 //!
-//! - A linear model over [`features`]: its weights are in this program, trained by `cargo xtask train` on the prompts in
-//!   `xtask/training/prompts`, which are our own.
+//! - Each sentence gives evidence for labels, and for being the instruction; the evidence of all is weighed by how likely each is
+//!   the instruction ([`weights`]), so that pasted material around one sentence doesn't outvote it.
+//! - The weights are in this program, trained by `cargo xtask train` on the prompts in `xtask/training/prompts`, which are our own.
 //! - The probabilities are calibrated by one temperature, fitted on prompts that the weights were not trained on.
 //! - It judges the answer that is wanted, not the topic: code inside a text to be summarized is a summary.
 
 pub mod features;
 mod lexicon;
+pub mod weights;
 
 use std::sync::LazyLock;
 
-use features::{BUCKETS, Feature, View, features};
+use features::View;
+use weights::Weights;
 
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,20 +68,6 @@ impl Label {
 pub const LABELS: usize = Label::ALL.len();
 /// The probability of the likeliest label below which the kind of work is unknown.
 pub const CONFIDENCE_MIN: f32 = 0.35;
-/// Begins a file of weights.
-const MARK: &[u8; 4] = b"TWC1";
-/// Mark, scales, biases and temperature.
-const HEAD_BYTES: usize = 4 + LABELS * 4 * 2 + 4;
-
-/// Weights: one byte for each bucket and label, a scale and a bias for each label.
-#[derive(Clone, Debug)]
-pub struct Weights<'w> {
-    cells: &'w [u8],
-    scales: [f32; LABELS],
-    biases: [f32; LABELS],
-    temperature: f32,
-}
-
 /// How likely each label is; they sum to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judgement {
@@ -96,69 +85,6 @@ impl Judgement {
     /// The probability of a label.
     pub fn share(&self, label: Label) -> f32 {
         self.shares.get(label as usize).copied().unwrap_or_default()
-    }
-}
-
-impl<'w> Weights<'w> {
-    /// Reads a file of weights; `None`: it is none.
-    pub fn read(bytes: &'w [u8]) -> Option<Weights<'w>> {
-        let head = bytes.strip_prefix(MARK)?;
-        let float = |at: usize| {
-            let four = head.get(at * 4..at * 4 + 4)?;
-            Some(f32::from_le_bytes(four.try_into().ok()?))
-        };
-        let mut weights = Weights {
-            cells: bytes.get(HEAD_BYTES..).filter(|cells| cells.len() == BUCKETS * LABELS)?,
-            scales: [0.0; LABELS],
-            biases: [0.0; LABELS],
-            temperature: float(2 * LABELS)?,
-        };
-        for (at, (scale, bias)) in weights.scales.iter_mut().zip(&mut weights.biases).enumerate() {
-            (*scale, *bias) = (float(at)?, float(LABELS + at)?);
-        }
-        Some(weights)
-    }
-
-    /// Writes a file of weights: each label's are stored as steps of its largest one's 127th part.
-    pub fn write(weights: &[[f32; LABELS]], biases: [f32; LABELS], temperature: f32) -> Vec<u8> {
-        let mut scales = [0.0_f32; LABELS];
-        for row in weights {
-            for (scale, weight) in scales.iter_mut().zip(row) {
-                *scale = scale.max(weight.abs() / 127.0);
-            }
-        }
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + weights.len() * LABELS);
-        bytes.extend_from_slice(MARK);
-        let floats = scales.iter().chain(&biases).chain([&temperature]);
-        floats.for_each(|float| bytes.extend_from_slice(&float.to_le_bytes()));
-        for row in weights {
-            for (weight, scale) in row.iter().zip(scales) {
-                let step = if scale > 0.0 { (weight / scale).round() } else { 0.0 };
-                bytes.push((step as i8) as u8);
-            }
-        }
-        bytes
-    }
-
-    /// What the features add up to for each label, before the temperature.
-    pub fn logits(&self, features: &[Feature]) -> [f32; LABELS] {
-        let mut sums = [0.0_f32; LABELS];
-        for (bucket, value) in features {
-            let at = *bucket as usize * LABELS;
-            let row = self.cells.get(at..at + LABELS).unwrap_or_default();
-            for (sum, cell) in sums.iter_mut().zip(row) {
-                *sum += f32::from(*cell as i8) * value;
-            }
-        }
-        for ((sum, scale), bias) in sums.iter_mut().zip(self.scales).zip(self.biases) {
-            *sum = *sum * scale + bias;
-        }
-        sums
-    }
-
-    /// Judges a request.
-    pub fn judge(&self, view: &View<'_>) -> Judgement {
-        Judgement { shares: softmax(self.logits(&features(view)), self.temperature) }
     }
 }
 
@@ -184,19 +110,6 @@ pub fn judge(view: &View<'_>) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn weights_survive_their_file() {
-        let mut all = vec![[0.0; LABELS]; BUCKETS];
-        all[7] = [1.0, -1.0, 0.5, 0.0, 0.25, -0.25, 0.1, 0.9];
-        let bytes = Weights::write(&all, [0.5; LABELS], 2.0);
-        let weights = Weights::read(&bytes).unwrap();
-        let logits = weights.logits(&[(7, 2.0)]);
-        for (logit, weight) in logits.iter().zip(all[7]) {
-            assert!((logit - (weight * 2.0 + 0.5)).abs() < 0.02, "{logits:?}");
-        }
-        assert!(Weights::read(&bytes[1..]).is_none() && Weights::read(&bytes[..99]).is_none());
-    }
 
     #[test]
     fn plain_prompts_of_each_kind_are_told_apart() {

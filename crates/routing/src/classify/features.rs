@@ -1,28 +1,46 @@
-//! What a classifier sees of a request: hashed words and characters, words that tell a task in many languages, and the shape.
+//! What a classifier sees of a request: the sentences of its last message and of the system message, each as hashed words and
+//! characters, words that tell a task in many languages, and where it stands; beside them the shape of the whole.
 //!
-//! - Looked at are the first and the last sentence of the last user message, where instructions stand, what stands beside them,
-//!   the beginning of the system message, and of the user messages before. Each place has a namespace of its own.
-//! - Words count alone and in pairs; characters in threes and fours within words; a character of Chinese or Japanese counts as
-//!   a word. Digits count as one digit, case doesn't count.
+//! - A sentence ends at its punctuation or its line and has at least a dozen characters. Looked at are the first
+//!   [`FIRST_MAX`] and the last [`LAST_MAX`] of the last message, where instructions stand, the first [`SYSTEM_MAX`] of the system
+//!   message, and the beginnings of the messages before.
+//! - Words count alone, in pairs, by how they begin, and by their characters in fours, at the edges in threes. A character of Chinese or
+//!   Japanese counts as a word. Digits count as one digit; case, accents and words of politeness at the beginning don't count.
 //! - A feature is its hash, one of [`BUCKETS`]; what collides shares a weight. Training and serving share this file, so they
 //!   can't drift apart.
 
-use super::lexicon;
+mod shape;
+pub(super) mod split;
 
-/// How many weights each label has.
-pub const BUCKETS: usize = 1 << 16;
-/// Of the last user message: so many characters at its beginning, and at its end.
-const HEAD_CHARS: usize = 240;
-const TAIL_CHARS: usize = 180;
-/// Of the system message, and of each earlier user message.
-const SYSTEM_CHARS: usize = 240;
+use super::lexicon;
+use split::{beginning, ending, is_alone, sentences};
+
+/// How many rows of weights there are.
+pub const BUCKETS: usize = 1 << 17;
+/// Sentences of the last message that are looked at: so many at its beginning and at its end.
+const FIRST_MAX: usize = 5;
+const LAST_MAX: usize = 4;
+/// Characters that these are looked for in.
+const FIRST_CHARS: usize = 480;
+const LAST_CHARS: usize = 320;
+/// Sentences of the system message, and the characters that these are looked for in.
+const SYSTEM_MAX: usize = 4;
+const SYSTEM_CHARS: usize = 400;
+/// Of each earlier message.
 const EARLIER_CHARS: usize = 160;
 /// Most earlier messages that are looked at.
 const EARLIER_MAX: usize = 2;
 /// Families up to which their pairs count in full.
 const PAIRS_FULL: f32 = 6.0;
-/// Of the last message this much is looked at for its shape.
-const SHAPE_BYTES: usize = 2_048;
+/// Letters of a word's beginning.
+const STEM_CHARS: usize = 5;
+/// Words that say nothing of the task when a sentence begins with them.
+const POLITE: [&str; 44] = [
+    "please", "pls", "plz", "hey", "hi", "hello", "can", "could", "would", "you", "u", "ok", "okay", "so",
+    "quick", "one", "bitte", "hallo", "kannst", "konntest", "konnen", "sie", "du", "mir", "mal", "hola",
+    "puedes", "podrias", "por", "favor", "s'il", "te", "vous", "plait", "bonjour", "salut", "peux", "pouvez",
+    "tu", "kindly", "ciao", "ola", "thanks", "thx",
+];
 
 /// A request as the classifier sees it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +49,8 @@ pub struct View<'a> {
     pub system: &'a str,
     /// User messages before the last, oldest first.
     pub earlier: Vec<&'a str>,
+    /// What was answered to the last of these.
+    pub answer: &'a str,
     /// The last user message.
     pub last: &'a str,
 }
@@ -38,246 +58,221 @@ pub struct View<'a> {
 /// A feature and how much it counts.
 pub type Feature = (u32, f32);
 
-/// The features of a request, in no order; a bucket may come more than once.
-pub fn features(view: &View<'_>) -> Vec<Feature> {
-    let mut all = Collector { out: Vec::with_capacity(1_024) };
-    let head = beginning(view.last.trim(), HEAD_CHARS);
-    let rest = view.last.trim().get(head.len()..).unwrap_or_default();
-    let tail = ending(rest, TAIL_CHARS);
-    let (first, second) = sentence(head);
-    let mut families = all.place(b'1', first, 1.0);
-    all.place(b'h', second, 0.6);
-    let end = if tail.is_empty() { head } else { tail };
-    let last = last_sentence(end);
-    if last.len() < first.len() || !tail.is_empty() {
-        families.extend(all.place(b'9', last, 0.8));
-    } else {
-        families.extend(lexicon::families(last));
+/// The features of a request: those of each sentence, then those of the whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Features {
+    all: Vec<Feature>,
+    /// Where each part ends.
+    ends: Vec<usize>,
+}
+
+impl Features {
+    /// The features of each sentence, then of the whole, in no order; a bucket may come more than once.
+    pub fn parts(&self) -> impl Iterator<Item = &[Feature]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.all.get(start..*end).unwrap_or_default())
     }
-    all.place(b't', tail, 0.6);
-    all.pairs(families);
-    if !view.system.is_empty() {
-        all.place(b's', beginning(view.system, SYSTEM_CHARS), 1.0);
+}
+
+/// The features of a request.
+pub fn features(view: &View<'_>) -> Features {
+    let mut collector = Collector::default();
+    collector.out.all.reserve(4_096);
+    let system = sentences(beginning(view.system, SYSTEM_CHARS));
+    for (at, text) in system.iter().take(SYSTEM_MAX).enumerate() {
+        collector.stands(b's', at, system.len().min(SYSTEM_MAX), text);
+        collector.sentence(b's', text, 1.0);
+        collector.end();
+    }
+    let last = view.last.trim();
+    collector.size = [60, 200, 600].iter().filter(|size| last.len() > **size).count() as u8;
+    let head = beginning(last, FIRST_CHARS);
+    let rest = last.get(head.len()..).unwrap_or_default();
+    let (mut parts, end) = (sentences(head), sentences(ending(rest, LAST_CHARS)));
+    parts.extend(end);
+    let middle = FIRST_MAX..parts.len().saturating_sub(LAST_MAX).max(FIRST_MAX);
+    parts.drain(middle.start.min(parts.len())..middle.end.min(parts.len()));
+    for (at, text) in parts.iter().enumerate() {
+        collector.stands(b'u', at, parts.len(), text);
+        collector.sentence(b'u', text, 1.0);
+        collector.end();
     }
     for earlier in view.earlier.iter().rev().take(EARLIER_MAX) {
-        all.place(b'e', beginning(earlier, EARLIER_CHARS), 0.7);
+        collector.sentence(b'e', beginning(earlier, EARLIER_CHARS), 0.7);
     }
-    all.shape(view);
-    all.out
+    collector.sentence(b'r', beginning(view.answer, EARLIER_CHARS), 0.5);
+    collector.shape(view);
+    collector.end();
+    collector.out
 }
 
-fn beginning(text: &str, chars: usize) -> &str {
-    text.char_indices().nth(chars).map_or(text, |(at, _)| text.get(..at).unwrap_or(text))
+/// The words of a sentence so far.
+struct Run {
+    count: usize,
+    before: u64,
+    first: u64,
 }
 
-fn ending(text: &str, chars: usize) -> &str {
-    text.char_indices()
-        .rev()
-        .nth(chars.saturating_sub(1))
-        .map_or(text, |(at, _)| text.get(at..).unwrap_or(text))
-}
-
-/// The first sentence, at least a dozen characters of it, and what follows.
-fn sentence(text: &str) -> (&str, &str) {
-    let mut chars = 0;
-    for (at, c) in text.char_indices() {
-        chars += if is_alone(c) { 3 } else { 1 };
-        let ends = matches!(c, '.' | '?' | '!' | ':' | '\n' | '。' | '？' | '！' | '：' | '।' | '؟');
-        if ends && chars > 12 {
-            return text.split_at(at + c.len_utf8());
-        }
-    }
-    (text, "")
-}
-
-fn last_sentence(text: &str) -> &str {
-    let text = text.trim_end();
-    let mut chars = 0;
-    for (at, c) in text.char_indices().rev() {
-        chars += if is_alone(c) { 3 } else { 1 };
-        let ends = matches!(c, '.' | '?' | '!' | ':' | '\n' | '。' | '？' | '！' | '：' | '।' | '؟');
-        if ends && chars > 12 {
-            return text.get(at + c.len_utf8()..).unwrap_or(text);
-        }
-    }
-    text
-}
-
-/// What a text is made of, in characters.
 #[derive(Default)]
-struct Made {
-    chars: usize,
-    code: usize,
-    digits: usize,
-    maths: usize,
-    quotes: usize,
-}
-
-impl Made {
-    fn of(text: &str) -> Made {
-        let mut made = Made::default();
-        for c in text.chars() {
-            made.chars += 1;
-            match c {
-                '{' | '}' | '(' | ')' | ';' | '<' | '>' | '[' | ']' | '_' => made.code += 1,
-                '=' => {
-                    made.code += 1;
-                    made.maths += 1;
-                }
-                '0'..='9' => made.digits += 1,
-                '+' | '-' | '*' | '/' | '^' | '%' | '²' | '³' | '√' | '∑' | '∫' | '≤' | '≥' => {
-                    made.maths += 1
-                }
-                '"' | '“' | '”' | '«' | '»' | '「' | '」' | '\'' => made.quotes += 1,
-                _ => (),
-            }
-        }
-        made
-    }
-}
-
 struct Collector {
-    out: Vec<Feature>,
+    out: Features,
+    /// How big the last message is, in four steps.
+    size: u8,
+    /// The word that is being read.
+    word: Vec<char>,
+    /// A sentence as the lexicon wants it.
+    prepared: String,
 }
 
 impl Collector {
-    /// Words, characters and telling words of one place; the families of these.
-    fn place(&mut self, place: u8, text: &str, weight: f32) -> Vec<u8> {
-        let words = words(text);
-        if words.is_empty() {
-            return Vec::new();
-        }
-        let each = weight / (words.len() as f32).sqrt();
-        let mut before = hash(place, b'w', b"^");
-        for (at, word) in words.iter().enumerate() {
-            let own = hash(place, b'w', word.as_bytes());
-            self.add(own, each);
-            self.add(before.rotate_left(7) ^ own, each);
-            if at < 3 {
-                // How it begins says most.
-                self.add(own ^ 0x5bd1_e995_u64.wrapping_mul(at as u64 + 1), 0.15 * weight);
-            }
-            before = own;
-            // Without its place too: the same word says much the same anywhere.
-            self.add(hash(b'*', b'w', word.as_bytes()), each * 1.5);
-            self.characters(word, each * 0.35);
-        }
-        self.add(before.rotate_left(7) ^ hash(place, b'w', b"$"), each);
-        let families: Vec<u8> = lexicon::families(text).collect();
-        for family in &families {
-            self.add(hash(place, b'l', &[*family]), weight);
-            self.add(hash(b'*', b'l', &[*family]), weight * 0.5);
-        }
-        families
+    fn end(&mut self) {
+        self.out.ends.push(self.out.all.len());
     }
 
-    /// Families that come together in the instruction say more than each alone.
-    fn pairs(&mut self, mut families: Vec<u8>) {
-        families.sort_unstable();
-        families.dedup();
-        families.iter().for_each(|one| self.add(hash(b'i', b'l', &[*one]), 0.8));
-        families.retain(|family| !lexicon::is_topic(*family));
-        let each = 0.4 * (PAIRS_FULL / families.len().max(1) as f32).min(1.0);
-        for (at, one) in families.iter().enumerate() {
-            for other in families.iter().skip(at + 1) {
-                self.add(hash(b'i', b'p', &[*one, *other]), each);
-            }
+    /// Where a sentence stands and what it looks like, for telling whether it is the instruction.
+    fn stands(&mut self, place: u8, at: usize, of: usize, text: &str) {
+        let made = shape::Made::of(text);
+        let facts: [(u8, usize); 8] = [
+            (0, at.min(5)),
+            (1, (of - at).min(5)),
+            (2, of.min(6) * 8 + at.min(5)),
+            (3, text.len().max(1).ilog2() as usize),
+            (4, made.share(made.code).min(8)),
+            (5, made.share(made.digits).min(8)),
+            (6, text.chars().next_back().map_or(0, |last| last as usize)),
+            (7, made.share(made.quotes).min(4)),
+        ];
+        for (fact, value) in facts {
+            self.add(hash(place, b'a', &[fact, (value & 0xff) as u8, (value >> 8) as u8]), 0.5);
         }
-        self.add(hash(b'i', b'n', &[families.len().min(5) as u8]), 0.4);
     }
 
-    fn characters(&mut self, word: &str, weight: f32) {
-        let chars: Vec<char> = std::iter::once('<').chain(word.chars()).chain(['>']).collect();
-        if chars.len() < 5 {
+    /// Words, characters and telling words of one sentence.
+    fn sentence(&mut self, place: u8, text: &str, weight: f32) {
+        if text.is_empty() {
             return;
         }
-        for size in [3, 4] {
-            for gram in chars.windows(size) {
-                let mut hash = Fnv::new(b'c', size as u8);
-                gram.iter().for_each(|c| hash.char(*c));
-                self.add(hash.0, weight);
+        let start = self.out.all.len();
+        let edge = hash(place, b'w', b"^");
+        let mut run = Run { count: 0, before: edge, first: edge };
+        self.word.clear();
+        for c in text.chars() {
+            if is_alone(c) {
+                self.word(place, &mut run);
+                self.word.push(c);
+                self.word(place, &mut run);
+            } else if c.is_ascii_digit() {
+                if self.word.last() != Some(&'0') {
+                    self.word.push('0');
+                }
+            } else if c.is_alphanumeric() || c == '\'' || c == '_' {
+                split::lower(c, |c| self.word.push(c));
+            } else {
+                self.word(place, &mut run);
             }
+        }
+        self.word(place, &mut run);
+        self.add(run.before.rotate_left(7) ^ hash(place, b'w', b"$"), 1.0);
+        let each = weight / (run.count.max(1) as f32).sqrt();
+        self.out.all.iter_mut().skip(start).for_each(|(_, value)| *value *= each);
+        let end = text.chars().next_back().unwrap_or_default();
+        self.add(hash(place, b'q', &[end as u8]) ^ run.first, 0.5 * weight);
+        self.families(place, text, weight);
+    }
+
+    /// Takes the word that was read.
+    fn word(&mut self, place: u8, run: &mut Run) {
+        if self.word.is_empty() {
+            return;
+        }
+        let mut own = Fnv::new(place, b'w');
+        self.word.iter().for_each(|c| own.char(*c));
+        let own = own.0;
+        if run.count == 0 && POLITE.iter().any(|polite| polite.chars().eq(self.word.iter().copied())) {
+            self.word.clear();
+            return;
+        }
+        self.add(own, 1.5);
+        self.add(run.before.rotate_left(7) ^ own, 1.0);
+        if run.count == 0 {
+            run.first = own;
+        }
+        if run.count < 2 {
+            // How it begins says most.
+            self.add(own ^ 0x5bd1_e995_u64.wrapping_mul(run.count as u64 + 1), 0.5);
+        }
+        run.before = own;
+        run.count += 1;
+        if self.word.len() >= 3 {
+            self.characters();
+        }
+        self.word.clear();
+    }
+
+    /// How a word begins, and its characters in fours, with its edges.
+    fn characters(&mut self) {
+        let chars = self.word.len();
+        let edges = [u64::from(u32::from('<')), u64::from(u32::from('>'))];
+        let [mut one, mut two, mut three] = [0, 0, edges[0]];
+        let mut stem = Fnv::new(b'c', b's');
+        for at in 0..=chars {
+            let c = self.word.get(at).map_or(edges[1], |c| u64::from(u32::from(*c)));
+            if at < STEM_CHARS && chars > STEM_CHARS {
+                stem.0 = (stem.0 ^ c).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+            // A character has 21 bits: three fill a word.
+            let gram = two << 42 | three << 21 | c;
+            // Of three only those at the edges: the rest is within fours.
+            if at == 1 || at == chars {
+                self.add(gram.wrapping_mul(0xff51_afd7_ed55_8ccd), 0.35);
+            }
+            if at > 1 {
+                self.add((gram ^ one.rotate_left(32)).wrapping_mul(0xc4ce_b9fe_1a85_ec53), 0.35);
+            }
+            (one, two, three) = (two, three, c);
+        }
+        if chars > STEM_CHARS {
+            self.add(stem.0, 1.0);
         }
     }
 
-    /// How long it is, what it is made of, how it is laid out.
-    fn shape(&mut self, view: &View<'_>) {
-        let text = view.last.get(..floor(view.last, SHAPE_BYTES)).unwrap_or(view.last);
-        let made = Made::of(text);
-        let share = |count: usize| count * 50 / made.chars.max(1);
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
-        let (first, last) =
-            (lines.clone().next().unwrap_or_default(), lines.clone().next_back().unwrap_or_default());
-        let facts: [(&[u8], usize); 15] = [
-            (b"length", view.last.len().max(1).ilog2() as usize),
-            (b"lines", lines.clone().count().min(12)),
-            (b"code", share(made.code).min(8)),
-            (b"digits", share(made.digits).min(8)),
-            (b"maths", share(made.maths).min(6)),
-            (b"fence", usize::from(text.contains("```"))),
-            (b"asks", usize::from(last.trim_end().ends_with(['?', '？']))),
-            (b"asks first", usize::from(first.trim_end().ends_with(['?', '？']))),
-            (b"hands over", usize::from(first.trim_end().ends_with([':', '：']))),
-            (b"ends open", usize::from(last.trim_end().ends_with([':', '：']))),
-            (b"first line", first.len().max(1).ilog2() as usize),
-            (b"last line", last.len().max(1).ilog2() as usize),
-            (b"quotes", share(made.quotes).min(4)),
-            (b"turns", view.earlier.len().min(3)),
-            (b"system", usize::from(!view.system.is_empty())),
-        ];
-        for (name, value) in facts {
-            let mut hash = Fnv::new(b'f', value as u8);
-            name.iter().for_each(|byte| hash.byte(*byte));
-            self.add(hash.0, 0.8);
+    /// Families that come together in a sentence say more than each alone.
+    fn families(&mut self, place: u8, text: &str, weight: f32) {
+        let found = lexicon::families(text, &mut self.prepared);
+        let mut asked = [0_u8; 24];
+        let mut count = 0;
+        let mut rest = found.all;
+        while rest != 0 {
+            let family = rest.trailing_zeros() as u8;
+            rest &= rest - 1;
+            self.add(hash(place, b'l', &[family]), weight);
+            if found.denied >> family & 1 == 1 {
+                self.add(hash(place, b'd', &[family]), weight);
+            }
+            if lexicon::is_topic(family) {
+                continue;
+            }
+            self.add(hash(place, b'z', &[family, self.size]), 0.5 * weight);
+            if let Some(free) = asked.get_mut(count) {
+                *free = family;
+                count += 1;
+            }
         }
+        let each = 0.4 * weight * (PAIRS_FULL / count.max(1) as f32).min(1.0);
+        let asked = asked.get(..count).unwrap_or_default();
+        for (at, one) in asked.iter().enumerate() {
+            for other in asked.iter().skip(at + 1) {
+                self.add(hash(place, b'p', &[*one, *other]), each);
+            }
+        }
+        self.add(hash(place, b'n', &[count.min(5) as u8]), 0.4 * weight);
     }
 
     fn add(&mut self, hash: u64, weight: f32) {
         // The upper bits of the hash are mixed best.
-        let bucket = (hash ^ (hash >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
-        self.out.push((bucket as u32, weight));
+        let bucket = (hash ^ (hash >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BUCKETS.ilog2());
+        self.out.all.push((bucket as u32, weight));
     }
-}
-
-fn floor(text: &str, mut at: usize) -> usize {
-    if at >= text.len() {
-        return text.len();
-    }
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// Words in lower case; digits as one `0`, characters of scripts without spaces alone.
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for c in text.chars() {
-        if is_alone(c) {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
-            words.push(c.to_string());
-        } else if c.is_ascii_digit() {
-            if !word.ends_with('0') {
-                word.push('0');
-            }
-        } else if c.is_alphanumeric() || c == '\'' || c == '_' {
-            word.extend(c.to_lowercase());
-        } else if !word.is_empty() {
-            words.push(std::mem::take(&mut word));
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
-}
-
-/// Chinese, Japanese, Korean, Thai.
-fn is_alone(c: char) -> bool {
-    matches!(c, '\u{0e00}'..='\u{0e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
 }
 
 /// FNV-1a.
@@ -311,22 +306,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_digits_and_scripts() {
-        assert_eq!(words("Hello, WORLD 2024!"), ["hello", "world", "0"]);
-        assert_eq!(words("翻译this吗"), ["翻", "译", "this", "吗"]);
-        assert_eq!(words("don't stop_it"), ["don't", "stop_it"]);
+    fn case_digits_accents_and_politeness_do_not_count() {
+        let rows = [
+            ("Résume LE texte 2024 maintenant", "resume le texte 7 maintenant"),
+            ("Kürze den großen Satz", "KÜRZE DEN GROSSEN SATZ"),
+            ("please shorten the sentence", "Could you shorten the sentence"),
+        ];
+        let words = |text: &str| {
+            let mut collector = Collector::default();
+            collector.sentence(b'u', text, 1.0);
+            let mut buckets: Vec<u32> = collector.out.all.iter().map(|(bucket, _)| *bucket).collect();
+            buckets.truncate(20);
+            buckets
+        };
+        for (one, other) in rows {
+            assert_eq!(words(one), words(other), "{one}");
+        }
     }
 
     #[test]
     fn any_text_at_any_length_is_taken() {
         let long = "é".repeat(10_000);
-        for last in ["", " ", "x", "\u{0}", long.as_str(), "😀😀😀"] {
-            let view = View { system: last, earlier: vec![last; 5], last };
-            assert!(
-                features(&view)
-                    .iter()
-                    .all(|(bucket, weight)| (*bucket as usize) < BUCKETS && weight.is_finite())
-            );
+        let lines = "a line of text\n".repeat(1_000);
+        for last in ["", " ", "x", "\u{0}", long.as_str(), lines.as_str(), "😀😀😀"] {
+            let view = View { system: last, earlier: vec![last; 5], answer: last, last };
+            let features = features(&view);
+            let parts: Vec<&[Feature]> = features.parts().collect();
+            assert!(parts.len() <= 1 + FIRST_MAX + LAST_MAX + SYSTEM_MAX, "{}", parts.len());
+            let fits = |(bucket, weight): &Feature| (*bucket as usize) < BUCKETS && weight.is_finite();
+            assert!(parts.concat().iter().all(fits));
         }
     }
 

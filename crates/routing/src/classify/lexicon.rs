@@ -1,48 +1,70 @@
 //! Words that tell a task, in the languages that people write most: a hint, not a rule; the classifier learns what each
-//! family is worth. Stems rather than words, in lower case; spaces count.
+//! family is worth. Stems rather than words, in lower case; spaces count, accents don't.
 //!
 //! - `lexicon.txt` has a family per line. The files of `lexicon/` have families by name, a line per language: what is asked in the
 //!   direct and in the indirect way, and what is talked about ([`TOPIC`] ends their names), so that what was learned from one
 //!   word holds for others of its family and for other languages.
 //! - Text is looked up in lower case, with white space, quotes and brackets as single spaces, and a space before punctuation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::features::split::lower;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 /// The families of stems: each a line of texts between bars.
 const TEXT: &str = include_str!("lexicon.txt");
 /// Families by name, a line per language: a name and texts between bars.
-const NAMED: [&str; 5] = [
+const NAMED: [&str; 6] = [
     include_str!("lexicon/en.txt"),
     include_str!("lexicon/de-fr-nl.txt"),
     include_str!("lexicon/es-pt-it.txt"),
     include_str!("lexicon/ru-pl-tr-ar-hi.txt"),
     include_str!("lexicon/zh-ja-ko.txt"),
+    include_str!("lexicon/names.txt"),
 ];
-/// Most families.
-const FAMILIES_MAX: usize = 96;
+/// The family of words that deny.
+const NEGATION: &str = "negation";
 /// Ends the name of a family that says what is talked about.
 const TOPIC: &str = "_words";
 
+/// Letters of a stem up to which looking up takes one step.
+const DENSE_DEPTH: usize = 4;
+
 struct Lexicon {
     stems: AhoCorasick,
-    /// Which families each stem belongs to.
-    families: Vec<Vec<u8>>,
-    /// The families that say what is talked about.
-    topics: BTreeSet<u8>,
+    /// Which families each stem belongs to, as bits.
+    families: Vec<u128>,
+    /// The families that say what is talked about, as bits.
+    topics: u128,
+    /// The family of words that deny, as a bit.
+    negation: u128,
+}
+
+/// The families of a text, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// All of them.
+    pub all: u128,
+    /// Those that stand in a clause with a word that denies.
+    pub denied: u128,
 }
 
 static LEXICON: LazyLock<Option<Lexicon>> = LazyLock::new(|| {
     let plain = TEXT.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    let mut stems: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    let mut count = 0_u8;
+    let bit = |family: u32| 1_u128.checked_shl(family).unwrap_or_default();
+    let folded = |stem: &str| {
+        let mut folded = String::with_capacity(stem.len());
+        stem.chars().for_each(|c| lower(c, |c| folded.push(c)));
+        folded
+    };
+    let mut stems: BTreeMap<String, u128> = BTreeMap::new();
+    let mut count = 0_u32;
     for line in plain {
-        line.split('|').for_each(|stem| stems.entry(stem).or_default().push(count));
+        line.split('|').for_each(|stem| *stems.entry(folded(stem)).or_default() |= bit(count));
         count += 1;
     }
-    let (mut names, mut topics) = (BTreeMap::new(), BTreeSet::new());
+    let (mut names, mut topics) = (BTreeMap::new(), 0_u128);
     for line in NAMED.iter().flat_map(|text| text.lines()) {
         let Some((name, rest)) = line.split_once('|') else { continue };
         let family = *names.entry(name).or_insert_with(|| {
@@ -50,49 +72,63 @@ static LEXICON: LazyLock<Option<Lexicon>> = LazyLock::new(|| {
             count - 1
         });
         if name.ends_with(TOPIC) {
-            topics.insert(family);
+            topics |= bit(family);
         }
         for stem in rest.split('|').filter(|stem| !stem.is_empty()) {
-            let families = stems.entry(stem).or_default();
-            if !families.contains(&family) {
-                families.push(family);
-            }
+            *stems.entry(folded(stem)).or_default() |= bit(family);
         }
     }
-    let (stems, families): (Vec<&str>, Vec<Vec<u8>>) = stems.into_iter().unzip();
-    let stems = AhoCorasick::builder().match_kind(MatchKind::Standard).build(stems).ok()?;
-    Some(Lexicon { stems, families, topics })
+    let (stems, families): (Vec<String>, Vec<u128>) = stems.into_iter().unzip();
+    let stems =
+        AhoCorasick::builder().match_kind(MatchKind::Standard).dense_depth(DENSE_DEPTH).build(stems).ok()?;
+    let negation = bit(names.get(NEGATION).copied().unwrap_or(u32::MAX));
+    Some(Lexicon { stems, families, topics, negation })
 });
 
-/// The families of which a stem stands in the text, each once, in their order.
-pub(crate) fn families(text: &str) -> impl Iterator<Item = u8> {
-    let text = prepared(text);
-    let mut found = [false; FAMILIES_MAX];
-    if let Some(lexicon) = LEXICON.as_ref() {
-        for stem in lexicon.stems.find_overlapping_iter(&text) {
-            for family in lexicon.families.get(stem.pattern().as_usize()).into_iter().flatten() {
-                if let Some(found) = found.get_mut(usize::from(*family)) {
-                    *found = true;
-                }
-            }
+/// The families of which a stem stands in the text; `buffer` is written over.
+pub(crate) fn families(text: &str, buffer: &mut String) -> Found {
+    prepare(text, buffer);
+    let (mut found, mut clause) = (Found::default(), 0_u128);
+    let Some(lexicon) = LEXICON.as_ref() else { return found };
+    let ends = |c: u8| matches!(c, b',' | b'.' | b';' | b':' | b'!' | b'?');
+    let mut clause_end = 0;
+    for stem in lexicon.stems.find_overlapping_iter(buffer.as_str()) {
+        // Stems come by where they end.
+        let at = stem.end().saturating_sub(1);
+        if at >= clause_end {
+            found.close(clause, lexicon.negation);
+            clause = 0;
+            let rest = buffer.as_bytes().get(at..).unwrap_or_default();
+            clause_end = at + 1 + rest.iter().skip(1).position(|c| ends(*c)).unwrap_or(rest.len());
+        }
+        clause |= lexicon.families.get(stem.pattern().as_usize()).copied().unwrap_or_default();
+    }
+    found.close(clause, lexicon.negation);
+    found
+}
+
+impl Found {
+    fn close(&mut self, clause: u128, negation: u128) {
+        self.all |= clause;
+        if clause & negation != 0 {
+            self.denied |= clause & !negation;
         }
     }
-    (0..).zip(found).filter(|(_, found)| *found).map(|(family, _)| family)
 }
 
 /// Whether a family says what is talked about rather than what is asked.
 pub(crate) fn is_topic(family: u8) -> bool {
-    LEXICON.as_ref().is_some_and(|lexicon| lexicon.topics.contains(&family))
+    LEXICON.as_ref().is_some_and(|lexicon| lexicon.topics >> family & 1 == 1)
 }
 
-fn prepared(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
+fn prepare(text: &str, out: &mut String) {
+    out.clear();
     out.push(' ');
-    for c in text.chars().flat_map(char::to_lowercase) {
+    for c in text.chars() {
         match c {
-            // What a Turkish capital leaves behind.
-            '\u{307}' => (),
             '’' | '‘' => out.push('\''),
+            '，' | '、' | '،' => out.push_str(" ,"),
+            '。' | '；' | '：' | '؛' | '।' => out.push_str(" ."),
             ',' | '.' | ';' | ':' | '!' | '?' => {
                 if !out.ends_with(' ') {
                     out.push(' ');
@@ -106,11 +142,10 @@ fn prepared(text: &str) -> String {
                     out.push(' ');
                 }
             }
-            c => out.push(c),
+            c => lower(c, |c| out.push(c)),
         }
     }
     out.push(' ');
-    out
 }
 
 #[cfg(test)]
@@ -119,22 +154,31 @@ mod tests {
 
     #[test]
     fn a_family_is_found_by_any_of_its_stems_in_any_case() {
-        let found = |text: &str| families(text).collect::<Vec<_>>();
-        assert!(found("Please TRANSLATE this into French").starts_with(&[0, 1]));
-        assert!(found("Übersetze das").contains(&0) && found("把这段翻译成英文").contains(&0));
-        assert!(found("").is_empty());
+        let found = |text: &str| families(text, &mut String::new());
+        assert_eq!(found("Please TRANSLATE this into French").all & 3, 3);
+        assert!(found("Übersetze das").all & 1 == 1 && found("把这段翻译成英文").all & 1 == 1);
+        assert_eq!(found(""), Found::default());
+    }
+
+    #[test]
+    fn what_a_clause_denies_is_told_from_what_it_asks() {
+        let denied = |text: &str| families(text, &mut String::new()).denied & 1 == 1;
+        assert!(denied("Don't translate it, shorten it.") && denied("不要翻译，请缩短。"));
+        assert!(!denied("Translate it, don't shorten it.") && !denied("Translate it."));
     }
 
     #[test]
     fn every_family_fits_and_topics_are_told_from_what_is_asked() {
         let lexicon = LEXICON.as_ref().unwrap();
-        let most = lexicon.families.iter().flatten().max().copied().unwrap();
-        assert!(usize::from(most) < FAMILIES_MAX, "{most}");
-        assert!(lexicon.topics.len() > 10 && lexicon.topics.len() < usize::from(most) / 2);
+        let all = lexicon.families.iter().fold(0_u128, |all, families| all | families);
+        assert!(all.leading_zeros() > 1, "there is no bit for another family");
+        assert!(lexicon.topics.count_ones() > 10 && lexicon.topics.count_ones() < all.count_ones() / 2);
     }
 
     #[test]
     fn words_stand_alone_wherever_they_stand() {
-        assert_eq!(prepared("Hi, (all)\n\"you\"!"), " hi , all you !  ".replace("!  ", "! "));
+        let mut prepared = String::new();
+        prepare("Hi, (all)\n\"you\"!", &mut prepared);
+        assert_eq!(prepared, " hi , all you !  ".replace("!  ", "! "));
     }
 }

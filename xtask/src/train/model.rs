@@ -1,0 +1,196 @@
+//! Gradient descent on the classifier's weights: AdaGrad, feature by feature, from a fixed seed.
+//!
+//! - Each round sees each prompt as it is and [`COPIES`] times in another hand ([`super::perturb`]), in another order.
+//! - The weights are the mean of those after the last rounds.
+
+use routing::classify::features::{BUCKETS, Feature, Features, features};
+use routing::classify::weights::{COLUMNS, HIDDEN, INSTRUCTION, Sums, Top, attention, mix};
+use routing::classify::{LABELS, softmax};
+use routing::random::Random;
+
+use super::perturb::{Hand, perturbed};
+use super::{Prompt, SEED};
+
+/// Times that all prompts are seen, and the last of them whose weights are averaged.
+const ROUNDS: usize = 7;
+const AVERAGED: usize = 4;
+/// AdaGrad's first step, what is left of it at the end, and how much smaller it is after the rows.
+const RATE: f32 = 0.03;
+const RATE_LEFT: f32 = 0.2;
+const TOP_RATE: f32 = 0.3;
+/// What the squares begin with.
+const SQUARE: f32 = 1e-3;
+/// How strongly weights are pulled to zero.
+const DECAY: f32 = 2e-6;
+/// Of a label's aim so much is spread over the others, so that no prompt is learned by heart.
+const SMOOTHING: f32 = 0.12;
+/// How often each prompt is seen in another hand in a round, and what such a copy counts.
+const COPIES: usize = 2;
+const COPY_WEIGHT: f32 = 0.6;
+/// How far from 0 the hidden columns and the top begin.
+const HIDDEN_START: f32 = 0.05;
+const TOP_START: f32 = 0.3;
+
+pub(super) struct Model {
+    pub(super) rows: Vec<Sums>,
+    pub(super) top: Top,
+}
+
+/// What the gradients of a weight have been, squared and summed.
+struct Squares {
+    rows: Vec<Sums>,
+    top: Top,
+}
+
+/// What a step needs and the next can use again.
+#[derive(Default)]
+struct Scratch {
+    sums: Vec<Sums>,
+    shares: Vec<f32>,
+}
+
+/// A prompt as a step sees it.
+struct Example {
+    features: Features,
+    label: usize,
+    weight: f32,
+}
+
+impl Model {
+    fn empty() -> Model {
+        Model { rows: vec![[0.0; COLUMNS]; BUCKETS], top: Top::default() }
+    }
+
+    /// Small numbers where zeros would never part.
+    fn begin(random: &mut Random) -> Model {
+        let mut model = Model::empty();
+        let mut around = |most: f32| (random.unit() as f32 * 2.0 - 1.0) * most;
+        let hidden = model.rows.iter_mut().flat_map(|row| row.iter_mut().skip(INSTRUCTION + 1));
+        hidden.for_each(|cell| *cell = around(HIDDEN_START));
+        model.top.out.as_flattened_mut().iter_mut().for_each(|cell| *cell = around(TOP_START));
+        model
+    }
+
+    /// Weights that were trained on the prompts.
+    pub(super) fn train(prompts: &[&Prompt]) -> Model {
+        let mut random = Random::new(SEED);
+        let mut model = Model::begin(&mut random);
+        let mut squares = Squares { rows: vec![[SQUARE; COLUMNS]; BUCKETS], top: Top::default() };
+        squares.top.biases.fill(SQUARE);
+        squares.top.hidden_biases.fill(SQUARE);
+        squares.top.out.as_flattened_mut().fill(SQUARE);
+        let mut scratch = Scratch::default();
+        let mut order: Vec<&Prompt> = prompts.to_vec();
+        let mut mean = Model::empty();
+        for round in 0..ROUNDS {
+            for at in (1..order.len()).rev() {
+                order.swap(at, (random.unit() * (at + 1) as f64) as usize);
+            }
+            let rate = RATE * (1.0 - round as f32 / ROUNDS as f32 * (1.0 - RATE_LEFT));
+            for prompt in &order {
+                let example = |prompt: &Prompt, weight| Example {
+                    features: features(&prompt.view()),
+                    label: prompt.label,
+                    weight,
+                };
+                model.step(&example(prompt, 1.0), rate, &mut squares, &mut scratch);
+                for _ in 0..COPIES {
+                    let copy = perturbed(prompt, &Hand::TRAINED, &mut random);
+                    model.step(&example(&copy, COPY_WEIGHT), rate, &mut squares, &mut scratch);
+                }
+            }
+            if round + AVERAGED >= ROUNDS {
+                mean.add(&model, 1.0 / AVERAGED as f32);
+            }
+        }
+        mean
+    }
+
+    fn add(&mut self, other: &Model, share: f32) {
+        let cells = self.rows.as_flattened_mut().iter_mut().zip(other.rows.as_flattened());
+        let top = self.top.biases.iter_mut().chain(&mut self.top.hidden_biases);
+        let theirs = other.top.biases.iter().chain(&other.top.hidden_biases);
+        let out = self.top.out.as_flattened_mut().iter_mut().zip(other.top.out.as_flattened());
+        cells.chain(top.zip(theirs)).chain(out).for_each(|(mean, cell)| *mean += cell * share);
+    }
+
+    fn sums(&self, part: &[Feature]) -> Sums {
+        let mut sums = [0.0; COLUMNS];
+        for (bucket, value) in part {
+            let row = &self.rows[*bucket as usize];
+            sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight * value);
+        }
+        sums
+    }
+
+    pub(super) fn logits(&self, features: &Features) -> [f32; LABELS] {
+        let mut sums: Vec<Sums> = features.parts().map(|part| self.sums(part)).collect();
+        let whole = sums.pop().unwrap_or([0.0; COLUMNS]);
+        let mut shares = Vec::new();
+        attention(&sums, &mut shares);
+        self.top.logits(&mix(&whole, &sums, &shares))
+    }
+
+    fn step(&mut self, example: &Example, rate: f32, squares: &mut Squares, scratch: &mut Scratch) {
+        let Scratch { sums, shares } = scratch;
+        sums.clear();
+        sums.extend(example.features.parts().map(|part| self.sums(part)));
+        let whole = sums.pop().unwrap_or([0.0; COLUMNS]);
+        attention(sums, shares);
+        let mixed = mix(&whole, sums, shares);
+        let said = softmax(self.top.logits(&mixed), 1.0);
+        let mut errors = [0.0_f32; LABELS];
+        for (at, (error, share)) in errors.iter_mut().zip(said).enumerate() {
+            let aim = if at == example.label { 1.0 - SMOOTHING } else { SMOOTHING / (LABELS - 1) as f32 };
+            *error = (share - aim) * example.weight;
+        }
+        let slope = self.top_step(&mixed, &errors, rate * TOP_RATE, &mut squares.top);
+        let toward = |sums: &Sums| slope.iter().zip(sums).map(|(slope, sum)| slope * sum).sum::<f32>();
+        let all: f32 = sums.iter().zip(shares.iter()).map(|(sums, share)| toward(sums) * share).sum();
+        for (number, part) in example.features.parts().enumerate() {
+            let mut own = slope;
+            if let (Some(sums), Some(share)) = (sums.get(number), shares.get(number)) {
+                own = slope.map(|slope| slope * share);
+                own[INSTRUCTION] = share * (toward(sums) - all);
+            }
+            self.rows_step(part, &own, rate, squares);
+        }
+    }
+
+    /// Moves the top; the slope of each column.
+    fn top_step(&mut self, mixed: &Sums, errors: &[f32; LABELS], rate: f32, squares: &mut Top) -> Sums {
+        let hidden = self.top.hidden(mixed);
+        let mut slope = [0.0; COLUMNS];
+        slope[..LABELS].copy_from_slice(errors);
+        for at in 0..HIDDEN {
+            let back: f32 = self.top.out[at].iter().zip(errors).map(|(weight, error)| weight * error).sum();
+            slope[INSTRUCTION + 1 + at] = back * (1.0 - hidden[at] * hidden[at]);
+            for label in 0..LABELS {
+                let gradient = errors[label] * hidden[at];
+                moved(&mut self.top.out[at][label], gradient, rate, &mut squares.out[at][label]);
+            }
+            let gradient = slope[INSTRUCTION + 1 + at];
+            moved(&mut self.top.hidden_biases[at], gradient, rate, &mut squares.hidden_biases[at]);
+        }
+        for ((bias, error), square) in self.top.biases.iter_mut().zip(errors).zip(&mut squares.biases) {
+            moved(bias, *error, rate, square);
+        }
+        slope
+    }
+
+    fn rows_step(&mut self, part: &[Feature], slope: &Sums, rate: f32, squares: &mut Squares) {
+        for (bucket, value) in part {
+            let (row, seen) = (&mut self.rows[*bucket as usize], &mut squares.rows[*bucket as usize]);
+            for at in 0..COLUMNS {
+                let gradient = slope[at] * value + DECAY * row[at];
+                seen[at] += gradient * gradient;
+                row[at] -= rate * gradient / seen[at].sqrt();
+            }
+        }
+    }
+}
+
+fn moved(weight: &mut f32, gradient: f32, rate: f32, square: &mut f32) {
+    *square += gradient * gradient;
+    *weight -= rate * gradient / square.sqrt();
+}
