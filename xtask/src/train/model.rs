@@ -165,8 +165,8 @@ impl Model {
         for at in 0..HIDDEN {
             let back: f32 = self.top.out[at].iter().zip(errors).map(|(weight, error)| weight * error).sum();
             slope[INSTRUCTION + 1 + at] = back * (1.0 - hidden[at] * hidden[at]);
-            for label in 0..LABELS {
-                let gradient = errors[label] * hidden[at];
+            for (label, error) in errors.iter().enumerate() {
+                let gradient = error * hidden[at];
                 moved(&mut self.top.out[at][label], gradient, rate, &mut squares.out[at][label]);
             }
             let gradient = slope[INSTRUCTION + 1 + at];
