@@ -137,6 +137,11 @@ impl KeyTable {
         self.keys.get(hash)
     }
 
+    /// The key with this id.
+    pub fn key(&self, id: &KeyId) -> Option<&Arc<KeyState>> {
+        self.by_id.get(id).and_then(|hash| self.keys.get(hash))
+    }
+
     /// The account with this id.
     pub fn account(&self, id: &AccountId) -> Option<&Arc<AccountState>> {
         self.accounts.get(id)

@@ -25,6 +25,7 @@ pub(crate) struct Poller {
     rules_seen: i64,
     totals_seen: i64,
     totals: HashMap<AccountId, AccountTotals>,
+    keys_corrected: HashMap<KeyId, Money>,
 }
 
 impl Poller {
@@ -50,11 +51,24 @@ impl Poller {
         self.totals_seen = totals.latest;
         for now in totals.accounts {
             let before = self.totals.insert(now.account.clone(), now.clone());
-            let credited = before.map_or(Money::ZERO, |before| before.credited);
+            let credited = before.as_ref().map_or(Money::ZERO, |before| before.credited);
             let delta = now.credited.saturating_sub(credited);
-            // Charges are this node's own: its purses know them already. Only what was granted elsewhere is news.
-            if let Some(account) = table.account(&now.account).filter(|_| delta != Money::ZERO) {
+            let corrected = before.as_ref().map_or(Money::ZERO, |before| self.corrected(before));
+            let corrected = self.corrected(&now).saturating_sub(corrected);
+            // Charges are this node's own: its purses know them already. Only what was granted or corrected elsewhere is
+            // news.
+            let Some(account) = table.account(&now.account) else { continue };
+            if delta != Money::ZERO {
                 account.purse.credit(delta);
+            }
+            if corrected != Money::ZERO {
+                account.purse.note_spent(corrected);
+            }
+        }
+        for (id, now) in totals.keys_corrected {
+            let before = self.keys_corrected.insert(id.clone(), now).unwrap_or_default();
+            if let Some(key) = table.key(&id).filter(|_| now != before) {
+                key.purse.note_spent(now.saturating_sub(before));
             }
         }
         let (rows, latest) = store.key_changes(self.keys_seen).await?;
@@ -74,6 +88,14 @@ impl Poller {
         rules.take(&rows);
         self.rules_seen = latest;
         Ok(())
+    }
+
+    /// How much of what the account has spent corrections made.
+    fn corrected(&self, totals: &AccountTotals) -> Money {
+        match self.mode {
+            BillingMode::Prepaid => totals.charged_corrected,
+            BillingMode::Metered => totals.metered_corrected,
+        }
     }
 
     fn opening(&self, id: &AccountId) -> Opening {
