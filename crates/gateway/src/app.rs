@@ -54,6 +54,8 @@ pub struct Gateway {
     pub seals: crate::seals::Seals,
     /// Answers for those who ask the same again.
     pub cache: crate::cache::Cache,
+    /// What signs receipts.
+    pub receipts: crate::receipts::Signer,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

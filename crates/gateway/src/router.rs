@@ -18,7 +18,7 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
-    health, images, key, messages, models, policies, presets, rerank, responses, route as dry_run,
+    health, images, key, messages, models, policies, presets, receipts, rerank, responses, route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -61,6 +61,7 @@ enum Handler {
     Key,
     Credits,
     Generation,
+    ReceiptKeys,
     Feedback,
     Activity,
     Policies(Op),
@@ -312,6 +313,13 @@ pub const ROUTES: &[Route] = &[
         "the whole catalog in the models.dev shape",
     ),
     route("GET", "/catalog/schema.json", Access::Public, Handler::Schema, "JSON Schema of /catalog.json"),
+    route(
+        "GET",
+        "/.well-known/tollway-receipts.json",
+        Access::Public,
+        Handler::ReceiptKeys,
+        "the public keys that receipts can be checked with",
+    ),
     route("GET", "/healthz", Access::Public, Handler::Healthz, "the process is up"),
     route("GET", "/readyz", Access::Public, Handler::Readyz, "calls can be served"),
     route(
@@ -467,6 +475,7 @@ where
         Handler::Key => key::show(worker, &parts),
         Handler::Credits => credits::show(worker, &parts).await,
         Handler::Generation => generation::show(worker, &parts).await,
+        Handler::ReceiptKeys => Ok(receipts::show(worker)),
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
         Handler::Policies(op) => Box::pin(policies::serve(worker, op, parts, body)).await,

@@ -28,7 +28,7 @@ use crate::jobs::poll::Poller;
 use crate::jobs::{expire, fold, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
-use crate::{telemetry, wire_up};
+use crate::{receipt_keys, telemetry, wire_up};
 
 /// How far the control runtime's threads step back, in the system's nice levels: about a sixtieth of a contended core.
 const BOOKS_NICE: i32 = 19;
@@ -98,7 +98,9 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let settings = wire_up::settings(&config)?;
     let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
     vitals::restore(&world, &config.server.data_dir, clock.now());
+    let receipts = receipt_keys::signer(&config)?;
     let gateway = wire_up::gateway(wire_up::Shared {
+        receipts,
         settings,
         world,
         keys,

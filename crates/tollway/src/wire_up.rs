@@ -13,6 +13,7 @@ use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
+use gateway::receipts::Signer;
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
 use gateway::world::{ProviderSetup, World};
@@ -132,6 +133,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) control: tokio::runtime::Handle,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) receipts: Signer,
 }
 
 /// Puts it together.
@@ -157,6 +159,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         learned: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
+        receipts: shared.receipts,
     })
 }
 
