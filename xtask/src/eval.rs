@@ -1,6 +1,7 @@
 //! Measurements at full count against something that nobody here wrote.
 
 mod dialects;
+pub mod ledger;
 mod outcomes;
 mod routing;
 mod simulate;
@@ -31,6 +32,15 @@ pub enum What {
         /// How many usages, at endpoints that both sides know at the same price
         #[arg(long, default_value_t = 10_000)]
         count: u32,
+        /// Where the random numbers start
+        #[arg(long, default_value_t = SEED)]
+        seed: u64,
+    },
+    /// The books under random operations, beside a model of them
+    Ledger {
+        /// How many operations
+        #[arg(long, default_value_t = 1_000_000)]
+        count: u64,
         /// Where the random numbers start
         #[arg(long, default_value_t = SEED)]
         seed: u64,
@@ -70,6 +80,7 @@ pub enum What {
 pub fn run(what: &What) -> Result<bool> {
     match what {
         What::Prices { count, seed } => prices(*count, *seed),
+        What::Ledger { count, seed } => ledger::run(*count, *seed),
         What::Routing { pairs, measure: true } => routing::measure(*pairs),
         What::Routing { pairs, measure: false } => routing::run(*pairs),
         What::Outcomes(args) => outcomes::run(args),

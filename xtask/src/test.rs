@@ -12,6 +12,8 @@ use crate::{docs, eval, fuzz, screens, sh, style, tools};
 
 /// Usages priced in the test run; `xtask eval prices` prices twenty times as many.
 const PRICES_SAMPLE: u32 = 500;
+/// Operations on the books in the test run; `xtask eval ledger` makes fifty times as many.
+const LEDGER_SAMPLE: u64 = 20_000;
 /// Seconds per fuzz target; `xtask fuzz` runs longer.
 const FUZZ_SECONDS: u32 = 10;
 
@@ -48,7 +50,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -68,6 +70,7 @@ const STEPS: [Step; 13] = [
     ("unit", unit_step),
     ("outside", outside_step),
     ("doctest", doctest_step),
+    ("ledger", |_| eval::ledger::run(LEDGER_SAMPLE, eval::SEED).map(Tally::of)),
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
     ("screens", |_| screens::take(&tollway_bin()).map(Tally::of)),
     ("fuzz", |_| fuzz::all(FUZZ_SECONDS).map(|(passed, failed)| Tally { passed, failed })),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use types::{Override, PriceKind, PriceSheet, Quote, UtcMinute};
 
 use crate::claim::Claim;
@@ -140,15 +139,9 @@ fn config_claim(kind: PriceKind, value: Quote) -> PriceClaim {
     PriceClaim { kind, override_index: None, claim }
 }
 
-/// `pv-` and the first 16 hex digits of SHA-256 over the endpoint's id and the sheet as JSON. The sheet's quotes are in
-/// the order of [`PriceKind::ALL`], so equal prices make equal names.
+/// The name of an endpoint's prices.
 pub(crate) fn version(endpoint_id: &str, sheet: &PriceSheet) -> Arc<str> {
-    let json = serde_json::to_vec(sheet).unwrap_or_default();
-    let mut hash = Sha256::new();
-    hash.update(endpoint_id.as_bytes());
-    hash.update([b'\n']);
-    hash.update(&json);
-    hash_name("pv-", &hash.finalize())
+    types::price_version(endpoint_id, &serde_json::to_string(sheet).unwrap_or_default()).into()
 }
 
 /// A prefix and the first 16 hex digits of a hash.

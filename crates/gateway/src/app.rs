@@ -62,6 +62,8 @@ pub struct Gateway {
     pub cache: crate::cache::Cache,
     /// Replays that are under way.
     pub replays: Arc<crate::replay::Running>,
+    /// What signs receipts.
+    pub receipts: crate::receipts::Signer,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

@@ -8,10 +8,11 @@ use http::request::Parts;
 use ledger::{Attempt, GenerationRecord, Routed};
 use serde_json::{Value, json};
 use store::StoreError;
-use types::{CostLine, GenerationId};
+use types::GenerationId;
 
 use crate::app::Worker;
 use crate::auth::Access;
+use crate::bill::bill;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::{caller, rfc3339};
@@ -31,9 +32,20 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
     })?;
     let gateway = Arc::clone(&worker.gateway);
     let account = key.account.id.clone();
-    let found = worker.gateway.on_control(async move { gateway.store.generation(&id, &account).await }).await;
+    let found = worker
+        .gateway
+        .on_control(async move {
+            let record = gateway.store.generation(&id, &account).await?;
+            let corrections = gateway.store.corrections(&id).await?;
+            Ok((record, corrections))
+        })
+        .await;
     match found {
-        Some(Ok(record)) => Ok(router::json(json!({ "data": data(&record) }).to_string())),
+        Some(Ok((record, corrections))) => {
+            let gateway = &worker.gateway;
+            let bill = bill(&record, &corrections, &gateway.receipts, &gateway.settings.brand.slug);
+            Ok(router::json(json!({ "data": data(&record, bill) }).to_string()))
+        }
         Some(Err(StoreError::NotFound(_))) => Err(GatewayError::NotFound(String::from(
             "no generation of this account has that id; a record is readable within a second of the last byte",
         ))),
@@ -52,15 +64,17 @@ fn routing(routed: &Routed) -> Value {
     })
 }
 
-fn data(record: &GenerationRecord) -> Value {
+fn data(record: &GenerationRecord, bill: Value) -> Value {
     let mut data = outcome(record);
-    if let (Value::Object(all), Value::Object(more)) = (&mut data, circumstances(record)) {
-        all.extend(more);
+    for part in [bill, circumstances(record)] {
+        if let (Value::Object(all), Value::Object(more)) = (&mut data, part) {
+            all.extend(more);
+        }
     }
     data
 }
 
-/// What was asked, what came of it, and what it cost.
+/// What was asked, and what came of it.
 fn outcome(record: &GenerationRecord) -> Value {
     let usage = &record.usage;
     json!({
@@ -84,15 +98,10 @@ fn outcome(record: &GenerationRecord) -> Value {
         "usage_rule": record.usage_source.rule(),
         "tokens_prompt": usage.input_total(),
         "tokens_completion": usage.output_total(),
-        "total_cost": record.charged.to_string(),
-        "written_off": record.cost.total.saturating_sub(record.charged).to_string(),
-        "cost_lines": record.cost.lines.iter().map(line).collect::<Vec<_>>(),
         "mode": record.mode,
-        "price_version": record.price_version,
         "attempts": record.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "ttft_ms": record.ttft_us.map(milliseconds),
         "duration_ms": milliseconds(record.duration_us),
-        "receipt": receipt(record),
     })
 }
 
@@ -113,7 +122,6 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "upstream_id": record.upstream_id,
         "error": record.error,
         "is_byok": false,
-        "balance": "credits",
     })
 }
 
@@ -121,17 +129,6 @@ fn circumstances(record: &GenerationRecord) -> Value {
 fn milliseconds(us: i64) -> Value {
     let text = format!("{}.{:03}", us / 1000, (us % 1000).abs());
     serde_json::from_str(&text).unwrap_or(Value::Null)
-}
-
-fn line(line: &CostLine) -> Value {
-    json!({
-        "bucket": line.kind.name(),
-        "units": line.units,
-        // Per million units, whatever the unit; and per one.
-        "price_usd_per_mtok": line.rate.per_million(),
-        "price_usd_per_unit": line.rate.per_unit(),
-        "amount_usd": line.amount.to_string(),
-    })
 }
 
 /// An attempt as in records and metadata.
@@ -145,27 +142,4 @@ pub(crate) fn attempt(attempt: &Attempt) -> Value {
         "cost_usd": attempt.cost.to_string(),
         "outcome": attempt.outcome,
     })
-}
-
-/// The bill in one line that a person can check with a pencil.
-fn receipt(record: &GenerationRecord) -> String {
-    let lines: Vec<String> = record
-        .cost
-        .lines
-        .iter()
-        .map(|l| {
-            let price = match l.kind.is_per_unit() {
-                true => format!("{} USD each", l.rate.per_unit()),
-                false => format!("{} USD/M", l.rate.per_million()),
-            };
-            format!("{} {} x {price} = {} USD", l.units, l.kind.name(), l.amount)
-        })
-        .collect();
-    if let Some(source) = &record.cache_source {
-        return format!("nothing was charged: the answer of {source}, from the response cache");
-    }
-    if lines.is_empty() {
-        return String::from("nothing was charged");
-    }
-    format!("{}; total {} USD at price version {}", lines.join("; "), record.cost.total, record.price_version)
 }

@@ -6,9 +6,12 @@
 //! - A write that fails leaves the segment cut back to its last whole frame, and the journal *unwell*: new calls are
 //!   refused with 503 until a write succeeds again. The record that could not be written waits in memory, bounded by
 //!   [`BACKLOG_BYTES_MAX`] per worker, and is written by the next append or by [`Journal::retry`].
+//! - A price sheet is written once per segment; later records of its version name the version only. What waits in memory has
+//!   its sheet, because it may end up in another segment.
 //! - A segment that has grown past `segment_bytes_max` is closed and a new one begun. The fold job deletes closed segments
 //!   that it has folded whole.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ledger::{GenerationRecord, HEADER, HEADER_BYTES};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use types::PriceSheet;
 
 use crate::metrics::Metrics;
 
@@ -59,6 +63,9 @@ struct Shard {
     frame: Vec<u8>,
     backlog: Vec<u8>,
     backlog_records: u64,
+    /// The sheets that stand in this segment, by price version.
+    sheets: HashMap<String, Arc<PriceSheet>>,
+    no_sheet: Arc<PriceSheet>,
 }
 
 impl Journal {
@@ -84,6 +91,8 @@ impl Journal {
                     frame: Vec::with_capacity(1024),
                     backlog: Vec::new(),
                     backlog_records: 0,
+                    sheets: HashMap::new(),
+                    no_sheet: Arc::default(),
                 }))
             })
             .collect::<std::io::Result<_>>()?;
@@ -126,45 +135,55 @@ impl Journal {
     }
 
     /// Appends a record to a worker's segment. When this returns `Ok`, killing the process loses nothing.
-    pub fn append(&self, worker: usize, record: &GenerationRecord) -> Result<(), JournalError> {
+    pub fn append(&self, worker: usize, record: &mut GenerationRecord) -> Result<(), JournalError> {
         let Some(shard) = self.shards.get(worker % self.shards.len().max(1)) else {
             return Err(JournalError::Lost);
         };
         let mut shard = shard.lock();
         let shard = &mut *shard;
-        shard.frame.clear();
-        if ledger::frame(record, &mut shard.frame).is_err() {
+        let ready = self.make_ready(shard);
+        let is_named = ready.is_ok() && shard.has_sheet_of(record);
+        if shard.frame(record, is_named).is_err() {
             return Err(JournalError::Lost);
         }
         self.metrics.journal_records.fetch_add(1, Ordering::Relaxed);
         self.metrics.journal_unfolded.fetch_add(1, Ordering::Relaxed);
         let frame = std::mem::take(&mut shard.frame);
-        let result = self.write(shard, &frame);
+        let result = match ready.and_then(|()| self.write_whole(shard, &frame)) {
+            Ok(()) => {
+                self.unwell.store(false, Ordering::Relaxed);
+                if !is_named {
+                    shard.note_sheet_of(record);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.refused(&error);
+                if is_named && shard.frame(record, false).is_ok() {
+                    shard.keep_waiting(None)
+                } else {
+                    shard.keep_waiting(Some(&frame))
+                }
+            }
+        };
         shard.frame = frame;
         self.appended.notify_one();
         result
     }
 
-    fn write(&self, shard: &mut Shard, frame: &[u8]) -> Result<(), JournalError> {
-        let written = self.flush_backlog(shard).and_then(|()| self.write_whole(shard, frame));
-        match written {
-            Ok(()) => {
-                self.unwell.store(false, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => {
-                if !self.unwell.swap(true, Ordering::Relaxed) {
-                    tracing::error!(%error, "the journal can't be written; new calls are refused until it can");
-                }
-                self.metrics.journal_errors.fetch_add(1, Ordering::Relaxed);
-                if shard.backlog.len() + frame.len() > BACKLOG_BYTES_MAX {
-                    return Err(JournalError::Lost);
-                }
-                shard.backlog.extend_from_slice(frame);
-                shard.backlog_records += 1;
-                Err(JournalError::Waiting)
-            }
+    fn refused(&self, error: &std::io::Error) {
+        if !self.unwell.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the journal can't be written; new calls are refused until it can");
         }
+        self.metrics.journal_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Begins a new segment where the old one is full, and writes what waits.
+    fn make_ready(&self, shard: &mut Shard) -> std::io::Result<()> {
+        if shard.len >= self.segment_bytes_max {
+            self.rotate(shard)?;
+        }
+        self.flush_backlog(shard)
     }
 
     fn flush_backlog(&self, shard: &mut Shard) -> std::io::Result<()> {
@@ -183,9 +202,6 @@ impl Journal {
     }
 
     fn write_whole(&self, shard: &mut Shard, bytes: &[u8]) -> std::io::Result<()> {
-        if shard.len >= self.segment_bytes_max {
-            self.rotate(shard)?;
-        }
         let done = shard
             .file
             .write_all(bytes)
@@ -206,12 +222,13 @@ impl Journal {
         shard.path = path;
         shard.file = file;
         shard.len = HEADER_BYTES as u64;
+        shard.sheets.clear();
         Ok(())
     }
 
     /// Tries again to write what waits in memory; true when nothing waits any more.
     pub fn retry(&self) -> bool {
-        let well = self.shards.iter().all(|shard| self.flush_backlog(&mut shard.lock()).is_ok());
+        let well = self.shards.iter().all(|shard| self.make_ready(&mut shard.lock()).is_ok());
         if well {
             self.unwell.store(false, Ordering::Relaxed);
         }
@@ -226,6 +243,43 @@ impl Journal {
             file.sync_data()?;
         }
         Ok(())
+    }
+}
+
+impl Shard {
+    /// Whether the very sheet of this record stands in the segment.
+    fn has_sheet_of(&self, record: &GenerationRecord) -> bool {
+        let known = self.sheets.get(&record.price_version);
+        known.is_some_and(|sheet| Arc::ptr_eq(sheet, &record.price_sheet) || **sheet == *record.price_sheet)
+    }
+
+    fn note_sheet_of(&mut self, record: &GenerationRecord) {
+        if !ledger::sheet_is_empty(&record.price_sheet) {
+            self.sheets.insert(record.price_version.clone(), Arc::clone(&record.price_sheet));
+        }
+    }
+
+    /// Makes the record's frame, with its sheet or naming it only.
+    fn frame(&mut self, record: &mut GenerationRecord, is_named: bool) -> Result<(), ledger::FrameError> {
+        self.frame.clear();
+        if !is_named {
+            return ledger::frame(record, &mut self.frame);
+        }
+        let sheet = std::mem::replace(&mut record.price_sheet, Arc::clone(&self.no_sheet));
+        let framed = ledger::frame(record, &mut self.frame);
+        record.price_sheet = sheet;
+        framed
+    }
+
+    /// Puts a frame, or the one that was made last, behind what waits for the disk.
+    fn keep_waiting(&mut self, frame: Option<&[u8]>) -> Result<(), JournalError> {
+        let frame = frame.unwrap_or(&self.frame);
+        if self.backlog.len() + frame.len() > BACKLOG_BYTES_MAX {
+            return Err(JournalError::Lost);
+        }
+        self.backlog.extend_from_slice(frame);
+        self.backlog_records += 1;
+        Err(JournalError::Waiting)
     }
 }
 
@@ -251,7 +305,7 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("tollway-journal-{}", std::process::id()));
         let journal = Journal::open(&dir, "b", 2, 200, false, Arc::default()).unwrap();
         for n in 0..10 {
-            journal.append(n as usize, &record(n)).unwrap();
+            journal.append(n as usize, &mut record(n)).unwrap();
         }
         let mut found = 0;
         let mut files = 0;
@@ -276,13 +330,80 @@ mod tests {
             let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
             std::mem::replace(&mut shard.file, full)
         };
-        assert_eq!(journal.append(0, &record(1)), Err(JournalError::Waiting));
+        assert_eq!(journal.append(0, &mut record(1)), Err(JournalError::Waiting));
         assert!(journal.is_unwell() && !journal.retry());
         journal.shards[0].lock().file = good;
         assert!(journal.retry() && !journal.is_unwell());
-        journal.append(0, &record(2)).unwrap();
+        journal.append(0, &mut record(2)).unwrap();
         let bytes = std::fs::read(&journal.open_segments()[0]).unwrap();
         assert_eq!(ledger::scan(&bytes, 0, usize::MAX).unwrap().records.len(), 2);
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    fn priced(n: u128, version: &str, rate: i64) -> GenerationRecord {
+        let sheet = PriceSheet::flat([(
+            types::PriceKind::Output,
+            types::Rate::from_nanos_per_million(rate).unwrap(),
+        )]);
+        let usage = types::Usage { output: 1_000, ..types::Usage::default() };
+        let cost = sheet.cost(&usage, Timestamp(0)).unwrap();
+        let price_sheet = Arc::new(sheet);
+        GenerationRecord { usage, cost, price_version: version.to_owned(), price_sheet, ..record(n) }
+    }
+
+    /// Every record of every segment, each segment scanned by itself, and how many have their own sheet.
+    fn read_back(dir: &Path) -> (Vec<GenerationRecord>, usize) {
+        let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let (mut records, mut own) = (Vec::new(), 0);
+        for path in paths {
+            let bytes = std::fs::read(path).unwrap();
+            let scan = ledger::scan(&bytes, 0, usize::MAX).unwrap();
+            own += scan.records.iter().filter(|logged| logged.has_own_sheet).count();
+            records.extend(scan.records.into_iter().map(|logged| logged.record));
+        }
+        (records, own)
+    }
+
+    #[test]
+    fn a_sheet_is_written_once_per_segment_and_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "b", 1, 2_000, false, Arc::default()).unwrap();
+        // Two versions in turn, and once another sheet under a known name.
+        let all: Vec<_> = (0..40)
+            .map(|n| match n {
+                17 => priced(n, "pv-a", 77),
+                _ if n % 2 == 0 => priced(n, "pv-a", 10),
+                _ => priced(n, "pv-b", 20),
+            })
+            .collect();
+        for record in &all {
+            journal.append(0, &mut record.clone()).unwrap();
+        }
+        let segments = std::fs::read_dir(dir.path()).unwrap().count();
+        let (records, own) = read_back(dir.path());
+        assert_eq!(records, all);
+        assert!(segments > 2, "{segments}");
+        assert!(own <= 2 * segments + 2 && own >= 2 * (segments - 1), "{own} sheets in {segments} segments");
+    }
+
+    #[test]
+    fn what_waits_in_memory_has_its_sheet() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "b", 1, 300, false, Arc::default()).unwrap();
+        journal.append(0, &mut priced(1, "pv-a", 10)).unwrap();
+        let good = {
+            let mut shard = journal.shards[0].lock();
+            let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+            std::mem::replace(&mut shard.file, full)
+        };
+        // The segment has the sheet, but this record will stand in the next one.
+        assert_eq!(journal.append(0, &mut priced(2, "pv-a", 10)), Err(JournalError::Waiting));
+        journal.shards[0].lock().file = good;
+        journal.shards[0].lock().len = 400;
+        assert!(journal.retry());
+        journal.append(0, &mut priced(3, "pv-a", 10)).unwrap();
+        let (records, _) = read_back(dir.path());
+        assert_eq!(records, (1..4).map(|n| priced(n, "pv-a", 10)).collect::<Vec<_>>());
     }
 }

@@ -22,8 +22,8 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, budgets, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
-    generation, health, images, key, keys, messages, models, policies, presets, replay, rerank, responses,
-    route as dry_run, webhooks,
+    generation, health, images, key, keys, messages, models, policies, presets, receipts, replay, rerank,
+    responses, route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -67,6 +67,7 @@ enum Handler {
     Key,
     Credits,
     Generation,
+    ReceiptKeys,
     Feedback,
     Activity,
     Keys(keys::api::Op),
@@ -251,6 +252,7 @@ where
         Handler::Key => key::show(worker, &parts).await,
         Handler::Credits => credits::show(worker, &parts).await,
         Handler::Generation => generation::show(worker, &parts).await,
+        Handler::ReceiptKeys => Ok(receipts::show(worker)),
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
         Handler::Keys(op) => Box::pin(keys::api::serve(worker, op, parts, body)).await,

@@ -473,7 +473,7 @@ impl Inner {
         }
         let input_cost = cost.input().min(charged);
         record.cost = cost;
-        let appended = worker.gateway.journal.append(worker.number, &record);
+        let appended = worker.gateway.journal.append(worker.number, &mut record);
         let metrics = &worker.gateway.metrics;
         metrics.holds_open.fetch_sub(1, Ordering::Relaxed);
         metrics.charged_nano_usd.fetch_add(charged.nanos().max(0).unsigned_abs(), Ordering::Relaxed);

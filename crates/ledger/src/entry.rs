@@ -221,14 +221,10 @@ pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> 
     if cost == Money::ZERO && record.provider_cost == Money::ZERO {
         return Ok(None);
     }
-    let customer = match record.mode {
-        BillingMode::Prepaid => BookAccount::Credits(record.account.clone()),
-        BillingMode::Metered => BookAccount::Usage(record.account.clone()),
-    };
     let written_off = cost.checked_sub(charged).ok_or(EntryError::Overflow)?;
     let margin = cost.checked_sub(record.provider_cost).ok_or(EntryError::Overflow)?;
     let mut postings = vec![
-        Posting { account: customer, amount: charged.negated() },
+        Posting { account: customer(record), amount: charged.negated() },
         Posting { account: BookAccount::Writeoff, amount: written_off.negated() },
         Posting { account: BookAccount::Margin, amount: margin },
     ];
@@ -239,6 +235,14 @@ pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> 
     );
     let id = EntryId::new(format!("{ENTRY_OF_GENERATION}{}", record.id));
     Entry::new(id, record.created, EntryKind::Generation, postings).map(Some)
+}
+
+/// The customer's side of a generation.
+pub(crate) fn customer(record: &GenerationRecord) -> BookAccount {
+    match record.mode {
+        BillingMode::Prepaid => BookAccount::Credits(record.account.clone()),
+        BillingMode::Metered => BookAccount::Usage(record.account.clone()),
+    }
 }
 
 /// Who takes `provider_cost`: each attempt's provider its part where the attempts account for the whole, else the provider

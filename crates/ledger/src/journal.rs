@@ -3,15 +3,22 @@
 //! - A file begins with [`HEADER`]: eight bytes of magic, a format version (u32), four zero bytes.
 //! - A frame is the payload's length (u32), the CRC-32 of the payload (u32), the payload: one record as JSON. Numbers are
 //!   little-endian. A payload is at most [`FRAME_BYTES_MAX`].
+//! - A price sheet is written once per price version and file: a later record of the same version only names it. A scan puts
+//!   the sheet back where it has passed it; one that began behind it leaves it out, and the store, which has folded what
+//!   stood before, knows it.
 //! - A frame that is cut off or bad with nothing valid after it is a *torn tail*: normal after a crash, nobody was told
 //!   that it is safe, it may be cut away. The same in the midst of valid frames is *corruption*: someone's money is
 //!   unreadable, so nothing is skipped and a person has to look.
 //! - A frame with the right checksum that is not a record we know (a newer version wrote it) is corruption too: it must
 //!   never be cut away.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::{GenerationRecord, RECORD_VERSION};
+use types::PriceSheet;
+
+use crate::{GenerationRecord, RECORD_VERSION, sheet_is_empty};
 
 /// The first bytes of every journal file.
 pub const HEADER: [u8; HEADER_BYTES] = *b"tollwayJ\x01\0\0\0\0\0\0\0";
@@ -60,18 +67,48 @@ pub enum Tail {
     },
 }
 
+/// A record as it stands in a journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logged<'a> {
+    /// What it says. Its sheet is missing where only the version is named and the scan has not passed the sheet.
+    pub record: GenerationRecord,
+    /// Its JSON, byte for byte.
+    pub body: Cow<'a, str>,
+    /// Whether the sheet is part of `body`.
+    pub has_own_sheet: bool,
+}
+
+impl Logged<'static> {
+    /// A record that never was in a journal, with its sheet in its body.
+    pub fn whole(record: GenerationRecord) -> Result<Logged<'static>, serde_json::Error> {
+        let body = Cow::Owned(serde_json::to_string(&record)?);
+        let has_own_sheet = !sheet_is_empty(&record.price_sheet);
+        Ok(Logged { record, body, has_own_sheet })
+    }
+}
+
+impl Logged<'_> {
+    /// True when something was priced and the sheet is nowhere yet: it is that of the price version.
+    pub fn lacks_sheet(&self) -> bool {
+        let record = &self.record;
+        let is_priced = !record.price_version.is_empty() && !record.cost.lines.is_empty();
+        is_priced && sheet_is_empty(&record.price_sheet)
+    }
+}
+
 /// The outcome of [`scan`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scan {
+pub struct Scan<'a> {
     /// Records of the valid frames, in file order.
-    pub records: Vec<GenerationRecord>,
+    pub records: Vec<Logged<'a>>,
     /// Offset after the last of them: where the next scan begins.
     pub next_offset: u64,
     /// What stands there.
     pub tail: Tail,
 }
 
-/// Appends the frame of `record` to `out`. A record that is too large is shortened to its money (see
+/// Appends the frame of `record` to `out`: with the sheet that the record has, so one that has none names its version only,
+/// which is right where that sheet stands earlier in the same file. A record that is too large is shortened to its money (see
 /// [`GenerationRecord::slim`]); on an error `out` is as before.
 pub fn frame(record: &GenerationRecord, out: &mut Vec<u8>) -> Result<(), FrameError> {
     match frame_whole(record, out) {
@@ -101,8 +138,9 @@ fn frame_whole(record: &GenerationRecord, out: &mut Vec<u8>) -> Result<(), Frame
 /// Reads the frames of `bytes`, which are a journal file's content from `offset` on. From offset 0 the header is read and
 /// checked; any other offset must be one that an earlier scan returned. A file that is shorter than its header, as far as
 /// it goes, is torn at 0.
-pub fn scan(bytes: &[u8], offset: u64, records_max: usize) -> Result<Scan, ScanError> {
+pub fn scan(bytes: &[u8], offset: u64, records_max: usize) -> Result<Scan<'_>, ScanError> {
     let mut scan = Scan { records: Vec::new(), next_offset: offset, tail: Tail::Clean };
+    let mut sheets = HashMap::new();
     let mut at = 0;
     if offset == 0 {
         if !HEADER.starts_with(bytes.get(..HEADER_BYTES).unwrap_or(bytes)) {
@@ -126,7 +164,7 @@ pub fn scan(bytes: &[u8], offset: u64, records_max: usize) -> Result<Scan, ScanE
             scan.tail = if more { Tail::Corrupt { at } } else { Tail::Torn { at } };
             break;
         };
-        let Some(record) = read_record(payload) else {
+        let Some(record) = read_record(payload, &mut sheets) else {
             scan.tail = Tail::Corrupt { at: scan.next_offset };
             break;
         };
@@ -151,11 +189,20 @@ fn valid_payload(bytes: &[u8], at: usize) -> Option<&[u8]> {
     (crc32fast::hash(payload) == u32::from_le_bytes(*crc)).then_some(payload)
 }
 
-fn read_record(payload: &[u8]) -> Option<GenerationRecord> {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u8,
+/// The sheets that a scan has passed, by price version.
+type Sheets = HashMap<String, Arc<PriceSheet>>;
+
+fn read_record<'a>(payload: &'a [u8], sheets: &mut Sheets) -> Option<Logged<'a>> {
+    let body = std::str::from_utf8(payload).ok()?;
+    let mut record: GenerationRecord = serde_json::from_str(body).ok()?;
+    if record.v > RECORD_VERSION {
+        return None;
     }
-    let known = serde_json::from_slice::<Version>(payload).ok()?.v <= RECORD_VERSION;
-    known.then(|| serde_json::from_slice(payload).ok()).flatten()
+    let has_own_sheet = !sheet_is_empty(&record.price_sheet);
+    if has_own_sheet {
+        sheets.insert(record.price_version.clone(), Arc::clone(&record.price_sheet));
+    } else if let Some(sheet) = sheets.get(&record.price_version) {
+        record.price_sheet = Arc::clone(sheet);
+    }
+    Some(Logged { record, body: Cow::Borrowed(body), has_own_sheet })
 }

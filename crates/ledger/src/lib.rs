@@ -2,14 +2,20 @@
 //! and the holds that keep a balance from being spent twice. Pure: no socket, no clock, no database.
 
 mod brief;
+pub mod chain;
+mod correction;
 mod entry;
 mod facts;
 mod hold;
 mod journal;
 mod period;
 mod purse;
+mod receipt;
 mod record;
 
+pub use correction::{
+    Correction, ENTRY_OF_CORRECTION, Standing, correction, correction_id, entry_of_correction,
+};
 pub use entry::{
     BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, entry_of,
     grant,
@@ -17,10 +23,12 @@ pub use entry::{
 pub use facts::{PLANNED_MAX, Planned, RequestFacts};
 pub use hold::{Hold, HoldSet, Settled};
 pub use journal::{
-    FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameError, HEADER, HEADER_BYTES, Scan, ScanError, Tail, frame, scan,
+    FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameError, HEADER, HEADER_BYTES, Logged, Scan, ScanError, Tail,
+    frame, scan,
 };
 pub use period::{Days, Period};
 pub use purse::{OnRelease, OnSpent, Purse, PurseSnapshot, Refusal, Spent};
+pub use receipt::{RECEIPT_VERSION, account_digest, check_sums, receipt};
 pub use record::{
     App, Attempt, BillingMode, Escalated, GenerationRecord, RECORD_VERSION, Routed, Status, Warning,
     sheet_is_empty,

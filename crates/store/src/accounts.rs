@@ -17,6 +17,10 @@ pub struct AccountTotals {
     pub charged: Money,
     /// Booked as use (metered).
     pub metered: Money,
+    /// How much of `charged` corrections made; negative: given back.
+    pub charged_corrected: Money,
+    /// How much of `metered` corrections made.
+    pub metered_corrected: Money,
 }
 
 /// Totals that changed after a number.
@@ -26,6 +30,8 @@ pub struct TotalsChanged {
     pub accounts: Vec<AccountTotals>,
     /// Keys with what they have spent in all.
     pub keys: Vec<(KeyId, Money)>,
+    /// Those of them on which something was corrected, with how much of it corrections made.
+    pub keys_corrected: Vec<(KeyId, Money)>,
     /// What to ask after next time.
     pub latest: i64,
 }
@@ -57,8 +63,11 @@ pub struct Credits {
 }
 
 const TOTALS: &str =
-    "SELECT account, credited, charged, metered FROM account_totals WHERE changed_seq > $1 ORDER BY account";
+    "SELECT account, credited, charged, metered, charged_corrected, metered_corrected FROM account_totals
+    WHERE changed_seq > $1 ORDER BY account";
 const SPENT: &str = "SELECT api_key, spent FROM key_totals WHERE changed_seq > $1 ORDER BY api_key";
+const CORRECTED: &str =
+    "SELECT api_key, corrected FROM key_totals WHERE changed_seq > $1 AND corrected <> 0 ORDER BY api_key";
 
 impl Store {
     /// Makes an account where there is none; true when it was made.
@@ -98,7 +107,8 @@ impl Store {
         }
         let accounts = tx.fetch(TOTALS, &[since.into()]).await?.into_iter().map(account_totals).collect();
         let keys = tx.fetch(SPENT, &[since.into()]).await?.into_iter().map(key_spent).collect();
-        Ok(TotalsChanged { accounts, keys, latest })
+        let keys_corrected = tx.fetch(CORRECTED, &[since.into()]).await?.into_iter().map(key_spent).collect();
+        Ok(TotalsChanged { accounts, keys, keys_corrected, latest })
     }
 
     /// The credit of an account; zeros when nothing moved yet.
@@ -116,12 +126,15 @@ impl Store {
     }
 }
 
-fn account_totals((account, credited, charged, metered): (String, i64, i64, i64)) -> AccountTotals {
+fn account_totals(row: (String, i64, i64, i64, i64, i64)) -> AccountTotals {
+    let (account, credited, charged, metered, charged_corrected, metered_corrected) = row;
     AccountTotals {
         account: AccountId::new(account),
         credited: Money::from_nanos(credited),
         charged: Money::from_nanos(charged),
         metered: Money::from_nanos(metered),
+        charged_corrected: Money::from_nanos(charged_corrected),
+        metered_corrected: Money::from_nanos(metered_corrected),
     }
 }
 
@@ -149,12 +162,12 @@ pub(crate) async fn add_totals(
             vec![(*account).into(), d.credited.into(), d.charged.into(), d.metered.into(), seq.into()]
         })
         .collect();
-    tx.insert::<(String,)>(
+    tx.put(
         "INSERT INTO account_totals (account, credited, charged, metered, changed_seq)",
         &rows,
         "ON CONFLICT (account) DO UPDATE SET credited = account_totals.credited + excluded.credited,
             charged = account_totals.charged + excluded.charged, metered = account_totals.metered + excluded.metered,
-            changed_seq = excluded.changed_seq RETURNING account",
+            changed_seq = excluded.changed_seq",
     )
     .await
     .map(drop)
@@ -164,14 +177,32 @@ pub(crate) async fn add_totals(
 pub(crate) async fn add_spent(tx: &mut Tx, deltas: &[(&str, i64)], seq: i64) -> Result<(), StoreError> {
     let rows: Vec<Vec<Value<'_>>> =
         deltas.iter().map(|(key, spent)| vec![(*key).into(), (*spent).into(), seq.into()]).collect();
-    tx.insert::<(String,)>(
+    tx.put(
         "INSERT INTO key_totals (api_key, spent, changed_seq)",
         &rows,
         "ON CONFLICT (api_key) DO UPDATE SET spent = key_totals.spent + excluded.spent,
-            changed_seq = excluded.changed_seq RETURNING api_key",
+            changed_seq = excluded.changed_seq",
     )
     .await
     .map(drop)
+}
+
+/// Notes that what was just added to totals were corrections: servers have not charged it themselves.
+pub(crate) async fn add_corrected(
+    tx: &mut Tx,
+    accounts: &[(&str, TotalsDelta)],
+    keys: &[(&str, i64)],
+) -> Result<(), StoreError> {
+    for (account, delta) in accounts {
+        let sql = "UPDATE account_totals SET charged_corrected = charged_corrected + $2,
+            metered_corrected = metered_corrected + $3 WHERE account = $1";
+        tx.execute(sql, &[(*account).into(), delta.charged.into(), delta.metered.into()]).await?;
+    }
+    for (key, delta) in keys {
+        let sql = "UPDATE key_totals SET corrected = corrected + $2 WHERE api_key = $1";
+        tx.execute(sql, &[(*key).into(), (*delta).into()]).await?;
+    }
+    Ok(())
 }
 
 /// Text that a person chose: not empty, at most 200 characters, none of them a control character.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{GenerationRecord, Status};
+use ledger::{Correction, GenerationRecord, Status};
 use types::{AccountId, KeyId, Money, Usage};
 
 use crate::db::{Tx, Value, decode_row};
 use crate::generations::column;
-use crate::{Store, StoreError};
+use crate::{Rerated, Store, StoreError};
 
 /// What one key used of one model at one provider on one UTC day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,17 +87,46 @@ impl Store {
 }
 
 /// Sums in the order of columns: requests, failed, fourteen buckets, cost, charged.
-type Sums = [i64; 18];
+pub(crate) type Sums = [i64; 18];
+
+/// What a generation is counted under: account, day, key, model, provider.
+pub(crate) type Group<'a> = (&'a str, i64, &'a str, &'a str, &'a str);
+
+pub(crate) fn group(r: &GenerationRecord) -> Group<'_> {
+    (r.account.as_str(), r.created.day(), r.key.as_str(), r.model.as_str(), r.provider.as_str())
+}
+
+pub(crate) fn sum_up(sums: &mut Sums, amounts: &Sums) {
+    sums.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum = sum.saturating_add(*amount));
+}
 
 /// Adds generations to the rollup.
 pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<(), StoreError> {
-    let mut days: BTreeMap<(&str, i64, &str, &str, &str), Sums> = BTreeMap::new();
-    for r in records {
-        let group =
-            (r.account.as_str(), r.created.day(), r.key.as_str(), r.model.as_str(), r.provider.as_str());
-        let sums = days.entry(group).or_default();
-        sums.iter_mut().zip(amounts(r)).for_each(|(sum, amount)| *sum = sum.saturating_add(amount));
+    let mut days: BTreeMap<Group<'_>, Sums> = BTreeMap::new();
+    for record in records {
+        sum_up(days.entry(group(record)).or_default(), &amounts(record));
     }
+    write(tx, &days).await
+}
+
+/// Adds what corrections changed.
+pub(crate) async fn correct(tx: &mut Tx, changed: &[Rerated]) -> Result<(), StoreError> {
+    let mut days: BTreeMap<Group<'_>, Sums> = BTreeMap::new();
+    for one in changed {
+        sum_up(days.entry(group(&one.record)).or_default(), &amounts_of_correction(&one.correction));
+    }
+    write(tx, &days).await
+}
+
+/// Only cost and charge change.
+pub(crate) fn amounts_of_correction(correction: &Correction) -> Sums {
+    let mut sums = Sums::default();
+    let money = [correction.cost.nanos(), correction.charged.nanos()];
+    sums.iter_mut().rev().zip(money.into_iter().rev()).for_each(|(slot, nanos)| *slot = nanos);
+    sums
+}
+
+async fn write(tx: &mut Tx, days: &BTreeMap<Group<'_>, Sums>) -> Result<(), StoreError> {
     let rows: Vec<Vec<Value<'_>>> = days
         .iter()
         .map(|((account, day, key, model, provider), sums)| {
@@ -105,7 +134,7 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
             group.into_iter().chain(sums.iter().map(|sum| Value::Int(*sum))).collect()
         })
         .collect();
-    tx.insert::<(i64,)>(
+    tx.put(
         "INSERT INTO activity_days (account, day, api_key, model, provider, requests, failed, input, cache_read,
             cache_write, cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output,
             searches, images, audio_seconds, characters, cost, charged)",
@@ -128,14 +157,13 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
             audio_seconds = activity_days.audio_seconds + excluded.audio_seconds,
             characters = activity_days.characters + excluded.characters,
             cost = activity_days.cost + excluded.cost,
-            charged = activity_days.charged + excluded.charged
-        RETURNING day",
+            charged = activity_days.charged + excluded.charged",
     )
     .await
     .map(drop)
 }
 
-fn amounts(record: &GenerationRecord) -> Sums {
+pub(crate) fn amounts(record: &GenerationRecord) -> Sums {
     let u = &record.usage;
     let units = |units: u64| units.min(UNITS_PER_GENERATION_MAX).cast_signed();
     [

@@ -2,19 +2,23 @@
 //! drivers below.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, FromRow, Postgres, SqlSafeStr, Sqlite, Transaction};
+use sqlx::{Arguments, AssertSqlSafe, FromRow, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
 use types::Money;
 
 use crate::{StoreError, dialect};
 
 /// A database that does not answer within this is unavailable.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(15_000);
-/// Rows of one statement with many rows.
-const ROWS_PER_INSERT: usize = 100;
+/// Rows of one statement with many rows. A few sizes that recur, so that each stays prepared.
+const ROWS_PER_INSERT: [usize; 4] = [64, 16, 4, 1];
 
 pub(crate) enum Db {
     /// One connection writes, a few read.
@@ -200,7 +204,7 @@ impl Tx {
         .await
     }
 
-    /// `head VALUES (...), (...) tail` for all rows, a few hundred rows per statement; returns what `tail` returns.
+    /// `head VALUES (...), (...) tail` for all rows, some rows per statement; returns what `tail` returns.
     /// Every row has as many values as the first.
     pub(crate) async fn insert<T: Row>(
         &mut self,
@@ -209,16 +213,12 @@ impl Tx {
         tail: &'static str,
     ) -> Result<Vec<T>, StoreError> {
         let mut returned = Vec::new();
-        for chunk in rows.chunks(ROWS_PER_INSERT) {
-            let columns = chunk.first().map_or(0, Vec::len);
-            let numbered = matches!(self, Tx::Postgres(_));
-            let sql = AssertSqlSafe(insert_sql(head, columns, chunk.len(), tail, numbered)).into_sql_str();
-            // Only full chunks recur, so only they are worth keeping prepared.
-            let keep = chunk.len() == ROWS_PER_INSERT;
+        for chunk in chunks(rows) {
+            let sql = self.insert_text(head, chunk, tail);
             let rows: Vec<T> = in_time(async {
                 on!(&mut *self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
                     let query = sqlx::query_as_with(sql, arguments::<Args>(&mut chunk.iter().flatten())?);
-                    Ok(query.persistent(keep).fetch_all(&mut **tx).await?)
+                    Ok(query.fetch_all(&mut **tx).await?)
                 })
             })
             .await?;
@@ -226,6 +226,50 @@ impl Tx {
         }
         Ok(returned)
     }
+
+    /// The same where nothing is returned; how many rows were written.
+    pub(crate) async fn put(
+        &mut self,
+        head: &'static str,
+        rows: &[Vec<Value<'_>>],
+        tail: &'static str,
+    ) -> Result<u64, StoreError> {
+        let mut written = 0;
+        for chunk in chunks(rows) {
+            let sql = self.insert_text(head, chunk, tail);
+            written += in_time(async {
+                on!(&mut *self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
+                    let query = sqlx::query_with(sql, arguments::<Args>(&mut chunk.iter().flatten())?);
+                    Ok(query.execute(&mut **tx).await?.rows_affected())
+                })
+            })
+            .await?;
+        }
+        Ok(written)
+    }
+
+    fn insert_text(&self, head: &'static str, rows: &[Vec<Value<'_>>], tail: &'static str) -> SqlStr {
+        let numbered = matches!(self, Tx::Postgres(_));
+        let columns = rows.first().map_or(0, Vec::len);
+        let make = || insert_sql(head, columns, rows.len(), tail, numbered).into();
+        let mut texts = INSERTS.lock();
+        let text = texts.entry((head, tail, rows.len(), numbered)).or_insert_with(make);
+        AssertSqlSafe(Arc::clone(text)).into_sql_str()
+    }
+}
+
+/// Texts of inserts, by head, tail, rows and whether parameters are numbered: constants, so there are few.
+static INSERTS: LazyLock<Mutex<HashMap<InsertKey, Arc<str>>>> = LazyLock::new(Mutex::default);
+type InsertKey = (&'static str, &'static str, usize, bool);
+
+/// Cuts rows into pieces of the sizes that statements are prepared for.
+fn chunks<'r, 'v>(mut rows: &'r [Vec<Value<'v>>]) -> impl Iterator<Item = &'r [Vec<Value<'v>>]> {
+    std::iter::from_fn(move || {
+        let size = ROWS_PER_INSERT.into_iter().find(|size| *size <= rows.len())?;
+        let (chunk, rest) = rows.split_at(size);
+        rows = rest;
+        Some(chunk)
+    })
 }
 
 /// The text depends on constants and counts only. SQLite looks a numbered parameter up by its name, which among thousands of
@@ -287,6 +331,22 @@ async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result
         Err(_) => {
             let ms = STATEMENT_TIMEOUT.as_millis();
             Err(StoreError::Unavailable(format!("the database gave no answer within {ms} ms")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_cut_into_sizes_that_recur() {
+        for count in [0usize, 1, 3, 4, 5, 63, 64, 65, 151, 1_000] {
+            let rows: Vec<Vec<Value<'_>>> = (0..count).map(|n| vec![Value::Int(n as i64)]).collect();
+            let cut: Vec<&[Vec<Value<'_>>]> = chunks(&rows).collect();
+            assert!(cut.iter().all(|chunk| ROWS_PER_INSERT.contains(&chunk.len())), "{count}");
+            let all = cut.concat().iter().map(|row| format!("{row:?}")).collect::<Vec<_>>();
+            assert_eq!(all, rows.iter().map(|row| format!("{row:?}")).collect::<Vec<_>>(), "{count}");
         }
     }
 }

@@ -45,6 +45,24 @@ pub(crate) async fn open(url: &str) -> Result<Db, StoreError> {
     Err(StoreError::Unsupported(format!("no store speaks `{scheme}`; write sqlite:PATH or postgres://...")))
 }
 
+/// Opens a database that is only read. A SQLite file has to be there already.
+pub(crate) async fn open_to_read(url: &str) -> Result<Db, StoreError> {
+    let Some(rest) = url.strip_prefix("sqlite:") else { return open(url).await };
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if !Path::new(path).is_file() {
+        return Err(StoreError::Unsupported(format!("there is no store at {path}")));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        .pragma("query_only", "ON");
+    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+    let writer = pool.connect_with(options).await?;
+    require_version(&writer).await?;
+    Ok(Db::Sqlite { reader: writer.clone(), writer })
+}
+
 async fn open_sqlite(path: &str) -> Result<Db, StoreError> {
     if path.is_empty() || path.starts_with(":memory:") {
         return Err(StoreError::Unsupported("the store needs a file; write sqlite:PATH".to_owned()));
@@ -78,6 +96,16 @@ async fn require_version(pool: &SqlitePool) -> Result<(), StoreError> {
         return Ok(());
     }
     Err(StoreError::Unsupported(format!("SQLite {version} is too old; 3.51.3 or newer is needed")))
+}
+
+/// A schema step's text for this database. A key that SQLite can use as its row number has to be called INTEGER there, which
+/// is too short in Postgres; and only SQLite has to be told to keep a table in its key.
+pub(crate) fn schema(sql: &str, db: &Db) -> String {
+    let (number, in_key) = match db {
+        Db::Sqlite { .. } => ("INTEGER", " WITHOUT ROWID"),
+        Db::Postgres(_) => ("BIGINT", ""),
+    };
+    sql.replace("{NUMBER}", number).replace("{IN_KEY}", in_key)
 }
 
 /// Whether an error code says that the database itself is damaged: SQLite's CORRUPT and NOTADB, Postgres's class XX.

@@ -1,11 +1,14 @@
-//! The books: entries, their postings, and the balance of every book account.
+//! The books: entries, their postings, and the balance of every book account. Entries are written behind each other, by
+//! whoever holds the head of their chain.
 
 use std::collections::BTreeMap;
 
+use ledger::chain::{self, Digest};
 use ledger::{BookAccount, ENTRY_OF_GENERATION, Entry, EntryKind};
 use types::Money;
 
 use crate::accounts::{TotalsDelta, add_totals};
+use crate::chain::{Head, Unsealed};
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::{Balance, Store, StoreError};
@@ -21,17 +24,11 @@ impl Store {
         if known.is_empty() {
             return Err(StoreError::NotFound(format!("account `{account}`")));
         }
-        let row = vec![entry_row(entry, reason)];
-        let head = "INSERT INTO entries (id, at, kind, reason)";
-        let made: Vec<(String,)> = tx.insert(head, &row, "ON CONFLICT (id) DO NOTHING RETURNING id").await?;
-        let applied = !made.is_empty();
+        let applied = book_once(&mut tx, &NewEntry { entry, reason, evidence: None }).await?;
         if applied {
-            post(&mut tx, &[entry]).await?;
             let seq = changes::next(&mut tx, Counter::Totals).await?;
             let delta = TotalsDelta { credited: amount.nanos(), ..TotalsDelta::default() };
             add_totals(&mut tx, &[(account, delta)], seq).await?;
-        } else if booked(&mut tx, entry).await? != sides(entry) {
-            return Err(StoreError::Conflict(format!("entry `{}` exists with other amounts", entry.id())));
         }
         let sql = "SELECT credited, charged FROM account_totals WHERE account = $1";
         let rows: Vec<(i64, i64)> = tx.fetch(sql, &[account.into()]).await?;
@@ -54,38 +51,69 @@ fn granted(entry: &Entry) -> Result<(&str, Money), StoreError> {
         .ok_or_else(|| StoreError::Invalid(format!("entry `{}` is no grant to one account", entry.id())))
 }
 
-/// Writes new entries with their postings and balances. An id that exists is a [`StoreError::Conflict`].
-pub(crate) async fn insert(tx: &mut Tx, entries: &[&Entry]) -> Result<(), StoreError> {
-    let rows: Vec<Vec<Value<'_>>> = entries.iter().map(|entry| entry_row(entry, None)).collect();
-    let head = "INSERT INTO entries (id, at, kind, reason)";
-    tx.insert::<(String,)>(head, &rows, "RETURNING id").await?;
-    post(tx, entries).await
+/// An entry to be booked.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) entry: &'a Entry,
+    /// Why, for people.
+    pub(crate) reason: Option<&'a str>,
+    /// The digest of what it stands for, which its hash covers.
+    pub(crate) evidence: Option<Digest>,
 }
 
-fn entry_row<'a>(entry: &'a Entry, reason: Option<&'a str>) -> Vec<Value<'a>> {
-    let kind = entry.kind().name();
-    vec![entry.id().as_str().into(), entry.at().micros().into(), kind.into(), Value::OptText(reason)]
+/// Books an entry unless it is booked already: then nothing changes and the answer is false. Another entry under its id is a
+/// [`StoreError::Conflict`]. Whoever books anything but generations comes here.
+pub(crate) async fn book_once(tx: &mut Tx, new: &NewEntry<'_>) -> Result<bool, StoreError> {
+    let mut head = Head::lock(tx).await?;
+    // With the head locked nobody else can book the id in between.
+    let id = new.entry.id().as_str();
+    let known: Vec<(String,)> = tx.fetch("SELECT kind FROM entries WHERE id = $1", &[id.into()]).await?;
+    match known.first() {
+        None => append(tx, &mut head, std::slice::from_ref(new)).await.map(|()| true),
+        Some((kind,))
+            if kind == new.entry.kind().name() && booked(tx, new.entry).await? == sides(new.entry) =>
+        {
+            Ok(false)
+        }
+        Some(_) => Err(StoreError::Conflict(format!("entry `{id}` exists with other amounts"))),
+    }
 }
 
-async fn post(tx: &mut Tx, entries: &[&Entry]) -> Result<(), StoreError> {
-    let mut rows: Vec<Vec<Value<'_>>> = Vec::new();
-    let mut balances: BTreeMap<String, i64> = BTreeMap::new();
-    for entry in entries {
-        for (line, posting) in (0i64..).zip(entry.postings()) {
-            let account = posting.account.to_string();
-            let balance = balances.entry(account.clone()).or_default();
-            *balance = balance.saturating_add(posting.amount.nanos());
-            rows.push(vec![entry.id().as_str().into(), line.into(), account.into(), posting.amount.into()]);
+/// Books entries that are known to be new. An id that exists is a [`StoreError::Conflict`].
+pub(crate) async fn insert(tx: &mut Tx, entries: &[NewEntry<'_>]) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let mut head = Head::lock(tx).await?;
+    append(tx, &mut head, entries).await
+}
+
+/// Entries, postings and balances, behind the newest entry.
+pub(crate) async fn append(tx: &mut Tx, head: &mut Head, entries: &[NewEntry<'_>]) -> Result<(), StoreError> {
+    let all: Vec<Vec<(String, i64)>> = entries.iter().map(|new| sides(new.entry)).collect();
+    let (mut rows, mut lines) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len() * 3));
+    let mut balances: BTreeMap<&str, i64> = BTreeMap::new();
+    for (new, postings) in entries.iter().zip(&all) {
+        let (id, at, kind) = (new.entry.id().as_str(), new.entry.at().micros(), new.entry.kind().name());
+        let (reason, evidence) = (new.reason, new.evidence.as_ref());
+        head.seal(&Unsealed { id, at, kind, reason, postings, evidence });
+        let hash = chain::hex(&head.hash);
+        let reason = Value::OptText(reason);
+        rows.push(vec![head.seq.into(), id.into(), at.into(), kind.into(), reason, hash.into()]);
+        for (line, (account, amount)) in (0i64..).zip(postings) {
+            let balance = balances.entry(account).or_default();
+            *balance = balance.saturating_add(*amount);
+            lines.push(vec![id.into(), line.into(), account.as_str().into(), (*amount).into()]);
         }
     }
-    let head = "INSERT INTO postings (entry, line, account, amount)";
-    tx.insert::<(String,)>(head, &rows, "RETURNING entry").await?;
+    tx.put("INSERT INTO entries (seq, id, at, kind, reason, hash)", &rows, "").await?;
+    tx.put("INSERT INTO postings (entry, line, account, amount)", &lines, "").await?;
+    head.keep(tx).await?;
     let rows: Vec<Vec<Value<'_>>> =
-        balances.iter().map(|(account, delta)| vec![account.as_str().into(), (*delta).into()]).collect();
-    tx.insert::<(String,)>(
+        balances.iter().map(|(account, delta)| vec![(*account).into(), (*delta).into()]).collect();
+    tx.put(
         "INSERT INTO book_balances (account, balance)",
         &rows,
-        "ON CONFLICT (account) DO UPDATE SET balance = book_balances.balance + excluded.balance RETURNING account",
+        "ON CONFLICT (account) DO UPDATE SET balance = book_balances.balance + excluded.balance",
     )
     .await
     .map(drop)

@@ -2,18 +2,22 @@
 //!
 //! - One call is one transaction: the segment's offset and everything that its records cause, or nothing.
 //! - A generation that is stored already changes nothing, so a record may come twice, in one batch or in two segments.
-//! - A record that can't be booked (charged more than it cost, or more money than one generation can move) is set aside
-//!   with the reason: one record never stops the books. [`Store::verify`] reports it until a person has looked.
+//! - A record that can't be booked (charged more than it cost, more money than one generation can move, or prices that are
+//!   nowhere) is set aside with the reason: one record never stops the books. [`Store::verify`] reports it until a person
+//!   has looked.
+//! - A record that names its price version only is one whose sheet stood earlier in its segment: that was folded before, so
+//!   the sheet is in the store. Where it is not, something is lost, and nothing is guessed.
 
 use std::collections::{BTreeMap, HashSet};
 
-use ledger::{BillingMode, Entry, GenerationRecord, entry_of};
+use ledger::{BillingMode, Entry, GenerationRecord, Logged, entry_of};
 use types::{GenerationId, Money};
 
 use crate::accounts::{TotalsDelta, add_spent, add_totals};
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
-use crate::generations::json;
+use crate::entries::NewEntry;
+use crate::generations::Stored;
 use crate::{Store, StoreError, activity, entries, generations, segments, spending};
 
 /// The most that one generation can cost; keeps sums within 64 bits for any nonsense that a provider reports.
@@ -31,7 +35,7 @@ pub struct Folded {
 }
 
 struct Bookable<'a> {
-    record: &'a GenerationRecord,
+    logged: &'a Logged<'a>,
     entry: Option<Entry>,
 }
 
@@ -43,62 +47,84 @@ impl Store {
         segment: &str,
         from: u64,
         to: u64,
-        records: &[GenerationRecord],
+        records: &[Logged<'_>],
     ) -> Result<Folded, StoreError> {
         let (bookable, refused) = sort_out(records);
         let mut tx = self.db.write().await?;
-        let inserted = fold_in(&mut tx, segment, (from, to), &bookable, &refused).await?;
+        segments::advance(&mut tx, segment, from, to).await?;
+        let (inserted, refused) = fold_in(&mut tx, bookable, refused).await?;
         tx.commit().await?;
         let duplicates = records.len() - inserted - refused.len();
-        let refused = refused.into_iter().map(|(record, reason)| (record.id, reason)).collect();
+        let refused = refused.into_iter().map(|(logged, reason)| (logged.record.id, reason)).collect();
         Ok(Folded { inserted, duplicates, refused })
     }
 }
 
-type Refused<'a> = Vec<(&'a GenerationRecord, String)>;
+type Refused<'a> = Vec<(&'a Logged<'a>, String)>;
 
 /// Each generation once, in the order of ids, with its entry; and those that can't be booked.
-fn sort_out(records: &[GenerationRecord]) -> (Vec<Bookable<'_>>, Refused<'_>) {
+fn sort_out<'a>(records: &'a [Logged<'a>]) -> (Vec<Bookable<'a>>, Refused<'a>) {
     let mut seen: HashSet<GenerationId> = HashSet::with_capacity(records.len());
     let (mut bookable, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
-    for record in records.iter().filter(|record| seen.insert(record.id)) {
+    for logged in records.iter().filter(|logged| seen.insert(logged.record.id)) {
+        let record = &logged.record;
         let largest = record.cost.total.max(record.provider_cost);
         match entry_of(record) {
             Ok(_) if largest > GENERATION_COST_MAX => {
-                refused.push((record, format!("{largest} USD is more than one generation can cost")));
+                refused.push((logged, format!("{largest} USD is more than one generation can cost")));
             }
-            Ok(entry) => bookable.push(Bookable { record, entry }),
-            Err(error) => refused.push((record, error.to_string())),
+            Ok(entry) => bookable.push(Bookable { logged, entry }),
+            Err(error) => refused.push((logged, error.to_string())),
         }
     }
-    bookable.sort_by(|a, b| a.record.id.as_str().cmp(b.record.id.as_str()));
+    bookable.sort_by(|a, b| a.logged.record.id.as_str().cmp(b.logged.record.id.as_str()));
     (bookable, refused)
 }
 
-/// Everything but the commit; returns how many generations are new.
-async fn fold_in(
+/// Everything but the offset and the commit; returns how many generations are new, and what was set aside.
+async fn fold_in<'a>(
     tx: &mut Tx,
-    segment: &str,
-    (from, to): (u64, u64),
-    bookable: &[Bookable<'_>],
-    refused: &Refused<'_>,
-) -> Result<usize, StoreError> {
-    segments::advance(tx, segment, from, to).await?;
-    set_aside(tx, refused).await?;
-    let records: Vec<&GenerationRecord> = bookable.iter().map(|b| b.record).collect();
-    let sheets = generations::insert_sheets(tx, &records).await?;
-    let new = generations::insert(tx, &records, &sheets).await?;
-    if new.is_empty() {
-        return Ok(0);
+    mut bookable: Vec<Bookable<'a>>,
+    mut refused: Refused<'a>,
+) -> Result<(usize, Refused<'a>), StoreError> {
+    // Those that are refused too: later records of the segment may name their sheets.
+    let all: Vec<&GenerationRecord> =
+        bookable.iter().map(|b| b.logged).chain(refused.iter().map(|r| r.0)).map(|l| &l.record).collect();
+    let sheets = generations::sheets(tx, &all).await?;
+    bookable.retain(|b| {
+        let version = &b.logged.record.price_version;
+        let is_lost = b.logged.lacks_sheet() && !sheets.contains_key(version);
+        if is_lost {
+            refused.push((b.logged, format!("the prices of version `{version}` are nowhere")));
+        }
+        !is_lost
+    });
+    set_aside(tx, &refused).await?;
+    let mut stored = Vec::with_capacity(bookable.len());
+    for b in &bookable {
+        stored.push(generations::prepare(b.logged, &sheets)?);
     }
-    let fresh: Vec<&Bookable<'_>> = bookable.iter().filter(|b| new.contains(b.record.id.as_str())).collect();
-    let booked: Vec<&Entry> = fresh.iter().filter_map(|b| b.entry.as_ref()).collect();
+    let new = generations::insert(tx, &stored).await?;
+    if new.is_empty() {
+        return Ok((0, refused));
+    }
+    let fresh: Vec<(&Stored<'_>, Option<&Entry>)> = stored
+        .iter()
+        .zip(bookable.iter().map(|b| b.entry.as_ref()))
+        .filter(|(stored, _)| new.contains(stored.record.id.as_str()))
+        .collect();
+    let booked: Vec<NewEntry<'_>> = fresh
+        .iter()
+        .filter_map(|(stored, entry)| {
+            entry.map(|entry| NewEntry { entry, reason: None, evidence: Some(stored.digest) })
+        })
+        .collect();
     entries::insert(tx, &booked).await?;
-    let records: Vec<&GenerationRecord> = fresh.iter().map(|b| b.record).collect();
+    let records: Vec<&GenerationRecord> = fresh.iter().map(|(stored, _)| stored.record).collect();
     activity::add(tx, &records).await?;
     spending::add(tx, &records).await?;
     add_up(tx, &records).await?;
-    Ok(fresh.len())
+    Ok((records.len(), refused))
 }
 
 /// Adds what was charged to the totals of accounts and keys.
@@ -123,14 +149,13 @@ async fn add_up(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<(), StoreE
 
 async fn set_aside(tx: &mut Tx, refused: &Refused<'_>) -> Result<(), StoreError> {
     let mut rows: Vec<Vec<Value<'_>>> = Vec::with_capacity(refused.len());
-    for (record, reason) in refused {
-        rows.push(vec![record.id.to_string().into(), reason.as_str().into(), json(record)?.into()]);
+    for (logged, reason) in refused {
+        rows.push(vec![
+            logged.record.id.as_str().into(),
+            reason.as_str().into(),
+            logged.body.as_ref().into(),
+        ]);
     }
-    tx.insert::<(String,)>(
-        "INSERT INTO refused_generations (id, reason, body)",
-        &rows,
-        "ON CONFLICT (id) DO NOTHING RETURNING id",
-    )
-    .await
-    .map(drop)
+    let head = "INSERT INTO refused_generations (id, reason, body)";
+    tx.put(head, &rows, "ON CONFLICT (id) DO NOTHING").await.map(drop)
 }

@@ -1,10 +1,12 @@
 //! Records of generations, and the price sheets that they were billed at. A sheet is stored once per price version; a
-//! record keeps its own copy only where the stored one differs, so that each can always be recomputed.
+//! record has its own copy only where it was the first of its journal segment, or where the stored one differs, so that
+//! each can always be recomputed. The stored record is the journal's text, byte for byte.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use ledger::{BillingMode, GenerationRecord, sheet_is_empty};
+use ledger::chain::{self, Digest};
+use ledger::{BillingMode, GenerationRecord, Logged, sheet_is_empty};
 use types::{AccountId, GenerationId, PriceSheet, Timestamp};
 
 use crate::db::{Tx, Value};
@@ -74,48 +76,115 @@ pub(crate) fn read(body: &str, sheet: Option<&str>) -> Result<GenerationRecord, 
     Ok(record)
 }
 
-/// Stores sheets of versions that are not known yet; returns the stored text of every version that `records` name.
-pub(crate) async fn insert_sheets(
-    tx: &mut Tx,
-    records: &[&GenerationRecord],
-) -> Result<HashMap<String, String>, StoreError> {
-    let mut versions: BTreeMap<&str, (&str, &PriceSheet, Timestamp)> = BTreeMap::new();
-    for record in records.iter().filter(|record| !sheet_is_empty(&record.price_sheet)) {
-        let version = (record.endpoint.as_str(), &*record.price_sheet, record.created);
-        let known = versions.entry(&record.price_version).or_insert(version);
-        known.2 = known.2.min(record.created);
-    }
-    let mut rows = Vec::with_capacity(versions.len());
-    for (id, (endpoint, sheet, first_used)) in versions {
-        rows.push(vec![id.into(), endpoint.into(), json(sheet)?.into(), first_used.micros().into()]);
-    }
-    let stored: Vec<(String, String)> = tx
-        .insert(
-            "INSERT INTO price_versions (id, endpoint, sheet, first_used)",
-            &rows,
-            "ON CONFLICT (id) DO UPDATE SET first_used = CASE WHEN excluded.first_used < price_versions.first_used
-                THEN excluded.first_used ELSE price_versions.first_used END RETURNING id, sheet",
-        )
-        .await?;
-    Ok(stored.into_iter().collect())
+/// The digest that a generation's entry covers; `sheet` is that of its price version.
+pub(crate) fn digest(id: &str, body: &str, sheet: Option<&str>) -> Digest {
+    let own = read(body, None).is_ok_and(|record| !sheet_is_empty(&record.price_sheet));
+    chain::of_generation(id, body, sheet.filter(|_| !own).unwrap_or_default())
 }
 
-/// Stores records that are not known yet; returns the ids of those. `sheets` is what [`insert_sheets`] returned.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    records: &[&GenerationRecord],
-    sheets: &HashMap<String, String>,
-) -> Result<HashSet<String>, StoreError> {
-    let mut rows = Vec::with_capacity(records.len());
-    for record in records {
-        let stored = sheets.get(&record.price_version);
-        let same = stored.is_some_and(|stored| json(&record.price_sheet).is_ok_and(|own| own == *stored));
-        rows.push(row(record, body(record, same)?));
+/// A stored price sheet.
+pub(crate) struct StoredSheet {
+    pub(crate) text: String,
+    pub(crate) sheet: Arc<PriceSheet>,
+    first_used: i64,
+}
+
+pub(crate) type Sheets = HashMap<String, StoredSheet>;
+
+/// The stored sheets of every version that `records` name, after those were stored that are new.
+pub(crate) async fn sheets(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<Sheets, StoreError> {
+    // In the order of ids, as rows are locked in every transaction.
+    let mut versions: BTreeMap<&str, (&str, Option<&Arc<PriceSheet>>, Timestamp)> = BTreeMap::new();
+    for record in records.iter().filter(|record| !record.price_version.is_empty()) {
+        let sheet = Some(&record.price_sheet).filter(|sheet| !sheet_is_empty(sheet));
+        let version = (record.endpoint.as_str(), sheet, record.created);
+        let known = versions.entry(&record.price_version).or_insert(version);
+        known.1 = known.1.or(sheet);
+        known.2 = known.2.min(record.created);
     }
+    let mut sheets = Sheets::with_capacity(versions.len());
+    for (id, (endpoint, sheet, first_used)) in versions {
+        let stored = match (stored_sheet(tx, id).await?, sheet) {
+            (None, None) => continue,
+            (Some(stored), _) => stored,
+            (None, Some(sheet)) => insert_sheet(tx, id, endpoint, sheet, first_used).await?,
+        };
+        if stored.first_used > first_used.micros() {
+            let sql = "UPDATE price_versions SET first_used = $2 WHERE id = $1 AND first_used > $2";
+            tx.execute(sql, &[id.into(), first_used.micros().into()]).await?;
+        }
+        sheets.insert(id.to_owned(), stored);
+    }
+    Ok(sheets)
+}
+
+async fn stored_sheet(tx: &mut Tx, id: &str) -> Result<Option<StoredSheet>, StoreError> {
+    let sql = "SELECT sheet, first_used FROM price_versions WHERE id = $1";
+    let rows: Vec<(String, i64)> = tx.fetch(sql, &[column(id)]).await?;
+    let Some((text, first_used)) = rows.into_iter().next() else { return Ok(None) };
+    let damaged = |error| StoreError::Corrupt(format!("price version `{id}` can't be read: {error}"));
+    let sheet = Arc::new(serde_json::from_str(&text).map_err(damaged)?);
+    Ok(Some(StoredSheet { text, sheet, first_used }))
+}
+
+/// Another node may store the same version at the same moment; then its text counts.
+async fn insert_sheet(
+    tx: &mut Tx,
+    id: &str,
+    endpoint: &str,
+    sheet: &PriceSheet,
+    first_used: Timestamp,
+) -> Result<StoredSheet, StoreError> {
+    let row = vec![column(id), column(endpoint), json(sheet)?.into(), first_used.micros().into()];
+    let head = "INSERT INTO price_versions (id, endpoint, sheet, first_used)";
+    tx.put(head, &[row], "ON CONFLICT (id) DO NOTHING").await?;
+    stored_sheet(tx, id).await?.ok_or_else(|| StoreError::Corrupt(format!("price version `{id}` is gone")))
+}
+
+/// A record on its way into the table, with what its entry covers.
+pub(crate) struct Stored<'a> {
+    pub(crate) record: &'a GenerationRecord,
+    body: Body<'a>,
+    pub(crate) digest: Digest,
+}
+
+enum Body<'a> {
+    Logged(&'a str),
+    Made(String),
+}
+
+/// The text that is stored for a record, and its digest. A sheet that is not the stored one of its version goes into it.
+pub(crate) fn prepare<'a>(logged: &'a Logged<'_>, sheets: &Sheets) -> Result<Stored<'a>, StoreError> {
+    let record = &logged.record;
+    let stored = sheets.get(&record.price_version);
+    let is_same = sheet_is_empty(&record.price_sheet)
+        || stored.is_some_and(|stored| *stored.sheet == *record.price_sheet);
+    let body = match logged.has_own_sheet || is_same {
+        true => Body::Logged(&logged.body),
+        false => Body::Made(json(record)?),
+    };
+    let text = body.text();
+    let named = stored.filter(|_| !logged.has_own_sheet && is_same).map_or("", |stored| &stored.text);
+    let digest = chain::of_generation(record.id.as_str(), text, named);
+    Ok(Stored { record, body, digest })
+}
+
+impl Body<'_> {
+    fn text(&self) -> &str {
+        match self {
+            Body::Logged(text) => text,
+            Body::Made(text) => text,
+        }
+    }
+}
+
+/// Stores records that are not known yet; returns the ids of those.
+pub(crate) async fn insert(tx: &mut Tx, records: &[Stored<'_>]) -> Result<HashSet<String>, StoreError> {
+    let rows: Vec<Vec<Value<'_>>> = records.iter().map(row).collect();
     let ids: Vec<(String,)> = tx
         .insert(
             "INSERT INTO generations (id, created, account, api_key, model, provider, endpoint, status, mode, cost,
-                provider_cost, charged, price_version, body)",
+                provider_cost, charged, price_version, body, digest)",
             &rows,
             "ON CONFLICT (id) DO NOTHING RETURNING id",
         )
@@ -123,9 +192,10 @@ pub(crate) async fn insert(
     Ok(ids.into_iter().map(|row| row.0).collect())
 }
 
-fn row(record: &GenerationRecord, body: String) -> Vec<Value<'_>> {
+fn row<'a>(stored: &'a Stored<'_>) -> Vec<Value<'a>> {
+    let record = stored.record;
     vec![
-        record.id.to_string().into(),
+        record.id.as_str().into(),
         record.created.micros().into(),
         column(record.account.as_str()),
         column(record.key.as_str()),
@@ -138,7 +208,8 @@ fn row(record: &GenerationRecord, body: String) -> Vec<Value<'_>> {
         record.provider_cost.into(),
         record.charged.into(),
         column(&record.price_version),
-        body.into(),
+        stored.body.text().into(),
+        chain::hex(&stored.digest).into(),
     ]
 }
 
@@ -152,13 +223,6 @@ pub(crate) const fn mode_name(mode: BillingMode) -> &'static str {
         BillingMode::Metered => "metered",
         BillingMode::Prepaid => "prepaid",
     }
-}
-
-fn body(record: &GenerationRecord, sheet_is_stored: bool) -> Result<String, StoreError> {
-    if !sheet_is_stored {
-        return json(record);
-    }
-    json(&GenerationRecord { price_sheet: Arc::default(), ..record.clone() })
 }
 
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {

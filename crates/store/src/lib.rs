@@ -3,14 +3,16 @@
 //! - One SQL text serves both databases; `dialect.rs` holds the few differences, `db.rs` runs statements on either.
 //! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
 //! - Where two writers can meet, the statement itself decides (`ON CONFLICT`, `UPDATE ... WHERE`), never a read before it.
-//! - Rows are locked in one order everywhere: segment, price versions, generations, entries, balances, activity, change
-//!   counter. Within a table rows are touched in the order of their keys.
+//! - Rows are locked in one order everywhere: segment, price versions, generations, head of the chain, entries, balances,
+//!   activity, change counter. Within a table rows are touched in the order of their keys.
 
 mod accounts;
 mod activity;
 mod alerts;
 mod budgets;
+mod chain;
 mod changes;
+mod corrections;
 mod db;
 mod dialect;
 mod entries;
@@ -20,6 +22,7 @@ mod fold;
 mod generations;
 mod keys;
 mod migrate;
+mod provider_use;
 mod responses;
 mod rules;
 mod segments;
@@ -30,16 +33,18 @@ pub use accounts::{AccountTotals, Balance, Credits, TotalsChanged};
 pub use activity::ActivityRow;
 pub use alerts::{Alert, Delivery, Webhook};
 pub use budgets::{BUDGETS_MAX, BudgetRow};
+pub use corrections::{Corrected, PriceVersion, Rerate, RerateStep, Rerated};
 pub use error::StoreError;
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
 pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
+pub use provider_use::ProviderUse;
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{
     RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,
 };
-pub use verify::{Problem, VerifyReport};
+pub use verify::{Noted, Problem, Progress, VerifyReport};
 
 use db::Db;
 
@@ -62,6 +67,15 @@ impl Store {
     pub async fn open(url: &str) -> Result<Store, StoreError> {
         let db = dialect::open(url).await?;
         migrate::run(&db).await?;
+        let store = Store { db };
+        store.catch_up().await?;
+        Ok(store)
+    }
+
+    /// Opens a store to read it only: nothing is made, changed or caught up, so a copy of a database stays as it is.
+    pub async fn open_to_read(url: &str) -> Result<Store, StoreError> {
+        let db = dialect::open_to_read(url).await?;
+        migrate::require(&db).await?;
         Ok(Store { db })
     }
 

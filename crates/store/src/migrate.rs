@@ -1,10 +1,12 @@
 //! Schema steps, embedded. A step that was released is never edited; a change is a new step.
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use std::time::Duration;
 
-use crate::StoreError;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
 use crate::db::Db;
+use crate::{StoreError, dialect};
 
 /// Number, what it does, text. One text serves both databases.
 const STEPS: &[(i64, &str, &str)] = &[
@@ -14,11 +16,33 @@ const STEPS: &[(i64, &str, &str)] = &[
     (4, "policies and presets", include_str!("migrations/0004_rules.sql")),
     (6, "feedback", include_str!("migrations/0006_feedback.sql")),
     (7, "limits of keys, budgets, alerts", include_str!("migrations/0007_keys.sql")),
+    (8, "numbered and chained books, corrections", include_str!("migrations/0008_books.sql")),
 ];
 
+/// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a
+/// lock for it.
+const TRIES_MAX: u32 = 5;
+const TRY_AGAIN: Duration = Duration::from_millis(200);
+
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
-    let steps = STEPS.iter().map(|(version, what, sql)| {
-        Migration::new(*version, (*what).into(), MigrationType::Simple, sql.into_sql_str(), false)
+    let mut tries = 1;
+    loop {
+        match run_below(db, i64::MAX).await {
+            // Each step is one transaction: what another process has done by then is not done again.
+            Err(StoreError::Unavailable(_)) if tries < TRIES_MAX && matches!(db, Db::Sqlite { .. }) => {
+                tries += 1;
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// The steps with a smaller number: what an older version of this program would make.
+pub(crate) async fn run_below(db: &Db, end: i64) -> Result<(), StoreError> {
+    let steps = STEPS.iter().filter(|(version, ..)| *version < end).map(|(version, what, sql)| {
+        let sql = AssertSqlSafe(dialect::schema(sql, db)).into_sql_str();
+        Migration::new(*version, (*what).into(), MigrationType::Simple, sql, false)
     });
     let migrator = Migrator::with_migrations(steps.collect());
     match db {
@@ -26,4 +50,22 @@ pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {
         Db::Postgres(pool) => migrator.run(pool).await?,
     }
     Ok(())
+}
+
+/// Refuses a database whose schema is another than this program's.
+pub(crate) async fn require(db: &Db) -> Result<(), StoreError> {
+    let sql = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT), COUNT(*) FROM _sqlx_migrations";
+    let unknown = |error: StoreError| match error {
+        StoreError::Unavailable(_) => error,
+        _ => StoreError::Unsupported(String::from("this is no store of this program")),
+    };
+    let rows: Vec<(i64, i64)> = db.fetch(sql, &[]).await.map_err(unknown)?;
+    let (version, count) = rows.first().copied().unwrap_or_default();
+    let newest = STEPS.last().map_or(0, |step| step.0);
+    if (version, count) == (newest, i64::try_from(STEPS.len()).unwrap_or(i64::MAX)) {
+        return Ok(());
+    }
+    Err(StoreError::Unsupported(format!(
+        "the store has schema step {version}, this program {newest}; start the newer program on it once"
+    )))
 }

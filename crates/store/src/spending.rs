@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ledger::GenerationRecord;
 use types::{AccountId, Money};
 
+use crate::corrections::Rerated;
 use crate::db::{Tx, Value};
 use crate::generations::column;
 use crate::{Store, StoreError};
@@ -45,11 +46,23 @@ impl Store {
 
 /// Adds generations to the rollup of the subjects that they count for.
 pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<(), StoreError> {
+    put(tx, records.iter().map(|record| (*record, record.charged))).await
+}
+
+/// Adds what corrections change to the days of the generations that they are of.
+pub(crate) async fn correct(tx: &mut Tx, changed: &[Rerated]) -> Result<(), StoreError> {
+    put(tx, changed.iter().map(|one| (&one.record, one.correction.charged))).await
+}
+
+async fn put<'r>(
+    tx: &mut Tx,
+    charges: impl Iterator<Item = (&'r GenerationRecord, Money)>,
+) -> Result<(), StoreError> {
     let mut days: BTreeMap<(&str, &str, i64), i64> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.charged > Money::ZERO) {
+    for (record, charged) in charges.filter(|(_, charged)| *charged != Money::ZERO) {
         for subject in &record.counted {
             let sum = days.entry((record.account.as_str(), subject, record.created.day())).or_default();
-            *sum = sum.saturating_add(record.charged.nanos());
+            *sum = sum.saturating_add(charged.nanos());
         }
     }
     let rows: Vec<Vec<Value<'_>>> = days
@@ -58,10 +71,10 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
             vec![column(account), column(subject), (*day).into(), (*charged).into()]
         })
         .collect();
-    tx.insert::<(i64,)>(
+    tx.put(
         "INSERT INTO spend_days (account, subject, day, charged)",
         &rows,
-        "ON CONFLICT (account, subject, day) DO UPDATE SET charged = spend_days.charged + excluded.charged RETURNING day",
+        "ON CONFLICT (account, subject, day) DO UPDATE SET charged = spend_days.charged + excluded.charged",
     )
     .await
     .map(drop)

@@ -8,6 +8,7 @@ pub mod embedded;
 mod first_run;
 mod http_server;
 mod jobs;
+mod receipt_keys;
 mod secrets;
 pub mod serve;
 mod site;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use gateway::alerts::Event;
 use gateway::app::{Gateway, Worker};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
@@ -18,7 +19,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use types::{Clock, SystemClock};
+use types::{ApiKeyText, Clock, SystemClock};
 
 use crate::cli::Loaded;
 use crate::config::{self, Config, Environment};
@@ -29,7 +30,7 @@ use crate::jobs::poll::Poller;
 use crate::jobs::{alerts, expire, fold, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
-use crate::{secrets, telemetry, wire_up};
+use crate::{receipt_keys, secrets, telemetry, wire_up};
 
 /// How far the control runtime's threads step back, in the system's nice levels: about a sixtieth of a contended core.
 const BOOKS_NICE: i32 = 19;
@@ -50,7 +51,12 @@ pub fn serve(mut loaded: Loaded, env: Environment) -> anyhow::Result<()> {
         .build()
         .context("can't start the control runtime")?;
     let _lock = lock(&loaded.config)?;
-    loaded.config.server.listen = http_server::claim(loaded.config.server.listen)?;
+    let server = &mut loaded.config.server;
+    let listen = http_server::claim(server.listen, "server.listen")?;
+    server.listen = listen.address;
+    let admin =
+        server.admin_listen.map(|admin| http_server::claim(admin, "server.admin_listen")).transpose()?;
+    server.admin_listen = admin.as_ref().map(|admin| admin.address);
     let handle = control.handle().clone();
     let result = control.block_on(run(loaded, env, handle));
     control.shutdown_timeout(Duration::from_secs(2));
@@ -77,40 +83,9 @@ fn lock(config: &Config) -> anyhow::Result<File> {
 }
 
 async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Result<()> {
-    let Loaded { config, catalog } = loaded;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let config = loaded.config.clone();
+    let Assembled { gateway, folder, poller, events, first_key } = assemble(loaded, &env, control).await?;
     let workers = workers(&config);
-    let url = config.store_url();
-    // On a thread of the control runtime, whose priority the database's own threads inherit.
-    let opening = tokio::spawn({
-        let url = url.clone();
-        async move { Store::open(url.expose()).await }
-    });
-    let store = opening.await?.with_context(|| format!("can't open the store {url}; check store.url"))?;
-    let first_key = first_run::prepare(&store, &config, clock.now()).await?;
-    let metrics = Arc::default();
-    let boot = boot_name(clock.now().micros())?;
-    let journal = wire_up::journal(&config, workers, Arc::clone(&metrics), &boot)?;
-    let folder = fold_what_is_left(&journal, &store).await?;
-    let (signals, events) = gateway::alerts::Signals::channel();
-    let empty = KeyTable::new(signals, Arc::clone(&clock));
-    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now()).await?;
-    let settings = wire_up::settings(&config)?;
-    let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
-    vitals::restore(&world, &config.server.data_dir, clock.now());
-    let gateway = wire_up::gateway(wire_up::Shared {
-        settings,
-        world,
-        keys,
-        rules,
-        signer: secrets::signer(&config.server.data_dir)?,
-        journal,
-        metrics,
-        store,
-        control,
-        clock,
-    });
-    vitals::restore_learned(&gateway, &config.server.data_dir);
 
     let (stop, stopping) = watch::channel(false);
     let threads = start_workers(&gateway, &config, workers, &stopping)?;
@@ -147,6 +122,54 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     gateway.store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// A gateway that is ready to serve, and what its jobs go on with.
+struct Assembled {
+    gateway: Arc<Gateway>,
+    folder: Folder,
+    poller: Poller,
+    events: mpsc::Receiver<Event>,
+    first_key: Option<ApiKeyText>,
+}
+
+/// Opens what is stored, books what an earlier start left, and puts the gateway together.
+async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow::Result<Assembled> {
+    let Loaded { config, catalog } = loaded;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let url = config.store_url();
+    // On a thread of the control runtime, whose priority the database's own threads inherit.
+    let opening = tokio::spawn({
+        let url = url.clone();
+        async move { Store::open(url.expose()).await }
+    });
+    let store = opening.await?.with_context(|| format!("can't open the store {url}; check store.url"))?;
+    let first_key = first_run::prepare(&store, &config, clock.now()).await?;
+    let metrics = Arc::default();
+    let boot = boot_name(clock.now().micros())?;
+    let journal = wire_up::journal(&config, workers(&config), Arc::clone(&metrics), &boot)?;
+    let folder = fold_what_is_left(&journal, &store).await?;
+    let (signals, events) = gateway::alerts::Signals::channel();
+    let empty = KeyTable::new(signals, Arc::clone(&clock));
+    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now()).await?;
+    let settings = wire_up::settings(&config)?;
+    let world = wire_up::world(&config, catalog, env, None, &settings, Arc::clone(&clock))?;
+    vitals::restore(&world, &config.server.data_dir, clock.now());
+    let gateway = wire_up::gateway(wire_up::Shared {
+        receipts: receipt_keys::signer(&config)?,
+        settings,
+        world,
+        keys,
+        rules,
+        signer: secrets::signer(&config.server.data_dir)?,
+        journal,
+        metrics,
+        store,
+        control,
+        clock,
+    });
+    vitals::restore_learned(&gateway, &config.server.data_dir);
+    Ok(Assembled { gateway, folder, poller, events, first_key })
 }
 
 /// What the last calls wrote goes into the books, unless the store takes too long.

@@ -16,8 +16,8 @@ use gateway::metrics::Metrics;
 use gateway::replaying::Bounds;
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
-use gateway::webhooks::Signer;
 use gateway::world::{ProviderSetup, World};
+use gateway::{receipts, webhooks};
 use routing::name::Names;
 use store::Store;
 use types::{Clock, ExposeSecret};
@@ -136,12 +136,13 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     pub(crate) keys: KeyTable,
     pub(crate) rules: Rules,
-    pub(crate) signer: Signer,
+    pub(crate) signer: webhooks::Signer,
     pub(crate) journal: Journal,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
     pub(crate) control: tokio::runtime::Handle,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) receipts: receipts::Signer,
 }
 
 /// Puts it together.
@@ -171,6 +172,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         replays: Default::default(),
         seals: Default::default(),
         listings: Default::default(),
+        receipts: shared.receipts,
     })
 }
 

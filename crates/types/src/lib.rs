@@ -13,7 +13,9 @@ pub use apikey::{ApiKeyText, KeyHash, KeyTextError, checksum_ok};
 pub use id::{AccountId, EntryId, GenerationId, KeyId};
 pub use money::{Money, MoneyError, NANOS_PER_USD};
 pub use network::{Network, any_contains};
-pub use price::{Cost, CostError, CostLine, Override, PriceKind, PriceSheet, Quote, Rate, UtcMinute};
+pub use price::{
+    Cost, CostError, CostLine, Override, PriceKind, PriceSheet, Quote, Rate, UtcMinute, price_version,
+};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use task::Task;
 pub use time::{Clock, SystemClock, TestClock, Timestamp};

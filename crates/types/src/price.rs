@@ -15,6 +15,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::money::parse_scaled;
 use crate::{Money, MoneyError, Task, Timestamp, Usage};
@@ -207,7 +208,8 @@ impl PriceKind {
         }
     }
 
-    const fn units(self, usage: &Usage) -> u64 {
+    /// How many of these were used.
+    pub const fn units(self, usage: &Usage) -> u64 {
         match self {
             PriceKind::Input => usage.input,
             PriceKind::CacheRead => usage.cache_read,
@@ -306,6 +308,21 @@ pub struct PriceSheet {
     /// In order; later ones win.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
+}
+
+/// The name of a price version: `pv-` and the first 16 hex digits of SHA-256 over the endpoint's id and the sheet's JSON. A
+/// sheet's quotes are in the order of [`PriceKind::ALL`], so equal prices make equal names.
+pub fn price_version(endpoint_id: &str, sheet_json: &str) -> String {
+    use fmt::Write;
+    let mut hash = Sha256::new();
+    for part in [endpoint_id, "\n", sheet_json] {
+        hash.update(part.as_bytes());
+    }
+    let mut name = String::from("pv-");
+    for byte in hash.finalize().iter().take(8) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 /// One line of a bill.

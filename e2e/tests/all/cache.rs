@@ -63,7 +63,7 @@ async fn the_same_again_costs_nothing_and_says_so() {
     assert_eq!((&record["status"], &record["total_cost"]), (&json!("ok"), &json!("0")), "{record}");
     assert_eq!(record["cache_source_id"], json!(first.generation_id()));
     assert_eq!((&record["endpoint"], &record["attempts"]), (&json!("lab/tiny"), &json!([])));
-    assert!(record["receipt"].as_str().is_some_and(|text| text.contains("response cache")), "{record}");
+    assert!(record["formula"].as_str().is_some_and(|text| text.contains("response cache")), "{record}");
     let source = app.owner().generation(&first.generation_id()).await;
     assert_eq!((&source["total_cost"], &source["cache_source_id"]), (&json!("0.001014"), &Value::Null));
     app.settled().await;

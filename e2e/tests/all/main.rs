@@ -3,6 +3,7 @@
 
 mod aimock;
 mod bad_input;
+mod books;
 mod cache;
 mod cancel;
 mod catalog;

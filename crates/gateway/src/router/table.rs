@@ -229,6 +229,13 @@ pub const ROUTES: &[Route] = &[
         Handler::Replay,
         "what the account's recorded requests would have met under another policy or other models",
     ),
+    route(
+        "GET",
+        "/.well-known/tollway-receipts.json",
+        Access::Public,
+        Handler::ReceiptKeys,
+        "the public keys that receipts can be checked with",
+    ),
     route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
     route(
         "POST",

@@ -101,3 +101,42 @@ fn book_accounts_have_a_text_form() {
         assert!(text.parse::<BookAccount>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn every_account_and_kind_has_its_name() {
+    let account = AccountId::new("acct_a");
+    let rows = [
+        (BookAccount::Credits(account.clone()), "credits:acct_a"),
+        (BookAccount::Usage(account.clone()), "usage:acct_a"),
+        (BookAccount::Provider("lab".to_owned()), "provider:lab"),
+        (BookAccount::Margin, "margin"),
+        (BookAccount::Writeoff, "writeoff"),
+        (BookAccount::Grants, "grants"),
+        (BookAccount::Byok(account), "byok:acct_a"),
+        (BookAccount::Processor("stripe".to_owned()), "processor:stripe"),
+        (BookAccount::Fees, "fees"),
+        (BookAccount::Promotion, "promotion"),
+        (BookAccount::Clearing, "clearing"),
+    ];
+    for (account, text) in rows {
+        assert_eq!((account.to_string().as_str(), text.parse()), (text, Ok(account)));
+    }
+    for text in
+        ["usage:", "byok:", "processor:", "fees:x", "promotion:x", "clearing:x", "grants:x", "writeoff:x"]
+    {
+        assert!(text.parse::<BookAccount>().is_err(), "{text}");
+    }
+    let kinds = [
+        (EntryKind::Generation, "generation"),
+        (EntryKind::Grant, "grant"),
+        (EntryKind::TopUp, "top_up"),
+        (EntryKind::Refund, "refund"),
+        (EntryKind::Promotion, "promotion"),
+        (EntryKind::Transfer, "transfer"),
+        (EntryKind::Correction, "correction"),
+    ];
+    assert!(kinds.into_iter().all(|(kind, name)| kind.name() == name));
+    let entry =
+        grant(AccountId::new("acct_a"), Money::from_nanos(7), EntryId::new("g1"), Timestamp(9)).unwrap();
+    assert_eq!((entry.at(), entry.kind(), entry.id().as_str()), (Timestamp(9), EntryKind::Grant, "g1"));
+}

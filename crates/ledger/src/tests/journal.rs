@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use types::{GenerationId, Money, Override, PriceKind, PriceSheet, Quote, Usage};
+use types::{Cost, GenerationId, Money, Override, PriceKind, PriceSheet, Quote, Usage};
 
 use super::sample;
 use crate::*;
@@ -12,9 +12,13 @@ fn journal(records: u128) -> Vec<u8> {
     bytes
 }
 
+fn records(scan: Scan<'_>) -> Vec<GenerationRecord> {
+    scan.records.into_iter().map(|logged| logged.record).collect()
+}
+
 fn ids(bytes: &[u8], offset: u64) -> (Vec<GenerationId>, u64, Tail) {
     let scan = scan(bytes, offset, usize::MAX).unwrap();
-    (scan.records.iter().map(|record| record.id).collect(), scan.next_offset, scan.tail)
+    (scan.records.iter().map(|logged| logged.record.id).collect(), scan.next_offset, scan.tail)
 }
 
 #[test]
@@ -23,8 +27,45 @@ fn a_typical_record_is_small_and_comes_back_equal() {
     assert!(json.len() < 700, "{} bytes: {json}", json.len());
     let bytes = journal(3);
     let scan = scan(&bytes, 0, usize::MAX).unwrap();
-    assert_eq!(scan.records, (0..3).map(sample).collect::<Vec<_>>());
     assert_eq!((scan.next_offset, scan.tail), (bytes.len() as u64, Tail::Clean));
+    assert_eq!(scan.records[1].body, serde_json::to_string(&sample(1)).unwrap());
+    assert_eq!(records(scan), (0..3).map(sample).collect::<Vec<_>>());
+}
+
+/// As a journal writes it: the sheet in the first of a version only.
+fn named(n: u128) -> GenerationRecord {
+    GenerationRecord { price_sheet: Arc::default(), ..sample(n) }
+}
+
+#[test]
+fn a_sheet_is_found_in_an_earlier_record_of_the_file() {
+    let mut bytes = journal(1);
+    let second = bytes.len();
+    frame(&named(1), &mut bytes).unwrap();
+    frame(&named(2), &mut bytes).unwrap();
+    let whole = scan(&bytes, 0, usize::MAX).unwrap();
+    let own: Vec<bool> = whole.records.iter().map(|logged| logged.has_own_sheet).collect();
+    assert_eq!(own, [true, false, false]);
+    assert!(!whole.records[1].body.contains("sheet"));
+    assert!(whole.records.iter().all(|logged| !logged.lacks_sheet()));
+    assert_eq!(records(whole), (0..3).map(sample).collect::<Vec<_>>());
+
+    // A scan that begins behind the sheet can't know it, and says so.
+    let later = scan(&bytes[second..], second as u64, usize::MAX).unwrap();
+    assert!(later.records.iter().all(|logged| logged.lacks_sheet() && !logged.has_own_sheet));
+    assert_eq!(records(later), (1..3).map(named).collect::<Vec<_>>());
+}
+
+#[test]
+fn another_version_s_sheet_is_never_taken() {
+    let mut bytes = journal(1);
+    let other = GenerationRecord { price_version: "price-other".to_owned(), ..named(1) };
+    frame(&other, &mut bytes).unwrap();
+    let found = scan(&bytes, 0, usize::MAX).unwrap();
+    assert!(found.records[1].lacks_sheet());
+    // What was free needs none.
+    let free = GenerationRecord { cost: Cost::default(), ..other };
+    assert!(!Logged::whole(free).unwrap().lacks_sheet());
 }
 
 fn facts() -> RequestFacts {
@@ -73,7 +114,7 @@ fn every_field_comes_back() {
     record.facts = Some(facts());
     let mut bytes = HEADER.to_vec();
     frame(&record, &mut bytes).unwrap();
-    assert_eq!(scan(&bytes, 0, 9).unwrap().records, [record]);
+    assert_eq!(records(scan(&bytes, 0, 9).unwrap()), [record]);
 }
 
 #[test]
@@ -82,7 +123,7 @@ fn a_scan_goes_on_where_another_stopped() {
     let first = scan(&bytes, 0, 2).unwrap();
     assert_eq!((first.records.len(), first.tail), (2, Tail::More));
     let rest = scan(&bytes[first.next_offset as usize..], first.next_offset, 100).unwrap();
-    assert_eq!(rest.records, (2..5).map(sample).collect::<Vec<_>>());
+    assert_eq!(records(rest.clone()), (2..5).map(sample).collect::<Vec<_>>());
     assert_eq!((rest.next_offset, rest.tail), (bytes.len() as u64, Tail::Clean));
 }
 
@@ -150,7 +191,7 @@ fn a_record_that_is_too_large_keeps_its_money() {
     large.dimensions.insert("note".to_owned(), "x".repeat(FRAME_BYTES_MAX));
     let mut bytes = HEADER.to_vec();
     frame(&large, &mut bytes).unwrap();
-    let found = scan(&bytes, 0, 1).unwrap().records.remove(0);
+    let found = records(scan(&bytes, 0, 1).unwrap()).remove(0);
     assert_eq!((found.id, &found.cost, found.charged), (large.id, &large.cost, large.charged));
     assert_eq!(found.warnings[0].code, "record_shortened");
 
@@ -169,6 +210,6 @@ proptest! {
         bytes.append(&mut noise);
         let scan = scan(&bytes, 0, usize::MAX).unwrap();
         prop_assert!(scan.next_offset <= bytes.len() as u64);
-        prop_assert!(scan.records.iter().enumerate().all(|(n, record)| *record == sample(n as u128)));
+        prop_assert!(scan.records.iter().enumerate().all(|(n, logged)| logged.record == sample(n as u128)));
     }
 }

@@ -1,6 +1,10 @@
+mod chain;
+mod correction;
 mod entry;
 mod hold;
 mod journal;
+mod receipt;
+mod vectors;
 
 use std::sync::Arc;
 

@@ -48,8 +48,8 @@ both! {
         two.counted = vec!["project:web".to_owned()];
         let charged = [one.charged, two.charged];
         let sum = charged[0].checked_add(charged[1]).unwrap();
-        store.fold("s", 0, 100, &[one.clone(), two]).await.unwrap();
-        store.fold("t", 0, 100, &[one.clone()]).await.unwrap();
+        store.fold("s", 0, 100, &logged(&[one.clone(), two])).await.unwrap();
+        store.fold("t", 0, 100, &logged(&[one.clone()])).await.unwrap();
         let (owner, day) = (account("owner"), one.created.day());
         let subjects = store.subjects_spent_since(&owner, day).await.unwrap();
         assert_eq!(subjects, [("project:web".to_owned(), sum), ("user:alice".to_owned(), charged[0])]);

@@ -9,7 +9,7 @@ fn folded(inserted: usize, duplicates: usize) -> Folded {
 }
 
 /// Polls a call `polls` times and then drops it, as a crash would; `None` when it was dropped.
-async fn cut_off<T>(call: impl Future<Output = T>, mut polls: usize) -> Option<T> {
+pub(super) async fn cut_off<T>(call: impl Future<Output = T>, mut polls: usize) -> Option<T> {
     let mut call = pin!(call);
     std::future::poll_fn(|context| match call.as_mut().poll(context) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
@@ -27,12 +27,12 @@ both! {
         owner(&store).await;
         grant(&store, "g1", 10_000_000).await.unwrap();
         let batch = records(0..10);
-        assert_eq!(store.fold("s1", 0, 500, &batch).await.unwrap(), folded(10, 0));
-        let error = store.fold("s1", 0, 500, &batch).await.unwrap_err();
+        assert_eq!(fold(&store, "s1", 0, 500, &batch).await.unwrap(), folded(10, 0));
+        let error = fold(&store, "s1", 0, 500, &batch).await.unwrap_err();
         assert!(matches!(error, StoreError::Offset { from: 0, folded_to: 500, .. }), "{error}");
-        assert_eq!(store.fold("s2", 0, 900, &records(5..12)).await.unwrap(), folded(2, 5));
+        assert_eq!(fold(&store, "s2", 0, 900, &records(5..12)).await.unwrap(), folded(2, 5));
         let twice: Vec<_> = records(20..22).into_iter().chain(records(20..22)).collect();
-        assert_eq!(store.fold("s1", 500, 600, &twice).await.unwrap(), folded(2, 2));
+        assert_eq!(fold(&store, "s1", 500, 600, &twice).await.unwrap(), folded(2, 2));
         assert_eq!(store.segments().await.unwrap(), [("s1".to_owned(), 600), ("s2".to_owned(), 900)]);
         store.forget_segment("s2").await.unwrap();
         assert_eq!(store.segment_offset("s2").await.unwrap(), 0);
@@ -51,9 +51,9 @@ both! {
         for n in 1u64.. {
             let (segment, batch) = (format!("s{n}"), records(n * 3..n * 3 + 3));
             let polls = usize::try_from(n).unwrap();
-            let done = cut_off(store.fold(&segment, 0, 100, &batch), polls).await;
+            let done = cut_off(fold(&store, &segment, 0, 100, &batch), polls).await;
             // What a caller does after a crash. It also waits for a commit that is still on its way.
-            match store.fold(&segment, 0, 100, &batch).await {
+            match fold(&store, &segment, 0, 100, &batch).await {
                 Ok(again) => assert_eq!((again, done.is_none()), (folded(3, 0), true), "after {polls} polls"),
                 Err(StoreError::Offset { folded_to: 100, .. }) => lost_answers += u64::from(done.is_none()),
                 Err(error) => panic!("after {polls} polls: {error}"),
@@ -79,7 +79,7 @@ both! {
         ]));
         odd.cost = odd.price_sheet.cost(&odd.usage, odd.created).unwrap();
         (odd.charged, odd.provider_cost) = (odd.cost.total, odd.cost.total);
-        store.fold("s1", 0, 10, &[record(1), odd.clone()]).await.unwrap();
+        fold(&store, "s1", 0, 10, &[record(1), odd.clone()]).await.unwrap();
         for expected in [record(1), odd] {
             assert_eq!(store.generation(&expected.id, &account("owner")).await.unwrap(), expected);
             let other = store.generation(&expected.id, &account("other")).await;
@@ -92,8 +92,8 @@ both! {
         let metered = GenerationRecord { mode: BillingMode::Metered, ..record(3) };
         let mut failed = GenerationRecord::new(record(4).id, record(4).created, account("owner"), KeyId::new("key_b"));
         failed.status = ledger::Status::Failed;
-        store.fold("s1", 0, 10, &[record(1), record(2), metered, failed]).await.unwrap();
-        store.fold("s1", 10, 20, &records(8..9)).await.unwrap();
+        fold(&store, "s1", 0, 10, &[record(1), record(2), metered, failed]).await.unwrap();
+        fold(&store, "s1", 10, 20, &records(8..9)).await.unwrap();
         let day = NOW.day();
         let cost = nanos(4 * 150_000 + 600 * (1 + 2 + 3 + 8));
         let row = ActivityRow {
@@ -124,7 +124,7 @@ both! {
         let mut absurd = record(2);
         absurd.usage.output = u64::MAX;
         absurd.cost = absurd.price_sheet.cost(&absurd.usage, absurd.created).unwrap();
-        let done = store.fold("s1", 0, 10, &[overcharged, record(3), absurd]).await.unwrap();
+        let done = fold(&store, "s1", 0, 10, &[overcharged, record(3), absurd]).await.unwrap();
         assert_eq!((done.inserted, done.duplicates, done.refused.len()), (1, 0, 2));
         let checks: Vec<_> = store.verify().await.unwrap().problems.iter().map(|problem| problem.check).collect();
         assert_eq!(checks, ["refused_generation"; 2]);
@@ -135,7 +135,7 @@ both! {
             .map(|n| GenerationRecord { key: KeyId::new(format!("key_{}", n % 40)), ..record(n) })
             .collect();
         let start = tokio::time::Instant::now();
-        assert_eq!(store.fold("s1", 0, 700_000, &many).await.unwrap(), folded(1_000, 0));
+        assert_eq!(fold(&store, "s1", 0, 700_000, &many).await.unwrap(), folded(1_000, 0));
         eprintln!("{:?}: 1,000 records in {:?}", store.backend(), start.elapsed());
         let report = store.verify().await.unwrap();
         assert_eq!((report.problems, report.generations, report.entries), (vec![], 1_000, 1_000));
@@ -150,7 +150,7 @@ both! {
                 for n in 0..5 {
                     // Neighbours overlap by half.
                     let first = task * 10 + n * 3;
-                    store.fold(&format!("s{task}"), n, n + 1, &records(first..first + 20)).await.unwrap();
+                    fold(&store, &format!("s{task}"), n, n + 1, &records(first..first + 20)).await.unwrap();
                 }
             });
         }
@@ -167,7 +167,7 @@ both! {
             record.created = Timestamp(NOW.micros() + i64::try_from(n).unwrap() * 500_000);
             record.id = GenerationId::new(record.created, n as u128 * 7_919);
         }
-        store.fold("s1", 0, 500, &batch).await.unwrap();
+        fold(&store, "s1", 0, 500, &batch).await.unwrap();
         let since = Timestamp(NOW.micros() + 10 * 500_000 + 1);
         let mut found: Vec<GenerationRecord> = Vec::new();
         loop {

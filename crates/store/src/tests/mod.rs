@@ -2,17 +2,20 @@
 //! `TOLLWAY_TEST_POSTGRES_URL` names a server; with `TOLLWAY_TEST_REQUIRE_POSTGRES=1` its absence is a failure.
 
 mod budgets;
+mod chain;
+mod corrections;
 mod fold;
 mod grants;
 mod keys;
 mod open;
 mod responses;
 mod rules;
+mod tamper;
 mod verify;
 
 use std::sync::Arc;
 
-use ledger::{BillingMode, GenerationRecord};
+use ledger::{BillingMode, GenerationRecord, Logged};
 use types::{
     AccountId, EntryId, GenerationId, KeyHash, KeyId, Money, PriceKind, PriceSheet, Rate, Timestamp, Usage,
 };
@@ -134,7 +137,7 @@ pub(crate) fn record(n: u64) -> GenerationRecord {
         charged: cost.total,
         cost,
         mode: BillingMode::Prepaid,
-        price_version: "price-1".to_owned(),
+        price_version: types::price_version("mistral/small", &serde_json::to_string(&sheet).unwrap()),
         price_sheet: Arc::new(sheet),
         ..GenerationRecord::new(id, created, account("owner"), KeyId::new("key_a"))
     }
@@ -142,6 +145,21 @@ pub(crate) fn record(n: u64) -> GenerationRecord {
 
 pub(crate) fn records(n: std::ops::Range<u64>) -> Vec<GenerationRecord> {
     n.map(record).collect()
+}
+
+/// As they come out of a journal.
+pub(crate) fn logged(records: &[GenerationRecord]) -> Vec<Logged<'static>> {
+    records.iter().map(|record| Logged::whole(record.clone()).unwrap()).collect()
+}
+
+pub(crate) async fn fold(
+    store: &Store,
+    segment: &str,
+    from: u64,
+    to: u64,
+    records: &[GenerationRecord],
+) -> Result<crate::Folded, crate::StoreError> {
+    store.fold(segment, from, to, &logged(records)).await
 }
 
 pub(crate) async fn grant(store: &Store, id: &str, n: i64) -> Result<crate::Balance, crate::StoreError> {

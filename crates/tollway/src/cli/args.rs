@@ -8,6 +8,8 @@ use types::Money;
 
 use super::Expiry;
 
+pub(super) use super::ledger_args::{Ledger, Receipt, Reconcile, Rerate, Verify, VerifyReceipt};
+
 /// One OpenAI-compatible API over every provider, with exact bills.
 ///
 /// Without a command it serves: the gateway, the site and the console on `server.listen`, by default
@@ -52,9 +54,12 @@ pub enum Command {
     /// Check a catalog's files, and write the catalog in other formats.
     #[command(subcommand)]
     Catalog(Catalog),
-    /// Check the books.
+    /// Check the books, put wrong prices right, and compare them with what providers say.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Check signed receipts.
+    #[command(subcommand)]
+    Receipt(Receipt),
     /// Write the generated documentation.
     #[command(hide = true)]
     Docs {
@@ -265,12 +270,4 @@ pub enum ExportFormat {
     ModelsDev,
     /// The shape of OpenRouter's model list, as in /v1/models.
     Openrouter,
-}
-
-/// `tollway ledger`
-#[derive(Debug, Subcommand)]
-pub enum Ledger {
-    /// Check that every entry sums to zero, that balances are the sums of their entries, and that every charge is what
-    /// its usage and prices make.
-    Verify,
 }

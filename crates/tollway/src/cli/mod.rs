@@ -11,9 +11,13 @@ mod credits;
 mod docs;
 mod keys;
 mod ledger;
+mod ledger_args;
 mod load;
 mod output;
+mod receipt;
+mod reconcile;
 mod replay;
+mod rerate;
 mod route;
 mod rules;
 #[cfg(test)]
@@ -160,7 +164,10 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
         Command::Presets(rules) => rules::run(context, RuleKind::Preset, rules).await,
         Command::Catalog(args::Catalog::Check { dir }) => catalog::check(context, dir.as_deref()),
         Command::Catalog(args::Catalog::Export { format }) => catalog::export(context, *format),
-        Command::Ledger(args::Ledger::Verify) => ledger::verify(context).await,
+        Command::Ledger(args::Ledger::Verify(args)) => ledger::verify(context, args).await,
+        Command::Ledger(args::Ledger::Rerate(args)) => rerate::rerate(context, args).await,
+        Command::Ledger(args::Ledger::Reconcile(args)) => reconcile::reconcile(context, args).await,
+        Command::Receipt(args::Receipt::Verify(args)) => receipt::verify(context, args).await,
         Command::Docs { dir } => docs::write(context, dir),
         Command::Version => version(context),
     }

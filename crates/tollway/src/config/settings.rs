@@ -99,11 +99,15 @@ pub struct CatalogSettings {
 #[expect(missing_docs, reason = "the table of keys is the documentation")]
 pub struct Billing {
     pub mode: BillingMode,
+    /// PEM.
+    pub receipt_key: Option<SecretString>,
+    /// Unset, and no `receipt_key` either: one is made in the data folder.
+    pub receipt_key_file: Option<PathBuf>,
 }
 
 impl Default for Billing {
     fn default() -> Billing {
-        Billing { mode: BillingMode::Metered }
+        Billing { mode: BillingMode::Metered, receipt_key: None, receipt_key_file: None }
     }
 }
 
@@ -302,7 +306,7 @@ pub struct ModelConfig {
 pub struct StoreUrl(SecretString);
 
 impl StoreUrl {
-    pub(super) fn new(url: SecretString) -> StoreUrl {
+    pub(crate) fn new(url: SecretString) -> StoreUrl {
         StoreUrl(url)
     }
 

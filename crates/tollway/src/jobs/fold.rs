@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::app::Gateway;
-use ledger::{GenerationRecord, Tail};
+use ledger::{Logged, Tail};
 use store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -108,7 +108,7 @@ impl Folder {
         name: &str,
         from: u64,
         to: u64,
-        records: &[GenerationRecord],
+        records: &[Logged<'_>],
     ) -> anyhow::Result<()> {
         let stored = store.segment_offset(name).await?;
         // The header before the first record is no record's.

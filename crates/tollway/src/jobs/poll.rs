@@ -13,7 +13,7 @@ use gateway::rules::Rules;
 use ledger::{BillingMode, Period};
 use store::{AccountTotals, BudgetRow, KeyRow, Store, StoreError};
 use tokio::sync::watch;
-use types::{AccountId, Money, Timestamp};
+use types::{AccountId, KeyId, Money, Timestamp};
 
 /// How often the store is asked.
 pub(crate) const EVERY: Duration = Duration::from_millis(250);
@@ -27,6 +27,7 @@ pub(crate) struct Poller {
     rules_seen: i64,
     totals_seen: i64,
     totals: HashMap<AccountId, AccountTotals>,
+    keys_corrected: HashMap<KeyId, Money>,
 }
 
 impl Poller {
@@ -55,11 +56,24 @@ impl Poller {
         self.totals_seen = totals.latest;
         for fresh in totals.accounts {
             let before = self.totals.insert(fresh.account.clone(), fresh.clone());
-            let credited = before.map_or(Money::ZERO, |before| before.credited);
+            let credited = before.as_ref().map_or(Money::ZERO, |before| before.credited);
             let delta = fresh.credited.saturating_sub(credited);
-            // Charges are this node's own: its purses know them already. Only what was granted elsewhere is news.
-            if let Some(account) = table.account(&fresh.account).filter(|_| delta != Money::ZERO) {
+            let corrected = before.as_ref().map_or(Money::ZERO, |before| self.corrected(before));
+            let corrected = self.corrected(&fresh).saturating_sub(corrected);
+            // Charges are this node's own: its purses know them already. Only what was granted or corrected elsewhere is
+            // news.
+            let Some(account) = table.account(&fresh.account) else { continue };
+            if delta != Money::ZERO {
                 account.purse.credit(delta);
+            }
+            if corrected != Money::ZERO {
+                account.purse.note_spent(corrected);
+            }
+        }
+        for (id, now) in totals.keys_corrected {
+            let before = self.keys_corrected.insert(id.clone(), now).unwrap_or_default();
+            if let Some(key) = table.by_id(&id).filter(|_| now != before) {
+                key.purse.note_spent(now.saturating_sub(before));
             }
         }
         let (rows, latest) = store.key_changes(self.keys_seen).await?;
@@ -117,6 +131,14 @@ impl Poller {
         rules.take(&rows);
         self.rules_seen = latest;
         Ok(())
+    }
+
+    /// How much of what the account has spent corrections made.
+    fn corrected(&self, totals: &AccountTotals) -> Money {
+        match self.mode {
+            BillingMode::Prepaid => totals.charged_corrected,
+            BillingMode::Metered => totals.metered_corrected,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ledger::BillingMode;
-use types::SecretString;
+use types::{ExposeSecret, SecretString};
 
 use super::Preset::{Unset, Value};
 use super::{GIB, KIB, Key, Kind, MIB};
@@ -169,6 +169,31 @@ pub(super) static KEYS: &[Key<Config>] = &[
             set: |c, v| {
                 c.billing.mode = if v == "prepaid" { BillingMode::Prepaid } else { BillingMode::Metered };
             },
+        },
+    },
+    Key {
+        path: "billing.receipt_key",
+        preset: Unset("`billing.receipt_key_file`"),
+        example: "-----BEGIN PRIVATE KEY-----...",
+        doc: "The secret key that signs receipts: Ed25519 as PKCS#8 in PEM. For a variable; a file is the better place.",
+        kind: Kind::Secret {
+            allowed: "a secret key as `openssl genpkey -algorithm ed25519` writes it",
+            set: |c, v| {
+                let good = v.expose_secret().contains("PRIVATE KEY");
+                c.billing.receipt_key = Some(v);
+                good
+            },
+        },
+    },
+    Key {
+        path: "billing.receipt_key_file",
+        preset: Unset("`<server.data_dir>/receipt-key.pem`, made on the first start"),
+        example: "/etc/tollway/receipt-key.pem",
+        doc: "The file of that key. Nodes of one installation share one. Replaced keys stay listed in `receipt-keys.json` in \
+              the data folder.",
+        kind: Kind::Text {
+            allowed: "a path",
+            set: |c, v| path(v).map(|path| c.billing.receipt_key_file = Some(path)).is_some(),
         },
     },
     Key {

@@ -1,0 +1,338 @@
+//! Every generation again: its columns, its digest, its cost from usage and prices, its entry, its corrections; and the sums
+//! of all of them by day.
+
+use std::collections::HashMap;
+
+use ledger::{
+    ENTRY_OF_GENERATION, Entry, GenerationRecord, Standing, chain, correction_id, entry_of,
+    entry_of_correction,
+};
+use types::{EntryId, Money};
+
+use super::{PAGE_ROWS, Progress, VerifyReport};
+use crate::StoreError;
+use crate::activity::{self, Sums};
+use crate::corrections::{Corrected, between};
+use crate::db::{Tx, Value, decode_row};
+use crate::generations::{column, digest, mode_name, read};
+
+const PAGE: &str =
+    "SELECT g.id, g.created, g.account, g.api_key, g.model, g.provider, g.endpoint, g.status, g.mode,
+        g.cost, g.provider_cost, g.charged, g.price_version, g.body, g.digest, p.sheet
+    FROM generations g LEFT JOIN price_versions p ON p.id = g.price_version
+    WHERE g.id > $1 ORDER BY g.id LIMIT $2";
+const PAGE_POSTINGS: &str = "SELECT p.entry, p.account, p.amount
+    FROM generations g JOIN postings p ON p.entry = 'gen:' || g.id
+    WHERE g.id > $1 AND g.id <= $2 ORDER BY p.entry, p.line";
+const PAGE_CORRECTED: &str = "SELECT p.entry, p.account, p.amount
+    FROM corrections c JOIN postings p ON p.entry = c.entry
+    WHERE c.generation > $1 AND c.generation <= $2 ORDER BY p.entry, p.line";
+const DAYS: &str = "SELECT account, day, api_key, model, provider, requests, failed, input, cache_read, cache_write,
+        cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, searches, images,
+        audio_seconds, characters, cost, charged
+    FROM activity_days";
+
+/// A generation as it is stored.
+struct Stored {
+    texts: Columns,
+    numbers: [i64; 4],
+    body: String,
+    digest: String,
+    sheet: Option<String>,
+}
+
+/// Id, account, key, model, provider, endpoint, status, mode, price version.
+type Columns = [String; 9];
+
+decode_row!(Stored, |row| {
+    Ok(Stored {
+        texts: [
+            row.try_get(0)?,
+            row.try_get(2)?,
+            row.try_get(3)?,
+            row.try_get(4)?,
+            row.try_get(5)?,
+            row.try_get(6)?,
+            row.try_get(7)?,
+            row.try_get(8)?,
+            row.try_get(12)?,
+        ],
+        numbers: [row.try_get(1)?, row.try_get(9)?, row.try_get(10)?, row.try_get(11)?],
+        body: row.try_get(13)?,
+        digest: row.try_get(14)?,
+        sheet: row.try_get(15)?,
+    })
+});
+
+impl Stored {
+    fn id(&self) -> &str {
+        let [id, ..] = &self.texts;
+        id
+    }
+}
+
+/// A day of the rollup: what it is counted under, and its sums.
+struct Day(Group, Sums);
+
+type Group = (String, i64, String, String, String);
+
+decode_row!(Day, |row| {
+    let mut sums = Sums::default();
+    for (at, slot) in sums.iter_mut().enumerate() {
+        *slot = row.try_get(at + 5)?;
+    }
+    Ok(Day((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?), sums))
+});
+
+type Postings = HashMap<String, Vec<(String, i64)>>;
+
+/// What all pages add to.
+struct Checker<'a> {
+    report: &'a mut VerifyReport,
+    days: HashMap<Group, Sums>,
+    /// Charges by account, subject and day.
+    spent: HashMap<(String, String, i64), i64>,
+}
+
+pub(super) async fn check(
+    tx: &mut Tx,
+    report: &mut VerifyReport,
+    progress: Progress<'_>,
+) -> Result<(), StoreError> {
+    let mut checker = Checker { report, days: HashMap::new(), spent: HashMap::new() };
+    let mut last = String::new();
+    while let Some(next) = page(tx, &last, &mut checker).await? {
+        last = next;
+        progress("generations", checker.report.generations);
+    }
+    days(tx, checker).await?;
+    versions(tx, report).await
+}
+
+/// Checks the generations after `last`; returns the last of them.
+async fn page(tx: &mut Tx, last: &str, checker: &mut Checker<'_>) -> Result<Option<String>, StoreError> {
+    let rows: Vec<Stored> = tx.fetch(PAGE, &[last.into(), PAGE_ROWS.into()]).await?;
+    let Some((first, end)) = rows.first().zip(rows.last()) else { return Ok(None) };
+    let mut booked = Postings::new();
+    for sql in [PAGE_POSTINGS, PAGE_CORRECTED] {
+        let postings: Vec<(String, String, i64)> = tx.fetch(sql, &[last.into(), end.id().into()]).await?;
+        for (entry, account, amount) in postings {
+            booked.entry(entry).or_default().push((account, amount));
+        }
+    }
+    let corrections = between(tx, first.id(), end.id()).await?;
+    let mut sheets = HashMap::new();
+    for version in corrections.values().flatten().map(|one| &one.price_version) {
+        if !sheets.contains_key(version) {
+            let sql = "SELECT sheet FROM price_versions WHERE id = $1";
+            let found: Vec<(String,)> = tx.fetch(sql, &[version.as_str().into()]).await?;
+            let sheet = found.first().and_then(|(text,)| serde_json::from_str(text).ok());
+            sheets.insert(version.clone(), sheet);
+        }
+    }
+    for stored in &rows {
+        checker.report.generations += 1;
+        let record = match read(&stored.body, stored.sheet.as_deref()) {
+            Ok(record) => record,
+            Err(error) => {
+                checker.report.add("generation_body", stored.id(), error.to_string());
+                continue;
+            }
+        };
+        let corrections = corrections.get(stored.id()).map_or(&[][..], Vec::as_slice);
+        checker.stored(stored, &record);
+        checker.entry(stored.id(), entry_of(&record), "generation_entry", &mut booked);
+        checker.corrections(&record, corrections, &sheets, &mut booked);
+        checker.count(&record, corrections);
+    }
+    Ok(Some(end.id().to_owned()))
+}
+
+impl Checker<'_> {
+    /// Columns, digest and cost.
+    fn stored(&mut self, stored: &Stored, record: &GenerationRecord) {
+        let id = stored.id();
+        let texts = [
+            record.id.as_str(),
+            record.account.as_str(),
+            record.key.as_str(),
+            &record.model,
+            &record.provider,
+            &record.endpoint,
+            record.status.name(),
+            mode_name(record.mode),
+            &record.price_version,
+        ];
+        let numbers = [
+            record.created.micros(),
+            record.cost.total.nanos(),
+            record.provider_cost.nanos(),
+            record.charged.nanos(),
+        ];
+        let same = stored.texts.iter().zip(texts).all(|(column, text)| *column == plain(text));
+        if !same || stored.numbers != numbers {
+            let columns = (&stored.texts, &stored.numbers);
+            let detail = format!("columns, record: {columns:?}, {:?}", (texts, numbers));
+            self.report.add("generation_columns", id, detail);
+        }
+        let again = chain::hex(&digest(id, &stored.body, stored.sheet.as_deref()));
+        if again != stored.digest {
+            let detail = format!("stored, computed again: {}, {again}", stored.digest);
+            self.report.add("generation_digest", id, detail);
+        }
+        // Nothing is priced without a sheet: then the cost has to be zero.
+        match record.price_sheet.cost(&record.usage, record.created) {
+            Ok(again) if again == record.cost => {}
+            Err(_) if record.cost == types::Cost::default() => {}
+            Ok(again) => {
+                let (was, is) = (record.cost.total.nanos(), again.total.nanos());
+                self.report.add("cost", id, format!("booked, computed again: {was}, {is}"));
+            }
+            Err(error) => self.report.add("cost", id, error.to_string()),
+        }
+    }
+
+    /// The postings of an entry are those that it has to have.
+    fn entry(
+        &mut self,
+        id: &str,
+        entry: Result<Option<Entry>, ledger::EntryError>,
+        check: &'static str,
+        booked: &mut Postings,
+    ) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return self.report.add(check, id, error.to_string()),
+        };
+        let name = entry
+            .as_ref()
+            .map_or_else(|| EntryId::new(format!("{ENTRY_OF_GENERATION}{id}")), |e| e.id().clone());
+        let postings = entry.iter().flat_map(|e| e.postings());
+        let expected: Vec<(String, i64)> =
+            postings.map(|p| (p.account.to_string(), p.amount.nanos())).collect();
+        let found = booked.remove(name.as_str()).unwrap_or_default();
+        if found != expected {
+            self.report.add(check, id, format!("booked, expected: {found:?}, {expected:?}"));
+        }
+    }
+
+    /// Cost booked and all corrections are the cost at the newest price; what is charged stays between 0 and it.
+    fn corrections(
+        &mut self,
+        record: &GenerationRecord,
+        corrections: &[Corrected],
+        sheets: &HashMap<String, Option<types::PriceSheet>>,
+        booked: &mut Postings,
+    ) {
+        let id = record.id.as_str();
+        let mut standing = Standing::of(record);
+        for (number, one) in (1..).zip(corrections) {
+            self.report.corrections += 1;
+            let name = correction_id(&record.id, number);
+            if name.as_str() != one.entry {
+                let detail = format!("stored, expected: {}, {name}", one.entry);
+                self.report.add("correction_id", id, detail);
+            }
+            let entry =
+                entry_of_correction(record, &one.correction, EntryId::new(one.entry.as_str()), one.at);
+            self.entry(id, entry.map(Some), "correction_entry", booked);
+            standing = match standing.after(&one.correction) {
+                Ok(standing) => standing,
+                Err(error) => return self.report.add("correction", id, error.to_string()),
+            };
+            let sheet = sheets.get(&one.price_version).and_then(Option::as_ref);
+            let again = sheet.and_then(|sheet| sheet.cost(&record.usage, record.created).ok());
+            if again.as_ref().map(|cost| cost.total) != Some(standing.cost) {
+                let again = again.map(|cost| cost.total.nanos());
+                let detail = format!("cost corrected, computed again: {}, {again:?}", standing.cost.nanos());
+                self.report.add("correction", &one.entry, detail);
+            }
+            if standing.charged.is_negative() || standing.charged > standing.cost {
+                let detail =
+                    format!("charged, cost: {}, {}", standing.charged.nanos(), standing.cost.nanos());
+                self.report.add("correction", &one.entry, detail);
+            }
+        }
+    }
+
+    /// Adds to the sums of the day.
+    fn count(&mut self, record: &GenerationRecord, corrections: &[Corrected]) {
+        let (account, day, key, model, provider) = activity::group(record);
+        let group = (plain(account), day, plain(key), plain(model), plain(provider));
+        let sums = self.days.entry(group).or_default();
+        activity::sum_up(sums, &activity::amounts(record));
+        for one in corrections {
+            activity::sum_up(sums, &activity::amounts_of_correction(&one.correction));
+        }
+        let charges =
+            std::iter::once(record.charged).chain(corrections.iter().map(|one| one.correction.charged));
+        let charges: Vec<i64> = charges.map(Money::nanos).filter(|nanos| *nanos != 0).collect();
+        for subject in record.counted.iter().filter(|_| !charges.is_empty()) {
+            let sum = self.spent.entry((plain(account), plain(subject), day)).or_default();
+            *sum = charges.iter().fold(*sum, |sum, nanos| sum.saturating_add(*nanos));
+        }
+    }
+}
+
+/// As a column has it.
+fn plain(text: &str) -> String {
+    match column(text) {
+        Value::Text(text) => text.into_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// The rollups have these days and no others.
+async fn days(tx: &mut Tx, mut checker: Checker<'_>) -> Result<(), StoreError> {
+    spent(tx, &mut checker).await?;
+    let stored: Vec<Day> = tx.fetch(DAYS, &[]).await?;
+    for Day(group, sums) in stored {
+        let again = checker.days.remove(&group).unwrap_or_default();
+        if sums != again {
+            let detail = format!("stored, sum of generations: {sums:?}, {again:?}");
+            checker.report.add("activity", &subject(&group), detail);
+        }
+    }
+    let missing: Vec<Group> = checker.days.into_keys().collect();
+    for group in missing {
+        checker.report.add("activity", &subject(&group), String::from("is missing"));
+    }
+    Ok(())
+}
+
+async fn spent(tx: &mut Tx, checker: &mut Checker<'_>) -> Result<(), StoreError> {
+    let sql = "SELECT account, subject, day, charged FROM spend_days";
+    let stored: Vec<(String, String, i64, i64)> = tx.fetch(sql, &[]).await?;
+    for (account, subject, day, charged) in stored {
+        let name = format!("{account}, {subject}, day {day}");
+        match checker.spent.remove(&(account, subject, day)) {
+            Some(again) if again == charged => {}
+            again => {
+                let detail = format!("stored, sum of generations: {charged}, {}", again.unwrap_or(0));
+                checker.report.add("spending", &name, detail);
+            }
+        }
+    }
+    for ((account, subject, day), _) in std::mem::take(&mut checker.spent) {
+        let name = format!("{account}, {subject}, day {day}");
+        checker.report.add("spending", &name, String::from("is missing"));
+    }
+    Ok(())
+}
+
+fn subject((account, day, key, model, provider): &Group) -> String {
+    format!("{account}, day {day}, {key}, {model}, {provider}")
+}
+
+/// The name of a price version is a hash of what it stands for.
+async fn versions(tx: &mut Tx, report: &mut VerifyReport) -> Result<(), StoreError> {
+    let sql = "SELECT id, endpoint, sheet FROM price_versions ORDER BY id";
+    let rows: Vec<(String, String, String)> = tx.fetch(sql, &[]).await?;
+    for (id, endpoint, sheet) in rows {
+        let again = types::price_version(&endpoint, &sheet);
+        if again != id {
+            report.add("price_version", &id, format!("endpoint and prices make {again}"));
+        }
+    }
+    Ok(())
+}
