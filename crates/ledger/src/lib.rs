@@ -4,16 +4,18 @@
 mod brief;
 mod entry;
 mod facts;
+mod fee;
 mod hold;
 mod journal;
 mod purse;
 mod record;
 
 pub use entry::{
-    BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, entry_of,
-    grant,
+    BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, book_of,
+    entry_of, grant, grant_byok, to_byok,
 };
 pub use facts::{PLANNED_MAX, Planned, RequestFacts};
+pub use fee::{Fee, FeeFrom, FeeRate, FeeRateError};
 pub use hold::{Hold, HoldSet, PURSES_MAX, Settled};
 pub use journal::{
     FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameError, HEADER, HEADER_BYTES, Scan, ScanError, Tail, frame, scan,

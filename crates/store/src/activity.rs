@@ -30,6 +30,8 @@ pub struct ActivityRow {
     pub cost: Money,
     /// What the account was charged.
     pub charged: Money,
+    /// Of the cost, what own keys of the account's paid.
+    pub byok_cost: Money,
 }
 
 /// What one generation can add to a bucket: no provider's nonsense may overflow a sum.
@@ -63,6 +65,7 @@ decode_row!(ActivityRow, |row| {
         },
         cost: Money::from_nanos(row.try_get(20)?),
         charged: Money::from_nanos(row.try_get(21)?),
+        byok_cost: Money::from_nanos(row.try_get(22)?),
     })
 });
 
@@ -77,7 +80,7 @@ impl Store {
     ) -> Result<Vec<ActivityRow>, StoreError> {
         let sql = "SELECT day, api_key, model, provider, requests, failed, input, cache_read, cache_write,
                 cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, searches,
-                images, audio_seconds, characters, cost, charged
+                images, audio_seconds, characters, cost, charged, byok_cost
             FROM activity_days
             WHERE account = $1 AND ($2 = '' OR api_key = $2) AND day >= $3 AND day <= $4
             ORDER BY day DESC, api_key, model, provider";
@@ -86,8 +89,8 @@ impl Store {
     }
 }
 
-/// Sums in the order of columns: requests, failed, fourteen buckets, cost, charged.
-type Sums = [i64; 18];
+/// Sums in the order of columns: requests, failed, fourteen buckets, cost, charged, own keys' cost.
+type Sums = [i64; 19];
 
 /// Adds generations to the rollup.
 pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<(), StoreError> {
@@ -108,7 +111,7 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
     tx.insert::<(i64,)>(
         "INSERT INTO activity_days (account, day, api_key, model, provider, requests, failed, input, cache_read,
             cache_write, cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output,
-            searches, images, audio_seconds, characters, cost, charged)",
+            searches, images, audio_seconds, characters, cost, charged, byok_cost)",
         &rows,
         "ON CONFLICT (account, day, api_key, model, provider) DO UPDATE SET
             requests = activity_days.requests + excluded.requests,
@@ -128,7 +131,8 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
             audio_seconds = activity_days.audio_seconds + excluded.audio_seconds,
             characters = activity_days.characters + excluded.characters,
             cost = activity_days.cost + excluded.cost,
-            charged = activity_days.charged + excluded.charged
+            charged = activity_days.charged + excluded.charged,
+            byok_cost = activity_days.byok_cost + excluded.byok_cost
         RETURNING day",
     )
     .await
@@ -157,5 +161,6 @@ fn amounts(record: &GenerationRecord) -> Sums {
         units(u.characters),
         record.cost.total.nanos(),
         record.charged.nanos(),
+        record.byok_key.as_ref().map_or(0, |_| record.cost.total.nanos()),
     ]
 }

@@ -9,6 +9,8 @@ use crate::db::Tx;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Counter {
+    Byok,
+    ByokTotals,
     Keys,
     Rules,
     Totals,
@@ -17,6 +19,8 @@ pub(crate) enum Counter {
 impl Counter {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Counter::Byok => "byok",
+            Counter::ByokTotals => "byok_totals",
             Counter::Keys => "keys",
             Counter::Rules => "rules",
             Counter::Totals => "totals",

@@ -21,17 +21,11 @@ impl Store {
         if known.is_empty() {
             return Err(StoreError::NotFound(format!("account `{account}`")));
         }
-        let row = vec![entry_row(entry, reason)];
-        let head = "INSERT INTO entries (id, at, kind, reason)";
-        let made: Vec<(String,)> = tx.insert(head, &row, "ON CONFLICT (id) DO NOTHING RETURNING id").await?;
-        let applied = !made.is_empty();
+        let applied = insert_once(&mut tx, entry, reason).await?;
         if applied {
-            post(&mut tx, &[entry]).await?;
             let seq = changes::next(&mut tx, Counter::Totals).await?;
             let delta = TotalsDelta { credited: amount.nanos(), ..TotalsDelta::default() };
             add_totals(&mut tx, &[(account, delta)], seq).await?;
-        } else if booked(&mut tx, entry).await? != sides(entry) {
-            return Err(StoreError::Conflict(format!("entry `{}` exists with other amounts", entry.id())));
         }
         let sql = "SELECT credited, charged FROM account_totals WHERE account = $1";
         let rows: Vec<(i64, i64)> = tx.fetch(sql, &[account.into()]).await?;
@@ -52,6 +46,26 @@ fn granted(entry: &Entry) -> Result<(&str, Money), StoreError> {
     let reserved = entry.id().as_str().starts_with(ENTRY_OF_GENERATION);
     only.filter(|_| entry.kind() == EntryKind::Grant && !reserved)
         .ok_or_else(|| StoreError::Invalid(format!("entry `{}` is no grant to one account", entry.id())))
+}
+
+/// Writes an entry with its postings and balances unless the same one is there; true when it was written. Another one under
+/// the same id is a [`StoreError::Conflict`].
+pub(crate) async fn insert_once(
+    tx: &mut Tx,
+    entry: &Entry,
+    reason: Option<&str>,
+) -> Result<bool, StoreError> {
+    let row = vec![entry_row(entry, reason)];
+    let head = "INSERT INTO entries (id, at, kind, reason)";
+    let made: Vec<(String,)> = tx.insert(head, &row, "ON CONFLICT (id) DO NOTHING RETURNING id").await?;
+    if !made.is_empty() {
+        post(tx, &[entry]).await?;
+        return Ok(true);
+    }
+    if booked(tx, entry).await? != sides(entry) {
+        return Err(StoreError::Conflict(format!("entry `{}` exists with other amounts", entry.id())));
+    }
+    Ok(false)
 }
 
 /// Writes new entries with their postings and balances. An id that exists is a [`StoreError::Conflict`].

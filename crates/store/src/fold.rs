@@ -7,14 +7,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ledger::{BillingMode, Entry, GenerationRecord, entry_of};
+use ledger::{BookAccount, Entry, GenerationRecord, book_of, entry_of};
 use types::{GenerationId, Money};
 
 use crate::accounts::{TotalsDelta, add_spent, add_totals};
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::generations::json;
-use crate::{Store, StoreError, activity, entries, generations, segments};
+use crate::{Store, StoreError, activity, byok, entries, generations, segments};
 
 /// The most that one generation can cost; keeps sums within 64 bits for any nonsense that a provider reports.
 const GENERATION_COST_MAX: Money = Money::from_usd(10_000);
@@ -96,6 +96,7 @@ async fn fold_in(
     entries::insert(tx, &booked).await?;
     let records: Vec<&GenerationRecord> = fresh.iter().map(|b| b.record).collect();
     activity::add(tx, &records).await?;
+    byok::add_up(tx, &records).await?;
     add_up(tx, &records).await?;
     Ok(fresh.len())
 }
@@ -106,9 +107,11 @@ async fn add_up(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<(), StoreE
     let mut keys: BTreeMap<&str, i64> = BTreeMap::new();
     for record in records.iter().filter(|record| record.charged > Money::ZERO) {
         let delta = accounts.entry(record.account.as_str()).or_default();
-        match record.mode {
-            BillingMode::Prepaid => delta.charged += record.charged.nanos(),
-            BillingMode::Metered => delta.metered += record.charged.nanos(),
+        match book_of(record) {
+            BookAccount::Usage(_) => delta.metered += record.charged.nanos(),
+            // Balances for fees have totals of their own.
+            BookAccount::Byok(_) => (),
+            _ => delta.charged += record.charged.nanos(),
         }
         *keys.entry(record.key.as_str()).or_default() += record.charged.nanos();
     }

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod activity;
+mod byok;
 mod changes;
 mod db;
 mod dialect;
@@ -25,6 +26,7 @@ mod verify;
 
 pub use accounts::{AccountTotals, Balance, Credits, TotalsChanged};
 pub use activity::ActivityRow;
+pub use byok::{BYOK_KEYS_MAX, ByokBalance, ByokChanges, ByokCredited, ByokRow, ByokTotals, ByokUsage};
 pub use error::StoreError;
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;

@@ -1,13 +1,13 @@
 //! Proof of the books: everything that is stored twice is compared, everything that was computed is computed again. Reads
 //! one instant of the store and changes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ledger::{GenerationRecord, entry_of};
 
 use crate::db::Tx;
 use crate::generations::{mode_name, read};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, byok};
 
 /// At most this many problems are listed; the rest is counted.
 const PROBLEMS_MAX: usize = 1_000;
@@ -88,6 +88,24 @@ const CHECKS: &[(&str, &str, &str)] = &[
         GROUP BY account HAVING SUM(total) <> SUM(posted)",
     ),
     (
+        "byok_credited",
+        "total, postings other than generations'",
+        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
+        FROM (SELECT 'byok:' || account AS account, credited AS total, 0 AS posted FROM byok_totals
+            UNION ALL SELECT p.account, 0, p.amount FROM postings p JOIN entries e ON e.id = p.entry
+            WHERE e.kind <> 'generation' AND p.account LIKE 'byok:%') both_sides
+        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+    ),
+    (
+        "byok_charged",
+        "total, postings of generations",
+        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
+        FROM (SELECT 'byok:' || account AS account, charged AS total, 0 AS posted FROM byok_totals
+            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
+            WHERE e.kind = 'generation' AND p.account LIKE 'byok:%') both_sides
+        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+    ),
+    (
         "key_spent",
         "total, charged by generations",
         "SELECT api_key, CAST(SUM(total) AS BIGINT), CAST(SUM(charged) AS BIGINT)
@@ -130,6 +148,9 @@ const PAGE_POSTINGS: &str = "SELECT p.entry, p.account, p.amount
 
 type GenerationRow = (String, i64, i64, i64, String, String, String, String, Option<String>);
 
+/// What own keys were used for, by `api key` and `own key`: account, requests, list price, fees.
+type Used = BTreeMap<String, (String, i64, i64, i64)>;
+
 impl Store {
     /// Checks that every entry and all books sum to zero, that every total is the sum of what it stands for, that each
     /// generation with a cost has exactly its entry, and that its cost is its usage at its price sheet.
@@ -145,8 +166,20 @@ impl Store {
         let entries: Vec<(i64,)> = tx.fetch("SELECT COUNT(*) FROM entries", &[]).await?;
         report.entries = entries.first().map_or(0, |row| row.0.unsigned_abs());
         let mut last = String::new();
-        while let Some(next) = verify_page(&mut tx, &last, &mut report).await? {
+        let mut used = Used::new();
+        while let Some(next) = verify_page(&mut tx, &last, &mut report, &mut used).await? {
             last = next;
+        }
+        for (api_key, byok_key, account, requests, usage, fees) in byok::stored_usage(&mut tx).await? {
+            let subject = format!("{api_key} {byok_key}");
+            let found = used.remove(&subject).unwrap_or_default();
+            if found != (account.clone(), requests, usage, fees) {
+                let detail = format!("total, generations: {:?}, {found:?}", (account, requests, usage, fees));
+                report.add("byok_usage", &subject, detail);
+            }
+        }
+        for (subject, found) in used {
+            report.add("byok_usage", &subject, format!("total, generations: none, {found:?}"));
         }
         Ok(report)
     }
@@ -167,6 +200,7 @@ async fn verify_page(
     tx: &mut Tx,
     last: &str,
     report: &mut VerifyReport,
+    used: &mut Used,
 ) -> Result<Option<String>, StoreError> {
     let rows: Vec<GenerationRow> = tx.fetch(PAGE, &[last.into(), PAGE_ROWS.into()]).await?;
     let Some(end) = rows.last().map(|row| row.0.clone()) else {
@@ -181,11 +215,24 @@ async fn verify_page(
     for row in &rows {
         report.generations += 1;
         match read(&row.7, row.8.as_deref()) {
-            Ok(record) => verify_generation(row, &record, &mut booked, report),
+            Ok(record) => {
+                count(used, &record);
+                verify_generation(row, &record, &mut booked, report);
+            }
             Err(error) => report.add("generation_body", &row.0, error.to_string()),
         }
     }
     Ok(Some(end))
+}
+
+fn count(used: &mut Used, record: &GenerationRecord) {
+    let mut one = byok::Used::new();
+    byok::count(&mut one, record);
+    for ((api_key, byok_key), (account, requests, usage, fees)) in one {
+        let sum = used.entry(format!("{api_key} {byok_key}")).or_default();
+        *sum =
+            (account.to_owned(), sum.1 + requests, sum.2.saturating_add(usage), sum.3.saturating_add(fees));
+    }
 }
 
 fn verify_generation(

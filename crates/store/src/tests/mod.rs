@@ -1,6 +1,7 @@
 //! Every test runs on SQLite and on Postgres: `both!` makes two of it. The Postgres half runs where
 //! `TOLLWAY_TEST_POSTGRES_URL` names a server; with `TOLLWAY_TEST_REQUIRE_POSTGRES=1` its absence is a failure.
 
+mod byok;
 mod fold;
 mod grants;
 mod keys;
