@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
-use ledger::{GenerationRecord, Routed, Status};
+use ledger::{GenerationRecord, Hold, Routed, Status};
 use parking_lot::Mutex;
 use routing::breaker::Report;
 use routing::health::Size;
+use routing::plan::Plan;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::{GenerationId, Timestamp};
@@ -21,10 +22,12 @@ use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, key_text};
 use crate::body::ResponseBody;
+use crate::byok::{self, Own, Payer};
 use crate::cache::{self, Keeping, Outlook, Tape};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::filling::{self, Filled};
+use crate::hold::Wanted;
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
 use crate::keys::{KeyState, Permit};
@@ -34,7 +37,7 @@ use crate::responses::Remember;
 use crate::settings::{ROUTER_VERSION, ResponseHeaders};
 use crate::settle::{Departure, Flight, Outcome, Slot};
 use crate::world::World;
-use crate::{hold, read_body, request_facts};
+use crate::{read_body, request_facts};
 
 /// What a path and its query say beside the body.
 #[derive(Clone, Copy, Debug, Default)]
@@ -213,11 +216,13 @@ async fn by_provider(
     let (created, key) = (admitted.created, admitted.key);
     let asker = Asker { key: &key, at: created, seed, dry: false };
     let asking = Asking { world: &world, call, hints: &hints, course: &course, asker: &asker };
-    let Decision { plan, facts, conversation, judged, hedged } = planning::decide(gateway, &asking);
+    let Decision { mut plan, facts, conversation, judged, hedged, own } = planning::decide(gateway, &asking);
     if plan.steps.is_empty() {
         return Err(planning::no_endpoints(&world, &course.name, &facts, plan));
     }
-    let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
+    let (payer, hold) = first_hold(&mut plan, &asking, own.as_deref(), gateway, created).await?;
+    let wanted =
+        Wanted { gateway, world: &world, request: asked, key: &key, plan: &plan, hints: &hints, at: created };
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     record.routed = judged.map(|judged| routed(judged, seed));
     let told = judged.map(|(judged, _)| judged);
@@ -230,12 +235,13 @@ async fn by_provider(
         slot: admitted.slot,
         permit: admitted.permit,
         hold,
+        payer,
         record,
         started: admitted.started,
         input_tokens: asked.input_tokens_estimate(),
         read: Request::of(&extra.body, asked),
         expected: asked.expected.map(|expected| expected.likely),
-        metadata: hints.metadata.then(|| planning::plan_json(&world, &plan)),
+        metadata: hints.metadata.then(|| planning::plan_json(&world, &plan, own.as_deref())),
         conversation,
     });
     flight.warn(&course.warnings);
@@ -244,6 +250,8 @@ async fn by_provider(
         world: &world,
         call,
         plan: &plan,
+        wanted: &wanted,
+        own: own.as_deref(),
         size: Size::of(facts.input_tokens),
         judged,
         asked: &course.name,
@@ -269,6 +277,30 @@ async fn by_provider(
         gateway.load_tokenizer().await;
     }
     answer(&trip, flight, arrival, extra.remember, outlook)
+}
+
+/// Sets money aside for the first attempt. Where the account's money can't pay the operator's key and own keys stand behind it,
+/// those are what is left of the plan; the other way round the call is refused.
+async fn first_hold(
+    plan: &mut Plan,
+    asking: &Asking<'_, '_>,
+    own: Option<&Own>,
+    gateway: &Gateway,
+    at: Timestamp,
+) -> Result<(Payer, Hold), GatewayError> {
+    loop {
+        let Some(first) = plan.steps.first() else { return Err(GatewayError::Internal) };
+        let (key, hints, request) = (asking.asker.key, asking.hints, asking.call.asked());
+        let wanted = Wanted { gateway, world: asking.world, request, key, plan, hints, at };
+        match byok::acquire(gateway, &wanted, key, own, first).await {
+            Err(GatewayError::NoMoney(_))
+                if first.own.is_none() && plan.steps.iter().any(|step| step.own.is_some()) =>
+            {
+                plan.steps.retain(|step| step.own.is_some());
+            }
+            held => return held,
+        }
+    }
 }
 
 /// Whether an answer is whole (a stream waits at its end), nobody reports its tokens, and what counts them is not loaded yet.
@@ -391,12 +423,11 @@ pub(crate) fn plain(
     let json = HeaderValue::from_static("application/json");
     let content_type = HeaderValue::from_str(answer.content_type()).unwrap_or(json);
     headers.insert(header::CONTENT_TYPE, content_type);
-    for (name, amount) in [
-        (&names.cost, settlement.cost),
-        (&names.input_cost, settlement.input_cost),
-        (&names.output_cost, settlement.output_cost),
-    ] {
-        insert(headers, name, &amount.to_string());
+    insert(headers, &names.cost, &settlement.cost.to_string());
+    // What the two caused is the provider's bill where an own key pays it.
+    if settlement.own_key_cost.is_none() {
+        insert(headers, &names.input_cost, &settlement.input_cost.to_string());
+        insert(headers, &names.output_cost, &settlement.output_cost.to_string());
     }
     if !settlement.warnings.is_empty() {
         insert(headers, &names.translation, &settlement.warnings.len().to_string());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
-use ledger::{Attempt, GenerationRecord, Routed};
+use ledger::{Attempt, BookAccount, Fee, GenerationRecord, Routed, book_of};
 use serde_json::{Value, json};
 use store::StoreError;
 use types::{CostLine, GenerationId};
@@ -85,7 +85,7 @@ fn outcome(record: &GenerationRecord) -> Value {
         "tokens_prompt": usage.input_total(),
         "tokens_completion": usage.output_total(),
         "total_cost": record.charged.to_string(),
-        "written_off": record.cost.total.saturating_sub(record.charged).to_string(),
+        "written_off": record.written_off().to_string(),
         "cost_lines": record.cost.lines.iter().map(line).collect::<Vec<_>>(),
         "mode": record.mode,
         "price_version": record.price_version,
@@ -111,9 +111,26 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "on_disconnect": record.on_disconnect,
         "upstream_id": record.upstream_id,
         "error": record.error,
-        "is_byok": false,
-        "balance": "credits",
+        "is_byok": record.byok_key.is_some(),
+        "paid_by": record.paid_by(),
+        "byok_key": record.byok_key,
+        "fee": record.fee.as_ref().map(fee),
+        "balance": balance(record),
     })
+}
+
+/// The fee of a call that an own key paid for: its rate on the list price.
+fn fee(fee: &Fee) -> Value {
+    json!({"percent": fee.rate.to_string(), "due_usd": fee.due.to_string()})
+}
+
+/// Which balance the charge was taken from.
+fn balance(record: &GenerationRecord) -> &'static str {
+    match book_of(record) {
+        BookAccount::Byok(_) => "byok",
+        BookAccount::Usage(_) if record.byok_key.is_some() => "usage",
+        _ => "credits",
+    }
 }
 
 /// Whole microseconds as milliseconds with three digits, exactly.
@@ -143,6 +160,7 @@ pub(crate) fn attempt(attempt: &Attempt) -> Value {
         "ended_ms": milliseconds(attempt.ended_us),
         "cost_usd": attempt.cost.to_string(),
         "outcome": attempt.outcome,
+        "byok_key": attempt.byok_key,
     })
 }
 
@@ -166,5 +184,12 @@ fn receipt(record: &GenerationRecord) -> String {
     if lines.is_empty() {
         return String::from("nothing was charged");
     }
-    format!("{}; total {} USD at price version {}", lines.join("; "), record.cost.total, record.price_version)
+    let (total, version) = (record.cost.total, &record.price_version);
+    let bill = format!("{}; total {total} USD at price version {version}", lines.join("; "));
+    match &record.fee {
+        None => bill,
+        Some(fee) => {
+            format!("{bill}, paid by your own key; fee {} % of it = {} USD", fee.rate, fee.due)
+        }
+    }
 }

@@ -9,54 +9,73 @@ use types::{Money, Timestamp, Usage};
 use wire::asked::Asked;
 
 use crate::app::Gateway;
+use crate::byok::Payer;
 use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::keys::KeyState;
 use crate::world::World;
 
-/// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output. While
-/// other calls of the same purse hold money that may come back, a call waits for it instead of being refused.
-pub(crate) async fn hold(
-    gateway: &Gateway,
-    world: &World,
-    request: &Asked<'_>,
-    key: &KeyState,
-    plan: &Plan,
-    hints: &Hints,
-    at: Timestamp,
-) -> Result<Hold, GatewayError> {
-    let settings = &gateway.settings;
-    let endpoints =
-        || plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
-    let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
-    let most = |usage: &Usage| {
-        let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
-        costs.max().unwrap_or(Money::ZERO)
-    };
-    let choices = u64::from(request.choices);
-    let cap = request.max_tokens.unwrap_or(settings.hold_output_tokens);
-    let output = cap.saturating_mul(choices);
-    let want = match &request.expected {
-        Some(expected) => most(&expected.most),
-        None => most(&usage(request.input_tokens_max(), output)),
-    };
-    // Of conversations the plan has nothing that could cost more.
-    if let Some(allowed) =
-        hints.max_cost.filter(|_| request.expected.is_some()).filter(|allowed| *allowed < want)
-    {
-        return Err(GatewayError::OverMaxCost { worst: want.to_string(), allowed: allowed.to_string() });
-    }
-    let least = match &request.expected {
-        Some(expected) => most(&expected.likely),
-        None => most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))),
-    };
-    let least = least.min(want);
-    match key.holds.try_hold_up_to(least, want) {
-        Ok(hold) => Ok(hold),
-        Err(refusal) if refusal.outstanding => {
-            wait_for_hold(gateway, key, &key.holds, least, want, refusal).await
+/// What a call may cost, and who asks.
+pub(crate) struct Wanted<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) world: &'a World,
+    pub(crate) request: &'a Asked<'a>,
+    pub(crate) key: &'a KeyState,
+    pub(crate) plan: &'a Plan,
+    pub(crate) hints: &'a Hints,
+    pub(crate) at: Timestamp,
+}
+
+impl Wanted<'_> {
+    /// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output, of the
+    /// attempts that `payer` pays for. While other calls of the same purse hold money that may come back, a patient call waits
+    /// for it instead of being refused.
+    pub(crate) async fn hold(
+        &self,
+        set: &HoldSet,
+        payer: &Payer,
+        patient: bool,
+    ) -> Result<Hold, GatewayError> {
+        let (least, want) = self.amounts(payer)?;
+        let (least, want) = (payer.price(least), payer.price(want));
+        match set.try_hold_up_to(least, want) {
+            Ok(hold) => Ok(hold),
+            Err(refusal) if refusal.outstanding && patient => {
+                wait_for_hold(self.gateway, self.key, set, least, want, refusal).await
+            }
+            Err(refusal) => Err(GatewayError::NoMoney(Box::new(refusal))),
         }
-        Err(refusal) => Err(GatewayError::NoMoney(Box::new(refusal))),
+    }
+
+    /// The least that would do, and what is wanted, at list price.
+    fn amounts(&self, payer: &Payer) -> Result<(Money, Money), GatewayError> {
+        let Wanted { gateway, world, request, plan, hints, at, .. } = *self;
+        let settings = &gateway.settings;
+        let steps = || plan.steps.iter().filter(|step| payer.pays(step));
+        let endpoints = || steps().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
+        let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
+        let most = |usage: &Usage| {
+            let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
+            costs.max().unwrap_or(Money::ZERO)
+        };
+        let choices = u64::from(request.choices);
+        let cap = request.max_tokens.unwrap_or(settings.hold_output_tokens);
+        let output = cap.saturating_mul(choices);
+        let want = match &request.expected {
+            Some(expected) => most(&expected.most),
+            None => most(&usage(request.input_tokens_max(), output)),
+        };
+        // Of conversations the plan has nothing that could cost more.
+        if let Some(allowed) =
+            hints.max_cost.filter(|_| request.expected.is_some()).filter(|allowed| *allowed < want)
+        {
+            return Err(GatewayError::OverMaxCost { worst: want.to_string(), allowed: allowed.to_string() });
+        }
+        let least = match &request.expected {
+            Some(expected) => most(&expected.likely),
+            None => most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))),
+        };
+        Ok((least.min(want), want))
     }
 }
 

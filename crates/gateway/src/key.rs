@@ -49,6 +49,7 @@ pub fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody
     let key = caller(worker, parts, Access::AnyKey)?;
     let purse = key.purse.snapshot();
     let rules = &key.rules;
+    let used = worker.gateway.byok.used(&rules.account, Some(&rules.id));
     let text = |money: Money| Value::String(money.to_string());
     let object = json!({
         "hash": rules.hash.to_hex(),
@@ -69,9 +70,16 @@ pub fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody
         "is_provisioning_key": rules.management,
         "created_at": rfc3339(rules.created),
         "expires_at": rules.expires.map(rfc3339),
+        "byok_usage_usd": used.usage.to_string(),
+        "byok_fees_usd": used.fees.to_string(),
+        "byok_requests": used.requests,
         "rate_limit": { "requests": -1, "interval": "10s", "note": "deprecated; see requests_per_minute" },
     });
-    let amounts =
-        [("limit", purse.limit), ("limit_remaining", purse.available), ("usage", Some(purse.spent))];
+    let amounts = [
+        ("byok_usage", Some(used.usage)),
+        ("limit", purse.limit),
+        ("limit_remaining", purse.available),
+        ("usage", Some(purse.spent)),
+    ];
     Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object, &amounts))))
 }

@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod audio;
 pub mod auth;
 mod body;
+pub mod byok;
 pub mod cache;
 mod call;
 pub mod catalog_feeds;

@@ -1,6 +1,8 @@
 //! From a request to a plan: what its model name means, what it wishes, and the one decision that live traffic and the dry
 //! run share.
 
+use std::sync::Arc;
+
 use routing::filters::MAX_COST;
 use routing::guide::Guide;
 use routing::name::{Target, Virtual, What};
@@ -13,6 +15,7 @@ use wire::call::Call;
 use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences, SortBy};
 
 use crate::app::Gateway;
+use crate::byok::{self, Own, Reach};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::{Hints, Preference};
@@ -40,6 +43,8 @@ pub(crate) struct Decision {
     pub(crate) hedged: bool,
     /// What a virtual model was told, and where its dial stood.
     pub(crate) judged: Option<(Judged, f64)>,
+    /// The account's own keys, which the plan's steps name by their number.
+    pub(crate) own: Option<Arc<Own>>,
 }
 
 /// What a decision needs beside the request.
@@ -92,9 +97,12 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         dial,
         fast,
     });
-    let plan = plan::plan(&Question {
+    let own = gateway.byok.of(&asker.key.account.id);
+    let hash = own.as_ref().map(|_| asker.key.rules.hash.to_hex()).unwrap_or_default();
+    let reach = Reach { world, own: own.as_deref(), api_key_hash: &hash };
+    let mut plan = plan::plan(&Question {
         snapshot: &world.snapshot,
-        conditions: world,
+        conditions: &reach,
         targets: &course.targets,
         retries: &course.retries,
         facts: &facts,
@@ -105,8 +113,14 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         explore: if asker.dry { 0.0 } else { gateway.settings.explore },
         attempts_max: gateway.settings.attempts_max,
     });
+    if let Some(own) = &own {
+        let max = if wishes.allow_fallbacks { gateway.settings.attempts_max } else { 1 };
+        let max = if plan.retries.is_empty() { max } else { usize::MAX };
+        byok::expand(world, own, asker.key, &mut plan.steps, max);
+    }
     let soon = course.virtual_model() == Some(Virtual::Fast) || fast;
     let hedged = soon && request.stream && !request.echo_body && request.task == Task::Generate;
+    let hedged = hedged && plan.steps.iter().all(|step| step.own.is_none());
     let stood = guide.zip(chosen).map(|(guide, what)| guide.dial_of(what));
     Decision {
         plan,
@@ -114,6 +128,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         conversation,
         judged: judged.zip(stood),
         hedged: hedged && gateway.settings.hedging,
+        own,
     }
 }
 
@@ -195,7 +210,7 @@ pub(crate) fn no_endpoints(world: &World, asked: &str, facts: &Facts, plan: Plan
 }
 
 /// The plan for those who asked to see it.
-pub(crate) fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
+pub(crate) fn plan_json(world: &World, plan: &Plan, own: Option<&Own>) -> serde_json::Value {
     let id = |index: u32| world.snapshot.endpoints.get(index as usize).map_or("", |e| &*e.id);
     let steps = plan.steps.iter().map(|step| {
         serde_json::json!({
@@ -204,6 +219,7 @@ pub(crate) fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
             "quality": step.quality,
             "expected_cost_usd": step.expected.to_string(),
             "propensity": step.propensity,
+            "key": byok::told(own, step),
         })
     });
     serde_json::json!({

@@ -19,6 +19,7 @@ use wire::hub::Dialect;
 
 use crate::app::Worker;
 use crate::body::ResponseBody;
+use crate::byok::{self, Own};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Preference;
@@ -93,7 +94,12 @@ fn told(
     (seed, course, preference): (u64, &Course, Option<&str>),
 ) -> Value {
     let size = Size::of(decision.facts.input_tokens);
-    let plan: Vec<Value> = decision.plan.steps.iter().map(|s| step(world, s, worst(s), size)).collect();
+    let plan: Vec<Value> = decision
+        .plan
+        .steps
+        .iter()
+        .map(|s| step(world, decision.own.as_deref(), s, (worst(s), size)))
+        .collect();
     let rejected = decision.plan.rejected.iter().take(REJECTED_MAX).filter_map(|(index, step)| {
         let endpoint = world.snapshot.endpoints.get(*index as usize)?;
         let reason = decision.plan.funnel.iter().find(|line| line.step == *step).map(|line| line.reason);
@@ -124,7 +130,7 @@ fn told(
     })
 }
 
-fn step(world: &World, step: &Step, worst: Option<Money>, size: Size) -> Value {
+fn step(world: &World, own: Option<&Own>, step: &Step, (worst, size): (Option<Money>, Size)) -> Value {
     let endpoint = world.snapshot.endpoints.get(step.endpoint as usize);
     let model = endpoint.and_then(|e| e.model_in(&world.snapshot)).map(|model| model.id.to_string());
     let provider = endpoint.and_then(|e| e.provider_in(&world.snapshot)).map(|p| p.id.to_string());
@@ -141,6 +147,7 @@ fn step(world: &World, step: &Step, worst: Option<Money>, size: Size) -> Value {
         "tokens_per_s": figures.and_then(|figures| figures.tokens_per_s).map(|q| q.p50),
         "samples": figures.map(|figures| figures.samples),
         "propensity": step.propensity,
+        "key": byok::told(own, step),
     })
 }
 

@@ -13,12 +13,14 @@ use wire::hub::Dialect;
 use crate::app::Worker;
 use crate::auth::Access;
 use crate::body::ResponseBody;
+use crate::byok::edit::Op as Keep;
 use crate::error::GatewayError;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
-    health, images, key, messages, models, policies, presets, rerank, responses, route as dry_run,
+    activity, audio, byok, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
+    generation, health, images, key, messages, models, policies, presets, rerank, responses,
+    route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -65,6 +67,9 @@ enum Handler {
     Activity,
     Policies(Op),
     Presets(Op),
+    Byok(Keep),
+    ByokWishes { strategy: bool, edits: bool },
+    ByokBalance,
     PresetFrom(Dialect),
     Catalog,
     ModelsDev,
@@ -303,6 +308,58 @@ pub const ROUTES: &[Route] = &[
         Handler::PresetFrom(Dialect::Responses),
         "a preset out of a Responses request",
     ),
+    route("GET", "/v1/byok", Access::ManagementKey, Handler::Byok(Keep::List), "the account's provider keys"),
+    route(
+        "POST",
+        "/v1/byok",
+        Access::ManagementKey,
+        Handler::Byok(Keep::Create),
+        "bring a provider key along",
+    ),
+    route(
+        "GET",
+        "/v1/byok/strategy",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: true, edits: false },
+        "whose key goes first, by provider and model",
+    ),
+    route(
+        "PUT",
+        "/v1/byok/strategy",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: true, edits: true },
+        "say whose key goes first",
+    ),
+    route(
+        "GET",
+        "/v1/byok/settings",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: false, edits: false },
+        "what happens when the balance for fees is empty",
+    ),
+    route(
+        "PUT",
+        "/v1/byok/settings",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: false, edits: true },
+        "say what happens when the balance for fees is empty",
+    ),
+    route(
+        "POST",
+        "/v1/byok/balance",
+        Access::ManagementKey,
+        Handler::ByokBalance,
+        "move credits to the balance for fees",
+    ),
+    route("GET", "/v1/byok/{id}", Access::ManagementKey, Handler::Byok(Keep::Show), "one provider key"),
+    route("PATCH", "/v1/byok/{id}", Access::ManagementKey, Handler::Byok(Keep::Edit), "edit a provider key"),
+    route(
+        "DELETE",
+        "/v1/byok/{id}",
+        Access::ManagementKey,
+        Handler::Byok(Keep::Delete),
+        "remove a provider key",
+    ),
     route("GET", "/catalog.json", Access::Public, Handler::Catalog, "the whole catalog with provenance"),
     route(
         "GET",
@@ -472,6 +529,11 @@ where
         Handler::Policies(op) => Box::pin(policies::serve(worker, op, parts, body)).await,
         Handler::Presets(op) => Box::pin(presets::serve(worker, op, parts, body)).await,
         Handler::PresetFrom(dialect) => Box::pin(presets::from_body(worker, dialect, parts, body)).await,
+        Handler::Byok(op) => Box::pin(byok::edit::serve(worker, op, parts, body)).await,
+        Handler::ByokWishes { strategy, edits } => {
+            Box::pin(byok::serve_wishes(worker, (strategy, edits), parts, body)).await
+        }
+        Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,

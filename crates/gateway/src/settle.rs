@@ -11,12 +11,15 @@
 //! - nothing for an answer of the response cache, whose record names the generation that it is from;
 //! - nothing when no attempt brought an answer, and never for an error's text.
 //!
+//! Where an own key of the account's paid the provider, the cost is recorded at list price and the account is charged the fee.
+//!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
+use ledger::{Attempt, Fee, GenerationRecord, Hold, HoldSet, Refusal, Status};
+use routing::plan::Step;
 use tokio::time::Instant;
 use types::{Cost, GenerationId, Money, PriceKind, Timestamp, Usage, UsageSource};
 use wire::Warning;
@@ -24,6 +27,7 @@ use wire::hub::{Ident, Settlement};
 use wire::tally::{self, Request, Tally};
 
 use crate::app::Worker;
+use crate::byok::Payer;
 use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
@@ -63,6 +67,7 @@ struct Inner {
     slot: Slot,
     permit: Permit,
     hold: Hold,
+    payer: Payer,
     record: GenerationRecord,
     started: Instant,
     input_tokens: u64,
@@ -90,6 +95,8 @@ pub struct Departure {
     pub permit: Permit,
     /// Money set aside.
     pub hold: Hold,
+    /// Whose it is.
+    pub(crate) payer: Payer,
     /// The record, as far as it is known.
     pub record: GenerationRecord,
     /// When it began, by the clock that can't jump.
@@ -136,6 +143,7 @@ impl Flight {
             slot: from.slot,
             permit: from.permit,
             hold: from.hold,
+            payer: from.payer,
             record: from.record,
             started: from.started,
             input_tokens: from.input_tokens,
@@ -169,6 +177,37 @@ impl Flight {
     /// When the request began: for prices.
     pub fn created(&self) -> Timestamp {
         self.0.as_ref().map_or(Timestamp(0), |inner| inner.record.created)
+    }
+
+    /// Whether what is held serves for this attempt.
+    pub(crate) fn is_paid(&self, step: &Step) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.payer.pays(step))
+    }
+
+    /// Gives back what is held; nothing may be sent until somebody pays again.
+    pub(crate) fn let_go(&mut self, set: &HoldSet) {
+        let Some(inner) = &mut self.0 else { return };
+        // Nothing can always be held.
+        if let Ok(nothing) = set.try_hold(Money::ZERO) {
+            std::mem::replace(&mut inner.hold, nothing).void();
+            inner.payer = Payer::Nobody;
+        }
+    }
+
+    /// From here on another one pays.
+    pub(crate) fn pay(&mut self, payer: Payer, hold: Hold) {
+        let Some(inner) = &mut self.0 else { return hold.void() };
+        std::mem::replace(&mut inner.hold, hold).void();
+        inner.payer = payer;
+    }
+
+    /// From here on another of the own keys pays its provider; the fee is held already.
+    pub(crate) fn with_own(&mut self, key: &str) {
+        if let Some(inner) = &mut self.0
+            && let Payer::Own(paying) = &mut inner.payer
+        {
+            key.clone_into(&mut paying.key);
+        }
     }
 
     /// Notes an attempt that is over or, with the first byte, committed.
@@ -273,7 +312,7 @@ impl Flight {
             return Ok(());
         }
         let tokens = inner.worker.gateway.settings.hold_output_tokens.max(1);
-        let step = inner.output_cost(tokens);
+        let step = inner.payer.price(inner.output_cost(tokens));
         inner.hold.grow(step).map_err(Box::new)?;
         inner.covered_bytes =
             inner.covered_bytes.max(content_bytes).saturating_add(tokens * BYTES_PER_TOKEN_HOLD);
@@ -342,7 +381,8 @@ impl Inner {
     /// Output bytes that the present hold pays for.
     fn covered(&self) -> u64 {
         let input = self.cost(&Usage { input: self.input_tokens, requests: 1, ..Usage::default() }).total;
-        let left = self.hold.amount().saturating_sub(input).nanos().max(0).unsigned_abs();
+        let held = self.payer.covers(self.hold.amount());
+        let left = held.saturating_sub(input).nanos().max(0).unsigned_abs();
         let price =
             self.record.price_sheet.resolve(PriceKind::Output, self.input_tokens, self.record.created);
         let rate = price
@@ -422,12 +462,24 @@ impl Inner {
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, earns_hedges, .. } =
-            *self;
+        let Inner {
+            worker,
+            slot,
+            permit,
+            hold,
+            payer,
+            mut record,
+            metadata,
+            on_disconnect,
+            earns_hedges,
+            ..
+        } = *self;
         if earns_hedges {
             worker.gateway.hedges.lock().paid(cost.total);
         }
-        let charged = hold.settle(cost.total).charged;
+        let due = payer.price(cost.total);
+        let charged = hold.settle(due).charged;
+        let ours = paid(&mut record, payer, cost.total, due);
         drop((slot, permit));
 
         record.status = outcome.status;
@@ -439,19 +491,21 @@ impl Inner {
         record.usage_source = source;
         // What losers of a hedge cost is nobody's but the operator's.
         let lost: Money = record.attempts.iter().map(|attempt| attempt.cost).sum();
-        record.provider_cost = cost.total.saturating_add(lost);
+        record.provider_cost = ours.saturating_add(lost);
         record.charged = charged;
         record.duration_us = duration_us;
         if let Some(last) = record.attempts.last_mut().filter(|_| outcome.status != Status::Failed) {
             last.ended_us = duration_us;
-            last.cost = cost.total;
+            last.cost = ours;
         }
         if outcome.status == Status::Cancelled {
             record.on_disconnect = Some(on_disconnect.to_owned());
             worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
         }
         crate::feedback::learn(&worker.gateway, &record);
-        let input_cost = cost.input().min(charged);
+        let list = record.byok_key.is_some().then_some(cost.total);
+        let paid = list.unwrap_or(charged);
+        let input_cost = cost.input().min(paid);
         record.cost = cost;
         let appended = worker.gateway.journal.append(worker.number, &record);
         let metrics = &worker.gateway.metrics;
@@ -467,7 +521,8 @@ impl Inner {
             source,
             cost: charged,
             input_cost,
-            output_cost: charged.saturating_sub(input_cost),
+            output_cost: paid.saturating_sub(input_cost),
+            own_key_cost: list,
             metadata: metadata.map(|plan| (slug, metadata_json(&record, &plan))),
             warnings: record
                 .warnings
@@ -475,6 +530,18 @@ impl Inner {
                 .map(|w| Warning { code: static_code(&w.code), pointer: w.pointer, message: w.message })
                 .collect(),
         })
+    }
+}
+
+/// Writes down an own key that paid; what comes back is what we owe the provider.
+fn paid(record: &mut GenerationRecord, payer: Payer, list: Money, due: Money) -> Money {
+    match payer {
+        Payer::Own(paying) => {
+            record.fee = Some(Fee { rate: paying.rate, due, from: paying.from });
+            record.byok_key = Some(paying.key);
+            Money::ZERO
+        }
+        Payer::Account | Payer::Nobody => list,
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gateway::app::{Gateway, Worker};
+use gateway::byok::{Byok, Keeper};
 use gateway::journal::Journal;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
@@ -94,7 +95,9 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
     let boot = boot_name(clock.now().micros())?;
     let journal = wire_up::journal(&config, workers, Arc::clone(&metrics), &boot)?;
     let folder = fold_what_is_left(&journal, &store).await?;
-    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store).await?;
+    let keeper = Keeper::new(config.byok.private_base_urls, Arc::clone(&clock));
+    let byok = Byok::new(config.fees.byok_percent, wire_up::masters(&config)?, keeper);
+    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, &byok).await?;
     let settings = wire_up::settings(&config)?;
     let world = wire_up::world(&config, catalog, &env, None, &settings, Arc::clone(&clock))?;
     vitals::restore(&world, &config.server.data_dir, clock.now());
@@ -103,6 +106,7 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
         world,
         keys,
         rules,
+        byok,
         journal,
         metrics,
         store,

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use catalog::{OnDisconnect, Protocol};
-use ledger::BillingMode;
+use ledger::{BillingMode, FeeRate};
 use types::{ApiKeyText, ExposeSecret, SecretString};
 
 use super::Network;
@@ -26,6 +26,8 @@ pub struct Config {
     pub store: StoreSettings,
     pub catalog: CatalogSettings,
     pub billing: Billing,
+    pub fees: Fees,
+    pub byok: Byok,
     pub brand: Brand,
     pub routing: Routing,
     pub upstream: Upstream,
@@ -105,6 +107,22 @@ impl Default for Billing {
     fn default() -> Billing {
         Billing { mode: BillingMode::Metered }
     }
+}
+
+/// `[fees]`
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct Fees {
+    pub byok_percent: FeeRate,
+}
+
+/// `[byok]`
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct Byok {
+    pub master_key: Option<SecretString>,
+    pub master_key_file: Option<PathBuf>,
+    pub private_base_urls: bool,
 }
 
 /// `[brand]`

@@ -1,4 +1,5 @@
-//! Takes in what others wrote into the store: new and changed keys, policies and presets, grants. Several times a second, so that a change acts
+//! Takes in what others wrote into the store: new and changed keys, policies and presets, own
+//! provider keys, grants. Several times a second, so that a change acts
 //! within one.
 
 use std::collections::HashMap;
@@ -7,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::byok::Byok;
 use gateway::keys::{KeyRules, KeyTable, Opening};
 use gateway::rules::Rules;
 use ledger::BillingMode;
@@ -24,6 +26,8 @@ pub(crate) struct Poller {
     keys_seen: i64,
     rules_seen: i64,
     totals_seen: i64,
+    byok_seen: i64,
+    byok_totals_seen: i64,
     totals: HashMap<AccountId, AccountTotals>,
 }
 
@@ -32,11 +36,13 @@ impl Poller {
     pub(crate) async fn begin(
         mode: BillingMode,
         store: &Store,
+        byok: &Byok,
     ) -> Result<(Poller, KeyTable, Rules), StoreError> {
         let mut poller = Poller { mode, ..Poller::default() };
         let keys = poller.once(store, &KeyTable::default()).await?.unwrap_or_default();
         let rules = Rules::default();
         poller.rules(store, &rules).await?;
+        poller.byok(store, byok).await?;
         Ok((poller, keys, rules))
     }
 
@@ -73,6 +79,19 @@ impl Poller {
         let (rows, latest) = store.rule_changes(self.rules_seen).await?;
         rules.take(&rows);
         self.rules_seen = latest;
+        Ok(())
+    }
+
+    /// Asks once for own provider keys, balances for fees, and what own keys were used for.
+    pub(crate) async fn byok(&mut self, store: &Store, byok: &Byok) -> Result<(), StoreError> {
+        // Credits that were moved are held until the purse that they left knows.
+        byok.totals_seen(self.totals_seen);
+        let totals = store.byok_totals(self.byok_totals_seen).await?;
+        self.byok_totals_seen = totals.latest;
+        byok.take_totals(totals);
+        let changes = store.byok_changes(self.byok_seen).await?;
+        byok.take(&changes);
+        self.byok_seen = changes.latest;
         Ok(())
     }
 
@@ -118,6 +137,10 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping:
         });
         let asked = match keys {
             Ok(()) => poller.rules(&gateway.store, &gateway.rules).await,
+            Err(error) => Err(error),
+        };
+        let asked = match asked {
+            Ok(()) => poller.byok(&gateway.store, &gateway.byok).await,
             Err(error) => Err(error),
         };
         match asked {
