@@ -3,6 +3,7 @@
 
 mod aimock;
 mod bad_input;
+mod byok;
 mod cache;
 mod cancel;
 mod catalog;
@@ -24,5 +25,6 @@ mod rules;
 mod sdk;
 mod seals;
 mod smuggling;
+mod ssrf;
 mod stream;
 mod tasks;
