@@ -67,9 +67,8 @@ fn row(row: &ActivityRow) -> String {
         "cached_tokens": row.usage.cache_read,
         "charged_usd": row.charged.to_string(),
         "cost_usd": row.cost.to_string(),
-        "byok_usage_inference": 0,
     });
-    with_amounts(&object, &[("usage", Some(row.charged))])
+    with_amounts(&object, &[("usage", Some(row.charged)), ("byok_usage_inference", Some(row.byok_cost))])
 }
 
 #[cfg(test)]

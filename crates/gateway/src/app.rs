@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use store::Store;
 use types::{Clock, GenerationId, Timestamp};
 
+use crate::byok::Byok;
 use crate::journal::Journal;
 use crate::keys::KeyTable;
 use crate::metrics::Metrics;
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub keys: ArcSwap<KeyTable>,
     /// Policies and presets of all accounts.
     pub rules: Rules,
+    /// Provider keys that accounts brought along.
+    pub byok: Byok,
     /// Where settling writes.
     pub journal: Arc<Journal>,
     /// Counters and gauges.

@@ -6,11 +6,15 @@
 //! - When the whole plan has failed, endpoints that were busy, broken or out of reach are tried once more, after what
 //!   `Retry-After` asks ([`RETRY_WAIT_MAX`] at most) or [`RETRY_PAUSE`]. Nothing silent is tried twice.
 //! - A policy's chain says itself how often each model is tried ([`chain`]); there is no other round then.
+//! - An attempt with one of the account's own keys has breakers of its own, and is paid for by another purse: what is held for
+//!   the attempt before goes back first. Where the fee can't be paid the call ends; where the operator's key can't be, the
+//!   attempts with it are passed over.
 //! - Of several endpoints of a model at most half are left alone because their breaker is open.
 //! - After the first byte there is no other attempt.
 
 mod chain;
 mod hedge;
+mod paying;
 mod sending;
 
 use std::sync::Arc;
@@ -24,7 +28,7 @@ use parking_lot::Mutex;
 use routing::breaker::{Report, Verdict};
 use routing::health::Size;
 use routing::keyring::KeyReport;
-use routing::plan::{Facts, Plan};
+use routing::plan::{Facts, Plan, Step};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::Timestamp;
@@ -34,14 +38,17 @@ use wire::hub::{Dialect, Fetched, Impossible, Plain, Target};
 use wire::provider_error::{Class, ProviderError};
 
 use self::hedge::Seat;
-use crate::app::Worker;
+use self::paying::pay;
+use crate::app::{Gateway, Worker};
+use crate::byok::{Own, OwnKey};
 use crate::cache::Tape;
 use crate::error::{FailedAttempt, GatewayError};
+use crate::hold::Wanted;
 use crate::judging::Judged;
 use crate::leg::Leg;
 use crate::settle::Flight;
 use crate::vitals::{Vitals, Watched};
-use crate::world::{ProviderState, World};
+use crate::world::{ProviderState, Target as Address, World};
 
 /// Longest wait for a busy provider before the second round.
 pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -97,6 +104,10 @@ pub struct Trip<'a, 'b> {
     pub shown: Mutex<Vec<u8>>,
     /// What to try.
     pub plan: &'a Plan,
+    /// What it may cost.
+    pub(crate) wanted: &'a Wanted<'a>,
+    /// The account's own keys.
+    pub(crate) own: Option<&'a Own>,
     /// How long the prompt is.
     pub size: Size,
     /// What a virtual model was told, and where its dial stood.
@@ -119,7 +130,7 @@ pub struct Trip<'a, 'b> {
 
 impl<'b> Trip<'_, 'b> {
     /// The same call by another plan.
-    pub(crate) fn by<'t>(&'t self, plan: &'t Plan) -> Trip<'t, 'b> {
+    pub(crate) fn by<'t>(&'t self, plan: &'t Plan, own: Option<&'t Own>) -> Trip<'t, 'b> {
         Trip {
             worker: self.worker,
             world: self.world,
@@ -130,6 +141,8 @@ impl<'b> Trip<'_, 'b> {
             fetched: self.fetched.clone(),
             shown: Mutex::default(),
             plan,
+            wanted: self.wanted,
+            own,
             size: self.size,
             judged: self.judged,
             asked: self.asked,
@@ -223,14 +236,21 @@ impl Failure {
     }
 }
 
+/// An endpoint, and which of the account's own keys it is called with.
+type Spot = (u32, Option<u16>);
+
+fn spot(step: &Step) -> Spot {
+    (step.endpoint, step.own)
+}
+
 #[derive(Default)]
 struct Log {
     failed: Vec<FailedAttempt>,
     last: Option<(String, Failure)>,
-    /// Endpoints worth a second try.
-    again: Vec<u32>,
-    /// Endpoints that were resting, and the shortest rest left.
-    resting: Vec<u32>,
+    /// What is worth a second try.
+    again: Vec<Spot>,
+    /// What was resting, and the shortest rest left.
+    resting: Vec<Spot>,
     wait: Option<Duration>,
     all_busy: bool,
     attempts_max: usize,
@@ -243,12 +263,12 @@ pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, Ga
     if !trip.plan.retries.is_empty() {
         return chain::run(trip, flight, log).await;
     }
-    let first: Vec<u32> = trip.plan.steps.iter().map(|step| step.endpoint).collect();
+    let first: Vec<&Step> = trip.plan.steps.iter().collect();
     if let Some(arrival) = round(trip, flight, &first, &mut log).await? {
         return Ok(arrival);
     }
-    let second: Vec<u32> =
-        first.into_iter().filter(|e| log.again.contains(e) || log.resting.contains(e)).collect();
+    let again = |step: &&Step| log.again.contains(&spot(step)) || log.resting.contains(&spot(step));
+    let second: Vec<&Step> = first.into_iter().filter(again).collect();
     let wait = log.wait.unwrap_or(RETRY_PAUSE);
     let worth_it = !second.is_empty() && wait <= RETRY_WAIT_MAX && trip.max_latency.is_none();
     if worth_it && Instant::now() + wait < trip.deadline {
@@ -264,30 +284,33 @@ pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, Ga
 async fn round(
     trip: &Trip<'_, '_>,
     flight: &mut Flight,
-    endpoints: &[u32],
+    steps: &[&Step],
     log: &mut Log,
 ) -> Result<Option<Arrival>, GatewayError> {
     let gateway = &trip.worker.gateway;
-    for index in endpoints.iter().copied() {
+    for step in steps.iter().copied() {
         if log.failed.len() >= log.attempts_max {
             break;
         }
-        let Some(mut place) = Place::find(trip.world, index) else { continue };
+        let Some(mut place) = Place::of_step(gateway, trip.world, trip.own, step) else { continue };
         let now = gateway.clock.now();
         if let Verdict::Wait(until) = place.state.enter(now)
             && !must_serve(trip, &place, log, now)
         {
             let left = Duration::from_micros(until.0.saturating_sub(now.0).max(0).unsigned_abs());
             log.wait = Some(log.wait.map_or(left, |wait| wait.min(left)));
-            log.resting.push(index);
+            log.resting.push(spot(step));
             continue;
         }
-        match hedge::race(trip, flight, index, &mut place, log).await {
+        if !pay(trip, flight, step).await? {
+            continue;
+        }
+        match hedge::race(trip, flight, step.endpoint, &mut place, log).await {
             Ok((endpoint, committed, watched)) => {
                 let failed = std::mem::take(&mut log.failed);
                 return Ok(Some(Arrival { endpoint, committed, failed, watched: Some(watched) }));
             }
-            Err(failure) => fail(trip, log, &place, index, failure)?,
+            Err(failure) => fail(trip, log, &place, spot(step), failure)?,
         }
     }
     Ok(None)
@@ -297,11 +320,11 @@ async fn round(
 /// failed, so that a fault of ours or of the network's doesn't take a whole model away.
 fn must_serve(trip: &Trip<'_, '_>, place: &Place<'_>, log: &Log, now: Timestamp) -> bool {
     let snapshot = &trip.world.snapshot;
-    let same = |index: &u32| {
-        snapshot.endpoints.get(*index as usize).is_some_and(|endpoint| endpoint.model == place.endpoint.model)
+    let same = |index: u32| {
+        snapshot.endpoints.get(index as usize).is_some_and(|endpoint| endpoint.model == place.endpoint.model)
     };
-    let all = trip.plan.steps.iter().filter(|step| same(&step.endpoint)).count();
-    let left_alone = log.resting.iter().filter(|index| same(index)).count();
+    let all = trip.plan.steps.iter().filter(|step| same(step.endpoint)).count();
+    let left_alone = log.resting.iter().filter(|(index, _)| same(*index)).count();
     all > 1 && (left_alone + 1) * 2 > all && !place.state.is_cooling(now)
 }
 
@@ -319,8 +342,9 @@ async fn keys(
         let under_way = place.state.begin();
         let outcome = one(trip, flight, place).await;
         let endpoint = place.endpoint.id.to_string();
+        let byok_key = place.own.as_ref().map(|own| own.key.row.id.clone());
         let mut attempt =
-            Attempt { endpoint, started_us, ended_us: flight.elapsed_us(), ..Attempt::default() };
+            Attempt { endpoint, started_us, ended_us: flight.elapsed_us(), byok_key, ..Attempt::default() };
         let now = gateway.clock.now();
         let failure = match outcome {
             Ok(committed) => {
@@ -364,7 +388,7 @@ fn fail(
     trip: &Trip<'_, '_>,
     log: &mut Log,
     place: &Place<'_>,
-    index: u32,
+    spot: Spot,
     failure: Failure,
 ) -> Result<(), GatewayError> {
     let gateway = &trip.worker.gateway;
@@ -377,7 +401,7 @@ fn fail(
     log.failed.push(failed_attempt(place, &failure));
     log.all_busy &= failure.error.class == Class::RateLimit;
     if failure.again {
-        log.again.push(index);
+        log.again.push(spot);
         let asked = failure.retry_after.filter(|_| failure.error.class == Class::RateLimit);
         let wait = if failure.error.class == Class::RateLimit {
             asked.unwrap_or(Duration::from_secs(2))
@@ -427,20 +451,41 @@ pub(crate) struct Place<'w> {
     pub(crate) provider: &'w ProviderState,
     provider_name: &'w str,
     protocol: Protocol,
-    state: &'w Arc<Vitals>,
+    state: Arc<Vitals>,
     /// Which of the provider's keys, where there are several.
     key: Option<usize>,
+    /// The account's own key that it is called with.
+    own: Option<OwnPlace>,
+}
+
+/// One of the account's own keys, and where it is sent.
+struct OwnPlace {
+    key: Arc<OwnKey>,
+    target: Result<Arc<Address>, String>,
 }
 
 impl Place<'_> {
     /// Takes the key that is next, where there are several.
     pub(crate) fn take_key(&mut self, now: Timestamp) {
-        self.key = self.provider.keyring.as_ref().and_then(|ring| ring.lock().take(now));
+        let ring = self.provider.keyring.as_ref().filter(|_| self.own.is_none());
+        self.key = ring.and_then(|ring| ring.lock().take(now));
     }
 
     /// The header that holds the key, where there are several.
     pub(crate) fn key_header(&self) -> Option<(HeaderName, HeaderValue)> {
         self.provider.target.as_ref()?.keys.get(self.key?).cloned()
+    }
+
+    /// Where the request goes.
+    pub(crate) fn target(&self) -> Result<&Arc<Address>, Failure> {
+        let none = || Failure::ours("no_address", String::from("the provider has no address"), false);
+        match &self.own {
+            None => self.provider.target.as_ref().ok_or_else(none),
+            Some(own) => own.target.as_ref().map_err(|problem| {
+                let message = format!("your key {} can't be used: {problem}", own.key.row.id);
+                Failure::ours("own_key_unusable", message, false)
+            }),
+        }
     }
 
     /// Tells the key how its call went; true when it failed for the key's sake and a sibling may do better.
@@ -500,9 +545,26 @@ impl<'w> Place<'w> {
             provider: world.providers.get(endpoint.provider)?,
             provider_name: &known.name,
             protocol: known.protocol,
-            state: world.endpoints.get(index as usize)?,
+            state: Arc::clone(world.endpoints.get(index as usize)?),
             key: None,
+            own: None,
         })
+    }
+
+    /// The place of an attempt. A key that was taken away since has none.
+    pub(crate) fn of_step(
+        gateway: &Gateway,
+        world: &'w World,
+        own: Option<&Own>,
+        step: &Step,
+    ) -> Option<Place<'w>> {
+        let mut place = Place::find(world, step.endpoint)?;
+        if let Some(number) = step.own {
+            let key = Arc::clone(own?.key(number)?);
+            place.state = key.vitals(&place.endpoint.id);
+            place.own = Some(OwnPlace { target: key.target(&gateway.byok, world), key });
+        }
+        Some(place)
     }
 }
 

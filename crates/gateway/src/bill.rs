@@ -19,13 +19,14 @@ pub(crate) fn bill(
     let standing =
         corrections.iter().try_fold(Standing::of(record), |so_far, one| so_far.after(&one.correction));
     let standing = standing.unwrap_or_else(|_| Standing::of(record));
+    let due = record.fee.map_or(standing.cost, |fee| fee.rate.of(standing.cost));
     // What the entry says, and not what it should say: a balance that is new here is told without more ado.
     let entry = entry_of(record).ok().flatten();
     let postings = entry.as_ref().map_or(&[][..], |entry| entry.postings());
     json!({
         "total_cost": standing.charged.to_string(),
         "cost_usd": standing.cost.to_string(),
-        "written_off": standing.cost.saturating_sub(standing.charged).to_string(),
+        "written_off": due.saturating_sub(standing.charged).to_string(),
         "provider_cost_usd": standing.provider_cost.to_string(),
         "cost_lines": record.cost.lines.iter().map(line).collect::<Vec<_>>(),
         "price_version": record.price_version,
@@ -75,7 +76,12 @@ fn formula(record: &GenerationRecord) -> String {
         .iter()
         .map(|line| format!("{}: {}", line.kind.name(), line_formula(line)))
         .collect();
-    format!("{}; total {} USD at price version {}", lines.join("; "), record.cost.total, record.price_version)
+    let (total, version) = (record.cost.total, &record.price_version);
+    let bill = format!("{}; total {total} USD at price version {version}", lines.join("; "));
+    match &record.fee {
+        None => bill,
+        Some(fee) => format!("{bill}, paid by your own key; fee {} % of it = {} USD", fee.rate, fee.due),
+    }
 }
 
 /// The balance that was charged, or would have been.

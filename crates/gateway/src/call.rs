@@ -1,5 +1,7 @@
 //! The way of every call that a model answers, whatever the caller's dialect: take in, plan, hold, attempt, answer.
 
+mod decided;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,7 +12,6 @@ use ledger::{GenerationRecord, Routed, Status};
 use parking_lot::Mutex;
 use routing::breaker::Report;
 use routing::health::Size;
-use routing::plan::{Facts, Plan};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use types::{GenerationId, Timestamp};
@@ -19,6 +20,7 @@ use wire::check::Checks;
 use wire::hub::{Dialect, Ident, Plain};
 use wire::tally::Request;
 
+use self::decided::{Decided, decide, first_hold, record};
 use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, check_address, key_text};
@@ -28,18 +30,18 @@ use crate::cascade::{self, Better};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::filling::{self, Filled};
+use crate::hold::Wanted;
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
 use crate::keys::{KeyState, Permit};
-use crate::planning::{self, Asking, Decision};
+use crate::planning;
 use crate::pump::{Pump, Start};
 use crate::responses::Remember;
 use crate::settings::{ROUTER_VERSION, ResponseHeaders};
 use crate::settle::{Departure, Flight, Outcome, Slot};
-use crate::sticky::Conversation;
 use crate::vitals::Good;
 use crate::world::World;
-use crate::{hold, read_body, request_facts};
+use crate::{hold, read_body};
 
 /// What a path and its query say beside the body.
 #[derive(Clone, Copy, Debug, Default)]
@@ -217,40 +219,52 @@ async fn by_provider(
     mut incoming: Incoming<'_, '_>,
     outlook: Outlook,
 ) -> Result<Response<ResponseBody>, GatewayError> {
-    let Decided { plan, facts, conversation, judged, hedged, better } = decide(&mut incoming)?;
-    let mut record = record(&incoming, &plan, &facts, judged);
+    let Decided { mut plan, facts, conversation, judged, hedged, better, own } = decide(&mut incoming)?;
+    let (key, created) = (Arc::clone(&incoming.admitted.key), incoming.admitted.created);
+    let asked = incoming.call.asked();
+    hold::take_tokens(asked, &key, &mut incoming.admitted.permit, created)?;
+    let (purses, counted) = hold::purses(&key, asked, &incoming.hints, created);
+    let paying = (better.as_ref(), own.as_deref());
+    let (payer, hold) = first_hold(&incoming, &purses, &mut plan, paying).await?;
+    let record = GenerationRecord { counted, ..record(&incoming, &plan, &facts, judged) };
     let Incoming { worker, headers, call, array, admitted, extra, hints, world, course, .. } = incoming;
     let gateway = &worker.gateway;
-    let asked = call.asked();
-    let (created, key, mut permit) = (admitted.created, admitted.key, admitted.permit);
-    let chosen = judged.is_some();
-    let question = gateway.retries.asked(&gateway.learned, key.account.id.as_str(), call, chosen, created);
-    let held_for = better.as_ref().map(|better| better.covered(&plan));
-    let held_for = held_for.as_ref().unwrap_or(&plan);
-    hold::take_tokens(asked, &key, &mut permit, created)?;
-    let (hold, counted) = hold::hold(gateway, &world, asked, &key, held_for, &hints, created).await?;
-    record.counted = counted;
+    let question =
+        gateway.retries.asked(&gateway.learned, key.account.id.as_str(), call, judged.is_some(), created);
+    let covered = better.as_ref().map(|better| better.covered(&plan));
+    let wanted = Wanted {
+        gateway,
+        world: &world,
+        request: asked,
+        key: &key,
+        purses: &purses,
+        plan: covered.as_ref().unwrap_or(&plan),
+        hints: &hints,
+        at: created,
+    };
     let mut flight = Flight::begin(Departure {
         worker: Arc::clone(worker),
         slot: admitted.slot,
-        permit,
+        permit: admitted.permit,
         hold,
+        payer,
         record,
         started: admitted.started,
         input_tokens: asked.input_tokens_estimate(),
         read: Request::of(&extra.body, asked),
         expected: asked.expected.map(|expected| expected.likely),
-        metadata: hints.metadata.then(|| planning::plan_json(&world, &plan)),
+        metadata: hints.metadata.then(|| planning::plan_json(&world, &plan, own.as_deref())),
         conversation,
         question,
     });
     flight.warn(&course.warnings);
-    let judges = better.is_some() || asked.needs.json;
     let trip = Trip {
         worker,
         world: &world,
         call,
         plan: &plan,
+        wanted: &wanted,
+        own: own.as_deref(),
         size: Size::of(facts.input_tokens),
         judged,
         asked: &course.name,
@@ -263,71 +277,42 @@ async fn by_provider(
         max_latency: hints.max_latency,
         auto_cache: cache::places_breakpoints(asked.auto_cache, hints.auto_cache, None),
         tape_bytes_max: outlook.tape_bytes_max(gateway),
-        checks: judges.then(|| Checks::of(call).map(Arc::new)).flatten(),
+        checks: checks(call, better.is_some()),
         deadline: admitted.started + gateway.settings.total_timeout,
     };
-    let arrived = match &better {
-        None => Box::pin(attempt::run(&trip, &mut flight)).await,
-        Some(better) => Box::pin(cascade::run(&trip, &mut flight, better)).await,
+    fly(&trip, flight, better.as_ref(), extra.remember, outlook).await
+}
+
+/// Runs the attempts and answers.
+async fn fly(
+    trip: &Trip<'_, '_>,
+    mut flight: Flight,
+    better: Option<&Better>,
+    remember: Option<Remember>,
+    outlook: Outlook,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let arrived = match better {
+        None => Box::pin(attempt::run(trip, &mut flight)).await,
+        Some(better) => Box::pin(cascade::run(trip, &mut flight, better)).await,
     };
-    let arrival = match arrived {
-        Ok(arrival) => arrival,
+    match arrived {
+        Ok(arrival) => {
+            if is_uncounted(&arrival, &flight) {
+                trip.worker.gateway.load_tokenizer().await;
+            }
+            answer(trip, flight, arrival, remember, outlook)
+        }
         Err(error) => {
             flight.fail(&error);
-            return Err(error);
+            Err(error)
         }
-    };
-    if is_uncounted(&arrival, &flight) {
-        gateway.load_tokenizer().await;
     }
-    answer(&trip, flight, arrival, extra.remember, outlook)
 }
 
-/// A decision, and where its answer may go on to.
-struct Decided {
-    plan: Plan,
-    facts: Facts,
-    conversation: Option<Conversation>,
-    judged: Option<(Judged, f64)>,
-    hedged: bool,
-    better: Option<Better>,
-}
-
-fn decide(incoming: &mut Incoming<'_, '_>) -> Result<Decided, GatewayError> {
-    let Incoming { worker, call, admitted, hints, world, course, seed, .. } = incoming;
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed: *seed, dry: false };
-    let asking = Asking { world, call, hints, course, asker: &asker };
-    let Decision { plan, facts, conversation, judged, hedged, .. } =
-        planning::decide(&worker.gateway, &asking);
-    if plan.steps.is_empty() {
-        return Err(planning::no_endpoints(world, &course.name, &facts, &admitted.key, plan));
-    }
-    let better = cascade::prepare(&worker.gateway, &asking, &plan);
-    let better = better.unwrap_or_else(|warning| {
-        course.warnings.push(warning);
-        None
-    });
-    Ok(Decided { plan, facts, conversation, judged, hedged, better })
-}
-
-/// The record, as far as it is known before the first attempt.
-fn record(
-    incoming: &Incoming<'_, '_>,
-    plan: &Plan,
-    facts: &Facts,
-    judged: Option<(Judged, f64)>,
-) -> GenerationRecord {
-    let Incoming { worker, id, call, admitted, extra, hints, world, course, seed, .. } = incoming;
-    let key = &admitted.key;
-    let mut record =
-        GenerationRecord::new(*id, admitted.created, key.account.id.clone(), key.rules.id.clone());
-    record.routed = judged.map(|judged| routed(judged, *seed));
-    let told = judged.map(|(judged, _)| judged);
-    record.facts = request_facts::of(&world.snapshot, call.asked(), (facts, plan), told, &course.chances);
-    record.policy.clone_from(&course.policy);
-    describe(&mut record, &worker.gateway, call, hints, &course.name);
-    extra.filled.iter().for_each(|filled| filled.describe(&mut record));
-    record
+/// What answers are held against: where one may go on to a better model, and where JSON was asked for.
+fn checks(call: &Call<'_>, escalates: bool) -> Option<Arc<Checks>> {
+    let judges = escalates || call.asked().needs.json;
+    judges.then(|| Checks::of(call).map(Arc::new)).flatten()
 }
 
 /// Whether an answer is whole (a stream waits at its end), nobody reports its tokens, and what counts them is not loaded yet.
@@ -452,12 +437,11 @@ pub(crate) fn plain(
     let json = HeaderValue::from_static("application/json");
     let content_type = HeaderValue::from_str(answer.content_type()).unwrap_or(json);
     headers.insert(header::CONTENT_TYPE, content_type);
-    for (name, amount) in [
-        (&names.cost, settlement.cost),
-        (&names.input_cost, settlement.input_cost),
-        (&names.output_cost, settlement.output_cost),
-    ] {
-        insert(headers, name, &amount.to_string());
+    insert(headers, &names.cost, &settlement.cost.to_string());
+    // What the two caused is the provider's bill where an own key pays it.
+    if settlement.own_key_cost.is_none() {
+        insert(headers, &names.input_cost, &settlement.input_cost.to_string());
+        insert(headers, &names.output_cost, &settlement.output_cost.to_string());
     }
     if !settlement.warnings.is_empty() {
         insert(headers, &names.translation, &settlement.warnings.len().to_string());

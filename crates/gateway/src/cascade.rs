@@ -10,6 +10,8 @@
 
 mod held;
 
+use std::sync::Arc;
+
 use ledger::Escalated;
 use routing::breaker::Report;
 use routing::hedge::Held;
@@ -22,6 +24,7 @@ use wire::hub::Seen;
 
 use crate::app::Gateway;
 use crate::attempt::{self, Arrival, Committed, Trip};
+use crate::byok::Own;
 use crate::course::{Aim, Asker, Course};
 use crate::error::{FailedAttempt, GatewayError};
 use crate::planning::{self, Asking};
@@ -37,6 +40,8 @@ pub(crate) struct Better {
     plan: Plan,
     /// Only those that are better by the plan than what answered.
     by_quality: bool,
+    /// The account's own keys, which the plan's steps name by their number.
+    own: Option<Arc<Own>>,
 }
 
 /// Prepares the better plan of a call that asks for one; the reason where there is none.
@@ -59,7 +64,7 @@ pub(crate) fn prepare(
     // Nothing is tried out on who waits for something better.
     let asker = Asker { dry: true, ..*asking.asker };
     let decision = planning::decide(gateway, &Asking { course: &course, asker: &asker, ..*asking });
-    let mut better = Better { plan: decision.plan, by_quality };
+    let mut better = Better { plan: decision.plan, by_quality, own: decision.own };
     if by_quality {
         let least = plan.steps.first().and_then(|step| step.quality);
         better.plan.steps.retain(|step| is_better(step, least));
@@ -146,7 +151,9 @@ async fn go_on(
     flaw: Flaw,
 ) -> Result<Arrival, GatewayError> {
     let gateway = &trip.worker.gateway;
-    let plan = better.than(trip, first.endpoint);
+    let mut plan = better.than(trip, first.endpoint);
+    // What is held pays for either answer, and for one kind of key.
+    plan.steps.retain(|step| flight.is_paid(step));
     let found = trip.world.snapshot.endpoints.get(first.endpoint as usize);
     let Some(endpoint) = found.filter(|_| !plan.steps.is_empty()) else {
         flight.warn(&[told("the answer is of the best model already")]);
@@ -167,7 +174,7 @@ async fn go_on(
     };
     end_watch(trip, &mut first);
     let aside = flight.set_aside(cost);
-    match Box::pin(attempt::run(&trip.by(&plan), flight)).await {
+    match Box::pin(attempt::run(&trip.by(&plan, better.own.as_deref()), flight)).await {
         Ok(arrival) => {
             gateway.escalations.lock().ended(fired, true, cost);
             gateway.metrics.escalated(cost);

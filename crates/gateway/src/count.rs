@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::Body;
+use routing::plan::Step;
 use wire::call::{Call, PathSays, count_body};
 use wire::hub::{Dialect, Fetched};
 use wire::tally::Request;
@@ -13,6 +14,7 @@ use wire::tally::Request;
 use crate::app::Worker;
 use crate::attempt::Place;
 use crate::body::ResponseBody;
+use crate::byok::Own;
 use crate::call::{self, Path};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
@@ -55,12 +57,12 @@ where
     let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0, dry: true };
     let course = Course::of(gateway, &world, &call, &hints, &asker)?;
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
-    let Decision { plan, facts, .. } = planning::decide(gateway, &asking);
+    let Decision { plan, facts, own, .. } = planning::decide(gateway, &asking);
     let Some(first) = plan.steps.first() else {
         return Err(planning::no_endpoints(&world, &course.name, &facts, &admitted.key, plan));
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let counted = ask(worker, &world, &call, first.endpoint, betas).await;
+    let counted = ask(worker, (&world, own.as_deref()), &call, first, betas).await;
     let tokens = match counted {
         Some(tokens) => tokens,
         None => {
@@ -75,14 +77,14 @@ where
 /// The provider's own count; `None` where it has none or doesn't tell.
 async fn ask(
     worker: &Arc<Worker>,
-    world: &World,
+    (world, own): (&World, Option<&Own>),
     call: &Call<'_>,
-    endpoint: u32,
+    step: &Step,
     betas: &str,
 ) -> Option<u64> {
-    let mut place = Place::find(world, endpoint)?;
+    let mut place = Place::of_step(&worker.gateway, world, own, step)?;
     place.take_key(worker.gateway.clock.now());
-    let target = place.provider.target.as_ref()?;
+    let target = place.target().ok()?;
     let dialect = place.provider.dialect;
     let fetched = Fetched::new();
     let wire_target = place.wire_target(&world.snapshot, &fetched);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use http::Response;
 use http::request::Parts;
 use ledger::BillingMode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::Worker;
 use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::{caller, with_amounts};
+use crate::keys::KeyState;
 use crate::router;
 
 /// The books plus what is not folded into them yet, so that a call that has ended is counted at once.
@@ -35,8 +36,26 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         "metered_usd": credits.metered.to_string(),
         "balance_usd": balance.to_string(),
         "held_usd": purse.held.to_string(),
+        "byok": byok(worker, &key),
     });
     let total = if prepaid { used } else { credits.metered };
     let amounts = [("total_credits", Some(granted)), ("total_usage", Some(total))];
     Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object, &amounts))))
+}
+
+/// The balance for fees and what own keys paid, apart from the account's other money.
+fn byok(worker: &Worker, key: &KeyState) -> Value {
+    let byok = &worker.gateway.byok;
+    let used = byok.used(&key.account.id, None);
+    let purse = byok.purse(&key.account).snapshot();
+    let prepaid = worker.gateway.settings.mode == BillingMode::Prepaid;
+    let balance = purse.limit.filter(|_| prepaid).map(|limit| limit.saturating_sub(purse.spent).to_string());
+    json!({
+        "fee_percent": byok.rate().to_string(),
+        "balance_usd": balance,
+        "held_usd": purse.held.to_string(),
+        "usage_usd": used.usage.to_string(),
+        "fees_usd": used.fees.to_string(),
+        "requests": used.requests,
+    })
 }

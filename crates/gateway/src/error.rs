@@ -61,6 +61,16 @@ pub enum GatewayError {
         "the body is larger than {0} bytes; send less, or let the operator raise `server.body_bytes_max`"
     )]
     BodyTooLarge(usize),
+    /// A provider refused a key that its owner wanted to bring along.
+    #[error(
+        "{provider} refused the key ({note}); nothing was kept. Check it, or add `?force=true` to keep it all the same"
+    )]
+    OwnKeyRefused {
+        /// Who.
+        provider: String,
+        /// What it answered.
+        note: String,
+    },
     /// Nobody knows the model.
     #[error("no model is called `{name}`{}", suggest(.suggestions))]
     ModelNotFound {
@@ -259,6 +269,7 @@ docs! {
     "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
     "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
     "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";
+    "provider_key_refused" 400 "The provider refused the key that was to be kept." "Check the key; `?force=true` keeps it all the same.";
     "key_missing" 401 "No API key was sent." "Send `Authorization: Bearer <key>`.";
     "key_malformed" 401 "The key's checksum is wrong: it was cut or mistyped." "Copy the key again.";
     "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
@@ -270,6 +281,7 @@ docs! {
     "budget_exceeded" 402 "A budget doesn't cover the call; `metadata` says which, its limit, what is left and when it counts anew." "Wait until it counts anew, raise the budget, or lower `max_tokens`.";
     "key_limit_exceeded" 402 "The key's spend limit doesn't cover the call; `metadata` says limit, spent, held and left." "Raise the limit, lower `max_tokens`, or use another key.";
     "insufficient_credits" 402 "The account's balance doesn't cover the call; `metadata` says what is left." "Add credit, or lower `max_tokens`.";
+    "byok_balance_empty" 402 "The balance for fees of calls with your own provider keys doesn't cover the call; no other key was used instead." "Move credits there with `POST /v1/byok/balance`, or opt in to fees from credits with `PUT /v1/byok/settings`.";
     "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
     "content_policy" 403 "The provider's moderation refused the prompt." "Change the prompt or choose another provider.";
     "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
@@ -343,6 +355,7 @@ impl GatewayError {
             GatewayError::InvalidRequest(_) => (400, "invalid_request"),
             GatewayError::InvalidHeader { .. } => (400, "invalid_header"),
             GatewayError::BodyTooLarge(_) => (413, "body_too_large"),
+            GatewayError::OwnKeyRefused { .. } => (400, "provider_key_refused"),
             GatewayError::ModelNotFound { .. } => (404, "model_not_found"),
             GatewayError::NoEndpoints { .. } => (404, "no_endpoints"),
             GatewayError::NoMoney(refusal) | GatewayError::MoneyRanOut(refusal) => (402, purse_kind(refusal)),
@@ -468,6 +481,7 @@ fn purse_kind(refusal: &Refusal) -> &'static str {
     match &*refusal.scope {
         "key" => "key_limit_exceeded",
         scope if scope.starts_with("budget:") => "budget_exceeded",
+        "byok" => "byok_balance_empty",
         _ => "insufficient_credits",
     }
 }
@@ -482,6 +496,10 @@ fn money_message(refusal: &Refusal) -> String {
         _ if scope.starts_with("budget:") => {
             (format!("the {scope}"), "wait until it counts anew, raise it, or lower `max_tokens`")
         }
+        "byok" => (
+            String::from("the balance for fees of calls with your own provider keys"),
+            "move credits there with `POST /v1/byok/balance`, or let fees be taken from credits with `PUT /v1/byok/settings`",
+        ),
         _ => (String::from("the account's balance"), "add credit or lower `max_tokens`"),
     };
     let per = match refusal.resets {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
-use ledger::{Attempt, GenerationRecord, Routed};
+use ledger::{Attempt, Fee, GenerationRecord, Routed};
 use serde_json::{Value, json};
 use store::StoreError;
 use types::GenerationId;
@@ -121,8 +121,16 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "on_disconnect": record.on_disconnect,
         "upstream_id": record.upstream_id,
         "error": record.error,
-        "is_byok": false,
+        "is_byok": record.byok_key.is_some(),
+        "paid_by": record.paid_by(),
+        "byok_key": record.byok_key,
+        "fee": record.fee.as_ref().map(fee),
     })
+}
+
+/// The fee of a call that an own key paid for: its rate on the list price.
+fn fee(fee: &Fee) -> Value {
+    json!({"percent": fee.rate.to_string(), "due_usd": fee.due.to_string()})
 }
 
 /// Whole microseconds as milliseconds with three digits, exactly.
@@ -141,5 +149,6 @@ pub(crate) fn attempt(attempt: &Attempt) -> Value {
         "ended_ms": milliseconds(attempt.ended_us),
         "cost_usd": attempt.cost.to_string(),
         "outcome": attempt.outcome,
+        "byok_key": attempt.byok_key,
     })
 }

@@ -1,5 +1,6 @@
 //! Money is set aside before a call goes out.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use ledger::{Hold, HoldSet, Refusal};
@@ -9,6 +10,7 @@ use types::{Money, Timestamp, Usage};
 use wire::asked::Asked;
 
 use crate::app::Gateway;
+use crate::byok::Payer;
 use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::keys::budgets::Counted;
@@ -18,52 +20,81 @@ use crate::world::World;
 /// Output tokens that a call is taken to have before it is over: a cap says little about what comes.
 const LIKELY_OUTPUT_TOKENS: u64 = 256;
 
-/// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output. While
-/// other calls of the same purse hold money that may come back, a call waits for it instead of being refused.
-pub(crate) async fn hold(
-    gateway: &Gateway,
-    world: &World,
+/// What a call may cost, who asks, and which purses it counts for.
+pub(crate) struct Wanted<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) world: &'a World,
+    pub(crate) request: &'a Asked<'a>,
+    pub(crate) key: &'a KeyState,
+    /// The key's, those of its budgets, the account's.
+    pub(crate) purses: &'a HoldSet,
+    /// All attempts that may have to be paid.
+    pub(crate) plan: &'a Plan,
+    pub(crate) hints: &'a Hints,
+    pub(crate) at: Timestamp,
+}
+
+impl Wanted<'_> {
+    /// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output, of the
+    /// attempts that `payer` pays for. While other calls of the same purse hold money that may come back, a patient call waits
+    /// for it instead of being refused.
+    pub(crate) async fn hold(
+        &self,
+        set: &HoldSet,
+        payer: &Payer,
+        patient: bool,
+    ) -> Result<Hold, GatewayError> {
+        let (least, want) = self.amounts(payer)?;
+        let (least, want, day) = (payer.price(least), payer.price(want), self.at.day());
+        match set.try_hold_on(day, least, want) {
+            Ok(hold) => Ok(hold),
+            Err(refusal) if refusal.outstanding && patient => {
+                wait_for_hold(self.gateway, self.key, set, (least, want, day), refusal).await
+            }
+            Err(refusal) => Err(GatewayError::NoMoney(Box::new(refusal))),
+        }
+    }
+
+    /// The least that would do, and what is wanted, at list price.
+    fn amounts(&self, payer: &Payer) -> Result<(Money, Money), GatewayError> {
+        let Wanted { gateway, world, request, plan, hints, at, .. } = *self;
+        let settings = &gateway.settings;
+        let steps = || plan.steps.iter().filter(|step| payer.pays(step));
+        let endpoints = || steps().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
+        let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
+        let most = |usage: &Usage| {
+            let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
+            costs.max().unwrap_or(Money::ZERO)
+        };
+        let choices = u64::from(request.choices);
+        let cap = request.max_tokens.unwrap_or(settings.hold_output_tokens);
+        let output = cap.saturating_mul(choices);
+        let want = match &request.expected {
+            Some(expected) => most(&expected.most),
+            None => most(&usage(request.input_tokens_max(), output)),
+        };
+        // Of conversations the plan has nothing that could cost more.
+        if let Some(allowed) =
+            hints.max_cost.filter(|_| request.expected.is_some()).filter(|allowed| *allowed < want)
+        {
+            return Err(GatewayError::OverMaxCost { worst: want.to_string(), allowed: allowed.to_string() });
+        }
+        let least = match &request.expected {
+            Some(expected) => most(&expected.likely),
+            None => most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))),
+        };
+        Ok((least.min(want), want))
+    }
+}
+
+/// The purses that a call has to satisfy, and what it counts for.
+pub(crate) fn purses<'k>(
+    key: &'k KeyState,
     request: &Asked<'_>,
-    key: &KeyState,
-    plan: &Plan,
     hints: &Hints,
     at: Timestamp,
-) -> Result<(Hold, Vec<String>), GatewayError> {
-    let settings = &gateway.settings;
-    let endpoints =
-        || plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
-    let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
-    let most = |usage: &Usage| {
-        let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
-        costs.max().unwrap_or(Money::ZERO)
-    };
-    let choices = u64::from(request.choices);
-    let cap = request.max_tokens.unwrap_or(settings.hold_output_tokens);
-    let output = cap.saturating_mul(choices);
-    let want = match &request.expected {
-        Some(expected) => most(&expected.most),
-        None => most(&usage(request.input_tokens_max(), output)),
-    };
-    // Of conversations the plan has nothing that could cost more.
-    if let Some(allowed) =
-        hints.max_cost.filter(|_| request.expected.is_some()).filter(|allowed| *allowed < want)
-    {
-        return Err(GatewayError::OverMaxCost { worst: want.to_string(), allowed: allowed.to_string() });
-    }
-    let least = match &request.expected {
-        Some(expected) => most(&expected.likely),
-        None => most(&usage(request.input_tokens_estimate(), output.clamp(1, 16))),
-    };
-    let least = least.min(want);
-    let (set, counted) = key.holds_for(counted(request, hints, at), &mut dimensions(request, hints));
-    let hold = match set.try_hold_on(at.day(), least, want) {
-        Ok(hold) => hold,
-        Err(refusal) if refusal.outstanding => {
-            wait_for_hold(gateway, key, &set, (least, want, at.day()), refusal).await?
-        }
-        Err(refusal) => return Err(GatewayError::NoMoney(Box::new(refusal))),
-    };
-    Ok((hold, counted))
+) -> (Cow<'k, HoldSet>, Vec<String>) {
+    key.holds_for(counted(request, hints, at), &mut dimensions(request, hints))
 }
 
 /// Counts the tokens that a call will likely take against its key's rate; settling puts it right.

@@ -60,14 +60,20 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         Ok::<_, store::StoreError>(spent)
     });
     let spans = spans.await.and_then(Result::ok).unwrap_or_default();
+    let own_keys = worker.gateway.byok.used(&key.rules.account, Some(&key.rules.id));
     let mut object: Value = serde_json::from_str("{}").unwrap_or_default();
     if let Value::Object(map) = &mut object {
         map.insert("is_free_tier".to_owned(), json!(false));
         let note = "deprecated; see requests_per_minute";
+        map.insert("byok_usage_usd".to_owned(), json!(own_keys.usage.to_string()));
+        map.insert("byok_fees_usd".to_owned(), json!(own_keys.fees.to_string()));
+        map.insert("byok_requests".to_owned(), json!(own_keys.requests));
         map.insert("rate_limit".to_owned(), json!({ "requests": -1, "interval": "10s", "note": note }));
     }
     let names = ["usage_daily", "usage_weekly", "usage_monthly"];
-    let amounts: Vec<(&str, Option<Money>)> = names.into_iter().zip(spans.into_iter().map(Some)).collect();
+    let mut amounts: Vec<(&str, Option<Money>)> =
+        names.into_iter().zip(spans.into_iter().map(Some)).collect();
+    amounts.push(("byok_usage", Some(own_keys.usage)));
     let more = with_amounts(&object, &amounts);
     let own = keys::api::object(&key);
     let both = format!("{},{}", own.trim_end_matches('}'), more.trim_start_matches('{'));

@@ -13,6 +13,7 @@ pub mod auth;
 mod bill;
 mod body;
 mod budgets;
+pub mod byok;
 pub mod cache;
 mod call;
 mod cascade;

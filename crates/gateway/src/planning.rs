@@ -7,7 +7,7 @@ use routing::filters::MAX_COST;
 use routing::gate::Gate;
 use routing::guide::Guide;
 use routing::name::{Target, Virtual, What};
-use routing::plan::{self, Bound, Facts, Plan, Question, Sticky};
+use routing::plan::{self, Bound, Conditions, Facts, Plan, Question, Sticky};
 use routing::wishes::{Cutoffs, MaxPrice, Sort, Wishes};
 use types::{Task, Timestamp};
 use wire::asked::Asked;
@@ -16,6 +16,7 @@ use wire::call::Call;
 use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences, SortBy};
 
 use crate::app::Gateway;
+use crate::byok::{self, Own, Reach};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::{Hints, Preference};
@@ -47,6 +48,8 @@ pub(crate) struct Decision {
     pub(crate) learned: Option<Arc<Gate>>,
     /// What a virtual model was told, and where its dial stood.
     pub(crate) judged: Option<(Judged, f64)>,
+    /// The account's own keys, which the plan's steps name by their number.
+    pub(crate) own: Option<Arc<Own>>,
 }
 
 /// What a decision needs beside the request.
@@ -69,13 +72,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         output_tokens: gateway.settings.hold_output_tokens,
         choices: u64::from(request.choices),
     });
-    let account = asker.key.account.id.as_str();
-    let conversation = Conversation::of(account, &course.name, request, hints.session_id.as_deref());
-    let sticky = conversation.and_then(|conversation| {
-        let endpoint = gateway.pins.find(conversation, asker.at)?;
-        let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
-        Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
-    });
+    let (conversation, sticky) = conversation(gateway, asking);
     let limits = &asker.key.rules.limits;
     let mut wishes = wishes(&request.provider, &request.auto, request.service_tier.as_deref());
     bound(&mut wishes, limits);
@@ -102,9 +99,15 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         dial,
         fast,
     });
-    let plan = plan::plan(&Question {
+    let own = gateway.byok.of(&asker.key.account.id);
+    let now = gateway.clock.now();
+    let moment = world.at(now);
+    let hash = own.as_ref().map(|_| asker.key.rules.hash.to_hex()).unwrap_or_default();
+    let reach = own.as_deref().map(|own| Reach { world, now, own, api_key_hash: &hash });
+    let attempts_max = if course.uncut { usize::MAX } else { gateway.settings.attempts_max };
+    let mut plan = plan::plan(&Question {
         snapshot: &world.snapshot,
-        conditions: &world.at(gateway.clock.now()),
+        conditions: reach.as_ref().map_or(&moment as &dyn Conditions, |reach| reach),
         targets: &course.targets,
         retries: &course.retries,
         facts: &facts,
@@ -113,10 +116,16 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         guide: guide.as_ref(),
         seed: asker.seed,
         explore: if asker.dry || !limits.explore { 0.0 } else { gateway.settings.explore },
-        attempts_max: if course.uncut { usize::MAX } else { gateway.settings.attempts_max },
+        attempts_max,
     });
+    if let Some(own) = &own {
+        let max = if wishes.allow_fallbacks { attempts_max } else { 1 };
+        let max = if plan.retries.is_empty() { max } else { usize::MAX };
+        byok::expand((world, now), own, asker.key, &mut plan.steps, max);
+    }
     let soon = course.virtual_model() == Some(Virtual::Fast) || fast;
     let hedged = soon && request.stream && !request.echo_body && request.task == Task::Generate;
+    let hedged = hedged && plan.steps.iter().all(|step| step.own.is_none());
     let stood = guide.zip(chosen).map(|(guide, what)| guide.dial_of(what));
     Decision {
         plan,
@@ -125,7 +134,21 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         judged: judged.zip(stood),
         learned,
         hedged: hedged && gateway.settings.hedging && limits.hedge,
+        own,
     }
+}
+
+/// The conversation that a request belongs to, and where it has been so far.
+fn conversation(gateway: &Gateway, asking: &Asking<'_, '_>) -> (Option<Conversation>, Option<Sticky>) {
+    let Asking { world, call, hints, course, asker } = *asking;
+    let account = asker.key.account.id.as_str();
+    let conversation = Conversation::of(account, &course.name, call.asked(), hints.session_id.as_deref());
+    let sticky = conversation.and_then(|conversation| {
+        let endpoint = gateway.pins.find(conversation, asker.at)?;
+        let index = world.snapshot.endpoints.binary_search_by(|e| (*e.id).cmp(&*endpoint)).ok()?;
+        Some(Sticky { endpoint: u32::try_from(index).ok()?, named: conversation.named })
+    });
+    (conversation, sticky)
 }
 
 fn facts(request: &Asked<'_>, at: Timestamp) -> Facts {
@@ -260,7 +283,7 @@ pub(crate) fn no_endpoints(
 }
 
 /// The plan for those who asked to see it.
-pub(crate) fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
+pub(crate) fn plan_json(world: &World, plan: &Plan, own: Option<&Own>) -> serde_json::Value {
     let id = |index: u32| world.snapshot.endpoints.get(index as usize).map_or("", |e| &*e.id);
     let steps = plan.steps.iter().map(|step| {
         serde_json::json!({
@@ -269,6 +292,7 @@ pub(crate) fn plan_json(world: &World, plan: &Plan) -> serde_json::Value {
             "quality": step.quality,
             "expected_cost_usd": step.expected.to_string(),
             "propensity": step.propensity,
+            "key": byok::told(own, step),
         })
     });
     serde_json::json!({

@@ -3,7 +3,7 @@
 use catalog::Snapshot;
 use ledger::{PLANNED_MAX, Planned, RequestFacts};
 use routing::classify::LABELS;
-use routing::plan::{Facts, Plan};
+use routing::plan::{Facts, Plan, Step};
 use routing::quality::Work;
 use types::Task;
 use wire::asked::Asked;
@@ -23,7 +23,14 @@ pub(crate) fn of(
     if facts.task != Task::Generate {
         return None;
     }
-    let planned = plan.steps.iter().take(PLANNED_MAX).filter_map(|step| {
+    // An endpoint that is tried with several keys is one choice.
+    let mut seen = Vec::new();
+    let fresh = |step: &&Step| {
+        let fresh = !seen.contains(&step.endpoint);
+        seen.push(step.endpoint);
+        fresh
+    };
+    let planned = plan.steps.iter().filter(fresh).take(PLANNED_MAX).filter_map(|step| {
         let endpoint = snapshot.endpoints.get(step.endpoint as usize)?;
         Some(Planned {
             endpoint: endpoint.id.to_string(),

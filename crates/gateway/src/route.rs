@@ -21,6 +21,7 @@ use wire::hub::Dialect;
 
 use crate::app::Worker;
 use crate::body::ResponseBody;
+use crate::byok::{self, Own};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Preference;
@@ -105,7 +106,7 @@ fn told(
 ) -> Value {
     let size = Size::of(decision.facts.input_tokens);
     let told = |s: &Step| {
-        let mut told = step(world, s, worst(s), size);
+        let mut told = step(world, decision.own.as_deref(), s, (worst(s), size));
         if let (Some(map), Some((judged, _))) = (told.as_object_mut(), &decision.judged) {
             let model = world.snapshot.endpoints.get(s.endpoint as usize).map_or(usize::MAX, |e| e.model);
             map.insert(String::from("prior"), json!(world.abilities.quality(model, &judged.work)));
@@ -144,7 +145,7 @@ fn told(
     })
 }
 
-fn step(world: &World, step: &Step, worst: Option<Money>, size: Size) -> Value {
+fn step(world: &World, own: Option<&Own>, step: &Step, (worst, size): (Option<Money>, Size)) -> Value {
     let endpoint = world.snapshot.endpoints.get(step.endpoint as usize);
     let model = endpoint.and_then(|e| e.model_in(&world.snapshot)).map(|model| model.id.to_string());
     let provider = endpoint.and_then(|e| e.provider_in(&world.snapshot)).map(|p| p.id.to_string());
@@ -161,6 +162,7 @@ fn step(world: &World, step: &Step, worst: Option<Money>, size: Size) -> Value {
         "tokens_per_s": figures.and_then(|figures| figures.tokens_per_s).map(|q| q.p50),
         "samples": figures.map(|figures| figures.samples),
         "propensity": step.propensity,
+        "key": byok::told(own, step),
     })
 }
 

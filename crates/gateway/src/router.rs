@@ -17,11 +17,12 @@ pub use self::table::ROUTES;
 use crate::app::Worker;
 use crate::auth::{Access, note_address};
 use crate::body::ResponseBody;
+
 use crate::error::GatewayError;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, audio, budgets, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
+    activity, audio, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
     generation, health, images, key, keys, messages, models, policies, presets, receipts, replay, rerank,
     responses, route as dry_run, webhooks,
 };
@@ -75,6 +76,9 @@ enum Handler {
     Webhooks(webhooks::Op),
     Policies(Op),
     Presets(Op),
+    Byok(byok::edit::Op),
+    ByokWishes { strategy: bool, edits: bool },
+    ByokBalance,
     PresetFrom(Dialect),
     Catalog,
     ModelsDev,
@@ -261,6 +265,11 @@ where
         Handler::Policies(op) => Box::pin(policies::serve(worker, op, parts, body)).await,
         Handler::Presets(op) => Box::pin(presets::serve(worker, op, parts, body)).await,
         Handler::PresetFrom(dialect) => Box::pin(presets::from_body(worker, dialect, parts, body)).await,
+        Handler::Byok(op) => Box::pin(byok::edit::serve(worker, op, parts, body)).await,
+        Handler::ByokWishes { strategy, edits } => {
+            Box::pin(byok::serve_wishes(worker, (strategy, edits), parts, body)).await
+        }
+        Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,

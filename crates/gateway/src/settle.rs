@@ -11,6 +11,8 @@
 //! - nothing for an answer of the response cache, whose record names the generation that it is from;
 //! - nothing when no attempt brought an answer, and never for an error's text.
 //!
+//! Where an own key of the account's paid the provider, the cost is recorded at list price and the account is charged the fee.
+//!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
 
 mod aside;
@@ -18,7 +20,8 @@ mod aside;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
+use ledger::{Attempt, Fee, GenerationRecord, Hold, HoldSet, Refusal, Status};
+use routing::plan::Step;
 use tokio::time::Instant;
 use types::{Cost, GenerationId, Money, PriceKind, Timestamp, Usage, UsageSource};
 use wire::Warning;
@@ -26,6 +29,7 @@ use wire::hub::{Ident, Settlement};
 use wire::tally::{self, Request, Tally};
 
 use crate::app::Worker;
+use crate::byok::Payer;
 use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
@@ -66,6 +70,7 @@ struct Inner {
     slot: Slot,
     permit: Permit,
     hold: Hold,
+    payer: Payer,
     record: GenerationRecord,
     started: Instant,
     input_tokens: u64,
@@ -95,6 +100,8 @@ pub struct Departure {
     pub permit: Permit,
     /// Money set aside.
     pub hold: Hold,
+    /// Whose it is.
+    pub(crate) payer: Payer,
     /// The record, as far as it is known.
     pub record: GenerationRecord,
     /// When it began, by the clock that can't jump.
@@ -143,6 +150,7 @@ impl Flight {
             slot: from.slot,
             permit: from.permit,
             hold: from.hold,
+            payer: from.payer,
             record: from.record,
             started: from.started,
             input_tokens: from.input_tokens,
@@ -178,6 +186,37 @@ impl Flight {
     /// When the request began: for prices.
     pub fn created(&self) -> Timestamp {
         self.0.as_ref().map_or(Timestamp(0), |inner| inner.record.created)
+    }
+
+    /// Whether what is held serves for this attempt.
+    pub(crate) fn is_paid(&self, step: &Step) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.payer.pays(step))
+    }
+
+    /// Gives back what is held; nothing may be sent until somebody pays again.
+    pub(crate) fn let_go(&mut self, set: &HoldSet) {
+        let Some(inner) = &mut self.0 else { return };
+        // Nothing can always be held.
+        if let Ok(nothing) = set.try_hold(Money::ZERO) {
+            std::mem::replace(&mut inner.hold, nothing).void();
+            inner.payer = Payer::Nobody;
+        }
+    }
+
+    /// From here on another one pays.
+    pub(crate) fn pay(&mut self, payer: Payer, hold: Hold) {
+        let Some(inner) = &mut self.0 else { return hold.void() };
+        std::mem::replace(&mut inner.hold, hold).void();
+        inner.payer = payer;
+    }
+
+    /// From here on another of the own keys pays its provider; the fee is held already.
+    pub(crate) fn with_own(&mut self, key: &str) {
+        if let Some(inner) = &mut self.0
+            && let Payer::Own(paying) = &mut inner.payer
+        {
+            key.clone_into(&mut paying.key);
+        }
     }
 
     /// Notes an attempt that is over or, with the first byte, committed.
@@ -282,7 +321,7 @@ impl Flight {
             return Ok(());
         }
         let tokens = inner.worker.gateway.settings.hold_output_tokens.max(1);
-        let step = inner.output_cost(tokens);
+        let step = inner.payer.price(inner.output_cost(tokens));
         inner.hold.grow(step).map_err(Box::new)?;
         inner.covered_bytes =
             inner.covered_bytes.max(content_bytes).saturating_add(tokens * BYTES_PER_TOKEN_HOLD);
@@ -351,7 +390,8 @@ impl Inner {
     /// Output bytes that the present hold pays for.
     fn covered(&self) -> u64 {
         let input = self.cost(&Usage { input: self.input_tokens, requests: 1, ..Usage::default() }).total;
-        let left = self.hold.amount().saturating_sub(input).nanos().max(0).unsigned_abs();
+        let held = self.payer.covers(self.hold.amount());
+        let left = held.saturating_sub(input).nanos().max(0).unsigned_abs();
         let price =
             self.record.price_sheet.resolve(PriceKind::Output, self.input_tokens, self.record.created);
         let rate = price
@@ -433,45 +473,44 @@ impl Inner {
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner { worker, slot, mut permit, hold, mut record, metadata, on_disconnect, question, .. } =
-            *self;
+        let Inner {
+            worker,
+            slot,
+            mut permit,
+            hold,
+            payer,
+            mut record,
+            metadata,
+            on_disconnect,
+            question,
+            ..
+        } = *self;
         if self.earns_hedges {
             worker.gateway.hedges.lock().paid(cost.total);
         }
         if self.earns_escalations {
             worker.gateway.escalations.lock().paid(cost.total);
         }
-        let charged = hold.settle(cost.total).charged;
+        let due = payer.price(cost.total);
+        let charged = hold.settle(due).charged;
+        let ours = paid(&mut record, payer, cost.total, due);
         permit.used(usage.input_total().saturating_add(usage.output_total()), worker.gateway.clock.now());
         drop((slot, permit));
 
-        record.status = outcome.status;
-        record.http_status = outcome.http_status;
-        record.finish_reason = outcome.finish_reason;
-        record.upstream_id = outcome.upstream_id;
-        record.error = outcome.error.map(str::to_owned);
-        record.usage = usage;
-        record.usage_source = source;
-        // What losers of a hedge and answers that were set aside cost is nobody's but the operator's.
-        let lost: Money = record.attempts.iter().map(|attempt| attempt.cost).sum();
-        record.provider_cost = cost.total.saturating_add(lost);
-        record.charged = charged;
-        record.duration_us = duration_us;
-        if let Some(last) =
-            aside::answering(&mut record.attempts).filter(|_| outcome.status != Status::Failed)
-        {
-            last.ended_us = duration_us;
-            last.cost = cost.total;
-        }
         if outcome.status == Status::Cancelled {
             record.on_disconnect = Some(on_disconnect.to_owned());
             worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
         }
+        (record.usage, record.usage_source) = (usage, source);
+        (record.charged, record.duration_us) = (charged, duration_us);
+        ended(&mut record, outcome, ours);
         crate::feedback::learn(&worker.gateway, &record);
         if let Some(question) = question {
             worker.gateway.retries.answered(question, &record, worker.gateway.clock.now());
         }
-        let input_cost = cost.input().min(charged);
+        let list = record.byok_key.is_some().then_some(cost.total);
+        let paid = list.unwrap_or(charged);
+        let input_cost = cost.input().min(paid);
         record.cost = cost;
         let appended = worker.gateway.journal.append(worker.number, &mut record);
         let metrics = &worker.gateway.metrics;
@@ -487,7 +526,8 @@ impl Inner {
             source,
             cost: charged,
             input_cost,
-            output_cost: charged.saturating_sub(input_cost),
+            output_cost: paid.saturating_sub(input_cost),
+            own_key_cost: list,
             metadata: metadata.map(|plan| (slug, metadata_json(&record, &plan))),
             warnings: record
                 .warnings
@@ -495,6 +535,35 @@ impl Inner {
                 .map(|w| Warning { code: static_code(&w.code), pointer: w.pointer, message: w.message })
                 .collect(),
         })
+    }
+}
+
+/// Writes down how it ended, and what providers take: `ours` for the attempt that answered.
+fn ended(record: &mut GenerationRecord, outcome: Outcome, ours: Money) {
+    record.status = outcome.status;
+    record.http_status = outcome.http_status;
+    record.finish_reason = outcome.finish_reason;
+    record.upstream_id = outcome.upstream_id;
+    record.error = outcome.error.map(str::to_owned);
+    // What losers of a hedge and answers that were set aside cost is nobody's but the operator's.
+    let lost: Money = record.attempts.iter().map(|attempt| attempt.cost).sum();
+    record.provider_cost = ours.saturating_add(lost);
+    let answering = aside::answering(&mut record.attempts).filter(|_| outcome.status != Status::Failed);
+    if let Some(last) = answering {
+        last.ended_us = record.duration_us;
+        last.cost = ours;
+    }
+}
+
+/// Writes down an own key that paid; what comes back is what we owe the provider.
+fn paid(record: &mut GenerationRecord, payer: Payer, list: Money, due: Money) -> Money {
+    match payer {
+        Payer::Own(paying) => {
+            record.fee = Some(Fee { rate: paying.rate, due, from: paying.from });
+            record.byok_key = Some(paying.key);
+            Money::ZERO
+        }
+        Payer::Account | Payer::Nobody => list,
     }
 }
 

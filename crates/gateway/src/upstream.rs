@@ -9,6 +9,7 @@ mod body;
 mod connect;
 pub mod credentials;
 pub mod fetch;
+pub(crate) mod get;
 pub mod guard;
 mod pool;
 pub mod post;

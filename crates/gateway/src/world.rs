@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use catalog::{MaxTokensName, OnDisconnect, Protocol, Provider, Snapshot, StreamUsage, ToolCallIds};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, header};
@@ -17,11 +18,16 @@ use routing::shortlist::Shortlist;
 use types::{Clock, ExposeSecret, SecretString, Timestamp};
 use wire::hub::{Dialect, Flavor};
 use wire::openai_chat::Adapt;
+use zeroize::Zeroizing;
 
 use crate::settings::Settings;
 use crate::upstream::address::{self, Operation};
 use crate::upstream::credentials::Credentials;
+use crate::upstream::guard::Guard;
 use crate::vitals::Vitals;
+
+/// Secrets shorter than this are not looked for in what providers write: they are words.
+const SCRUBBED_BYTES_MIN: usize = 8;
 
 /// What the configuration and the environment say about a provider.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +61,8 @@ pub struct ProviderState {
     pub off: Option<String>,
     /// Why it is on, for people.
     pub why: String,
+    /// Where it is, also while it is off: own keys of accounts may call it all the same.
+    pub base_url: Option<String>,
     /// How it is reached; `None` for the sandbox and for what is off.
     pub target: Option<Arc<Target>>,
     /// The state of its keys, where there are several; survives reloads that leave the keys as they are.
@@ -106,9 +114,27 @@ pub struct Target {
     pub keys: Vec<(HeaderName, HeaderValue)>,
     /// What proves who calls, where a fixed header can't.
     pub credentials: Option<Arc<dyn Credentials>>,
+    /// Judges where connections go, for an address that a caller chose.
+    pub guard: Option<Arc<Guard>>,
 }
 
 impl Target {
+    /// The same for an address that a caller chose. Its connections are kept apart from those that nobody judged.
+    pub(crate) fn guarded(self, guard: Arc<Guard>) -> Target {
+        Target { origin: format!("guarded {}", self.origin).into(), guard: Some(guard), ..self }
+    }
+
+    /// Takes what proves who calls out of a text that a provider wrote: some repeat it in their errors.
+    pub fn scrub(&self, text: &mut String) {
+        for (_, value) in self.headers.iter().chain(&self.keys).filter(|(_, value)| value.is_sensitive()) {
+            let Ok(secret) = std::str::from_utf8(value.as_bytes()) else { continue };
+            let secret = secret.strip_prefix("Bearer ").unwrap_or(secret);
+            if secret.len() >= SCRUBBED_BYTES_MIN && text.contains(secret) {
+                *text = text.replace(secret, "[key]");
+            }
+        }
+    }
+
     /// Understands an address. The error ends a sentence that begins with what the address is for.
     pub fn of_url(base: &str) -> Result<Target, String> {
         let url = url::Url::parse(base).map_err(|error| format!("`{base}` is no address: {error}"))?;
@@ -147,6 +173,7 @@ impl Target {
             ],
             keys: Vec::new(),
             credentials: None,
+            guard: None,
         })
     }
 
@@ -173,6 +200,8 @@ pub struct World {
     pub abilities: Abilities,
     /// What virtual models choose from.
     shortlist: Shortlist,
+    /// Which one it is, counted over reloads.
+    pub number: u64,
     clock: Arc<dyn Clock>,
 }
 
@@ -215,8 +244,16 @@ impl World {
             return Err(problems);
         }
         let abilities = Abilities::of(&snapshot);
-        let mut world =
-            World { snapshot, providers, endpoints, abilities, shortlist: Shortlist::default(), clock };
+        let number = previous.map_or(1, |previous| previous.number + 1);
+        let mut world = World {
+            snapshot,
+            providers,
+            endpoints,
+            abilities,
+            shortlist: Shortlist::default(),
+            number,
+            clock,
+        };
         world.shortlist = Shortlist::of(&world.snapshot, &world);
         Ok(world)
     }
@@ -233,8 +270,12 @@ impl World {
 
     /// The state of the provider with this slug.
     fn provider(&self, slug: &str) -> Option<&ProviderState> {
-        let index = self.snapshot.providers.iter().position(|provider| &*provider.id == slug)?;
-        self.providers.get(index)
+        self.provider_of(slug).map(|(_, state)| state)
+    }
+
+    /// The provider with this slug and its state.
+    pub fn provider_of(&self, slug: &str) -> Option<(&Provider, &ProviderState)> {
+        self.snapshot.providers.iter().zip(&self.providers).find(|(provider, _)| &*provider.id == slug)
     }
 
     /// Slugs and names of the providers that are on, the sandbox last.
@@ -321,6 +362,10 @@ fn provider_state(
     ProviderState {
         off,
         why: setup.why.clone(),
+        base_url: setup
+            .base_url
+            .clone()
+            .or_else(|| provider.base_url.clone().filter(|address| !address.contains("${"))),
         keyring: target.as_deref().and_then(|target| keyring(target, before)),
         target,
         dialect: dialect(provider.protocol),
@@ -396,7 +441,7 @@ fn adapt(provider: &Provider) -> Adapt {
     }
 }
 
-fn make_target(provider: &Provider, setup: &ProviderSetup) -> Result<Target, String> {
+pub(crate) fn make_target(provider: &Provider, setup: &ProviderSetup) -> Result<Target, String> {
     let base = setup.base_url.as_deref().or(provider.base_url.as_deref()).ok_or("base_url is missing")?;
     let mut target = Target::of_url(base).map_err(|problem| format!("base_url {problem}"))?;
     target.protocol = provider.protocol;
@@ -438,11 +483,17 @@ fn auth_header(provider: &Provider, key: &SecretString) -> Result<(HeaderName, H
     let (name, text) = match provider.quirks.auth_header.as_deref().or(usual) {
         Some(name) if !name.eq_ignore_ascii_case("authorization") => (
             name.parse().map_err(|_| format!("auth_header `{name}` is no header name"))?,
-            key.expose_secret().to_owned(),
+            Zeroizing::new(key.expose_secret().as_bytes().to_vec()),
         ),
-        _ => (header::AUTHORIZATION, format!("Bearer {}", key.expose_secret())),
+        _ => {
+            let mut text = Zeroizing::new(Vec::with_capacity(7 + key.expose_secret().len()));
+            text.extend_from_slice(b"Bearer ");
+            text.extend_from_slice(key.expose_secret().as_bytes());
+            (header::AUTHORIZATION, text)
+        }
     };
-    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+    // The header's bytes are wiped when its last copy is dropped.
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
         String::from("the key has characters that can't travel in a header; is there a line end in it?")
     })?;
     value.set_sensitive(true);

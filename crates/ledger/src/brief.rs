@@ -5,20 +5,39 @@ use types::Money;
 
 use crate::Attempt;
 
-/// `[endpoint, status, started_us, first_byte_us, ended_us, outcome, cost]`.
+/// `[endpoint, status, started_us, first_byte_us, ended_us, outcome, cost]`, and behind it the caller's own key where one was
+/// used.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct AttemptRow(String, u16, i64, Option<i64>, i64, String, Money);
+pub(crate) struct AttemptRow(
+    String,
+    u16,
+    i64,
+    Option<i64>,
+    i64,
+    String,
+    Money,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<String>,
+);
 
 impl From<AttemptRow> for Attempt {
     fn from(row: AttemptRow) -> Attempt {
-        let AttemptRow(endpoint, status, started_us, first_byte_us, ended_us, outcome, cost) = row;
-        Attempt { endpoint, status, started_us, first_byte_us, ended_us, outcome, cost }
+        let AttemptRow(endpoint, status, started_us, first_byte_us, ended_us, outcome, cost, byok_key) = row;
+        Attempt { endpoint, status, started_us, first_byte_us, ended_us, outcome, cost, byok_key }
     }
 }
 
 impl From<Attempt> for AttemptRow {
     fn from(a: Attempt) -> AttemptRow {
-        AttemptRow(a.endpoint, a.status, a.started_us, a.first_byte_us, a.ended_us, a.outcome, a.cost)
+        AttemptRow(
+            a.endpoint,
+            a.status,
+            a.started_us,
+            a.first_byte_us,
+            a.ended_us,
+            a.outcome,
+            a.cost,
+            a.byok_key,
+        )
     }
 }
 

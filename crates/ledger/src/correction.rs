@@ -5,12 +5,12 @@
 //! - A dearer price is not charged afterwards unless that is asked for: the difference is written off.
 //! - What the provider takes follows where it was reckoned by the same sheet: where the attempt that answered cost what the
 //!   generation cost. What losers of a hedge took stays.
+//! - Where the caller's own key paid the provider, only the fee follows the price; a fee that stays the same needs no entry.
 //! - The id says which generation and the how-manyeth correction of it, so that one can't be booked twice.
 
 use types::{Cost, EntryId, GenerationId, Money, Timestamp};
 
-use crate::entry::customer;
-use crate::{BookAccount, Entry, EntryError, EntryKind, GenerationRecord, Posting};
+use crate::{BookAccount, Entry, EntryError, EntryKind, GenerationRecord, Posting, book_of};
 
 /// What the id of a correction's entry begins with; nobody else may use it.
 pub const ENTRY_OF_CORRECTION: &str = "fix:";
@@ -66,16 +66,20 @@ pub fn correction(
     if cost == Money::ZERO {
         return Ok(None);
     }
+    let take = |a: Money, b: Money| a.checked_sub(b).ok_or(EntryError::Overflow);
+    let due = |cost: Money| record.fee.map_or(cost, |fee| fee.rate.of(cost));
+    let (before, after) = (due(standing.cost), due(again.total));
     let charged = match cost.is_negative() {
-        true => standing.charged.min(again.total),
-        false if collect => standing.charged.checked_add(cost).ok_or(EntryError::Overflow)?,
+        true => standing.charged.min(after),
+        false if collect => standing.charged.checked_add(take(after, before)?).ok_or(EntryError::Overflow)?,
         false => standing.charged,
     };
-    Ok(Some(Correction {
-        cost,
-        charged: charged.checked_sub(standing.charged).ok_or(EntryError::Overflow)?,
-        provider_cost: if provider_follows(record) { cost } else { Money::ZERO },
-    }))
+    let charged = take(charged, standing.charged)?;
+    if record.fee.is_some() && charged == Money::ZERO {
+        return Ok(None);
+    }
+    let follows = record.fee.is_none() && provider_follows(record);
+    Ok(Some(Correction { cost, charged, provider_cost: if follows { cost } else { Money::ZERO } }))
 }
 
 /// Whether what the provider takes was reckoned by the record's sheet.
@@ -102,8 +106,15 @@ pub fn entry_of_correction(
     let take = |a: Money, b: Money| a.checked_sub(b).ok_or(EntryError::Overflow);
     let Correction { cost, charged, provider_cost } = *correction;
     let written_off = take(cost, charged)?;
+    if record.fee.is_some() {
+        let postings = vec![
+            Posting { account: book_of(record), amount: take(Money::ZERO, charged)? },
+            Posting { account: BookAccount::Fees, amount: charged },
+        ];
+        return Entry::new(id, at, EntryKind::Correction, postings);
+    }
     let postings = vec![
-        Posting { account: customer(record), amount: take(Money::ZERO, charged)? },
+        Posting { account: book_of(record), amount: take(Money::ZERO, charged)? },
         Posting { account: BookAccount::Writeoff, amount: take(Money::ZERO, written_off)? },
         Posting { account: BookAccount::Margin, amount: take(cost, provider_cost)? },
         Posting { account: BookAccount::Provider(record.provider.clone()), amount: provider_cost },

@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use types::{AccountId, EntryId, Money, Timestamp};
 
-use crate::{BillingMode, GenerationRecord};
+use crate::{BillingMode, FeeFrom, GenerationRecord};
 
 /// What the id of a generation's entry begins with; nobody else may use it.
 pub const ENTRY_OF_GENERATION: &str = "gen:";
@@ -165,6 +165,9 @@ pub enum EntryError {
     /// More was charged than it cost, or an amount is negative.
     #[error("a charge must lie between 0 and the cost")]
     ChargeOutOfRange,
+    /// The fee of a call with the caller's own key is not its rate on the list price, or more than it was charged.
+    #[error("a fee must be its rate on the list price, and the charge at most the fee")]
+    FeeOutOfRange,
 }
 
 impl Entry {
@@ -209,14 +212,30 @@ impl Entry {
     }
 }
 
+/// The book that pays what a generation is charged.
+pub fn book_of(record: &GenerationRecord) -> BookAccount {
+    let account = record.account.clone();
+    match (record.mode, record.fee.map(|fee| fee.from)) {
+        (BillingMode::Metered, _) => BookAccount::Usage(account),
+        (BillingMode::Prepaid, Some(FeeFrom::Byok)) => BookAccount::Byok(account),
+        (BillingMode::Prepaid, _) => BookAccount::Credits(account),
+    }
+}
+
 /// How a generation is booked; `None` when it moved no money.
 ///
 /// The customer's book (`credits` or `usage`) gives what was charged, `writeoff` the rest of the cost; providers get
 /// their cost and `margin` what is left, which is negative when failed attempts cost more than the customer pays.
+///
+/// Where the caller's own key paid the provider, the cost is the provider's bill to the caller and in no book of ours: the
+/// customer's book gives the fee to `fees`, and attempts that we paid for are the margin's.
 pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> {
     let (cost, charged) = (record.cost.total, record.charged);
     if charged.is_negative() || charged > cost || record.provider_cost.is_negative() {
         return Err(EntryError::ChargeOutOfRange);
+    }
+    if record.fee.is_some() || record.byok_key.is_some() {
+        return entry_of_fee(record);
     }
     if cost == Money::ZERO && record.provider_cost == Money::ZERO {
         return Ok(None);
@@ -224,7 +243,7 @@ pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> 
     let written_off = cost.checked_sub(charged).ok_or(EntryError::Overflow)?;
     let margin = cost.checked_sub(record.provider_cost).ok_or(EntryError::Overflow)?;
     let mut postings = vec![
-        Posting { account: customer(record), amount: charged.negated() },
+        Posting { account: book_of(record), amount: charged.negated() },
         Posting { account: BookAccount::Writeoff, amount: written_off.negated() },
         Posting { account: BookAccount::Margin, amount: margin },
     ];
@@ -237,12 +256,27 @@ pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> 
     Entry::new(id, record.created, EntryKind::Generation, postings).map(Some)
 }
 
-/// The customer's side of a generation.
-pub(crate) fn customer(record: &GenerationRecord) -> BookAccount {
-    match record.mode {
-        BillingMode::Prepaid => BookAccount::Credits(record.account.clone()),
-        BillingMode::Metered => BookAccount::Usage(record.account.clone()),
+/// How a generation is booked that the caller's own key paid for.
+fn entry_of_fee(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> {
+    let fee = record.fee.filter(|_| record.byok_key.is_some()).ok_or(EntryError::FeeOutOfRange)?;
+    if fee.due != fee.rate.of(record.cost.total) || record.charged > fee.due {
+        return Err(EntryError::FeeOutOfRange);
     }
+    if record.charged == Money::ZERO && record.provider_cost == Money::ZERO {
+        return Ok(None);
+    }
+    let mut postings = vec![
+        Posting { account: book_of(record), amount: record.charged.negated() },
+        Posting { account: BookAccount::Fees, amount: record.charged },
+        Posting { account: BookAccount::Margin, amount: record.provider_cost.negated() },
+    ];
+    postings.extend(
+        provider_costs(record)
+            .into_iter()
+            .map(|(slug, amount)| Posting { account: BookAccount::Provider(slug.to_owned()), amount }),
+    );
+    let id = EntryId::new(format!("{ENTRY_OF_GENERATION}{}", record.id));
+    Entry::new(id, record.created, EntryKind::Generation, postings).map(Some)
 }
 
 /// Who takes `provider_cost`: each attempt's provider its part where the attempts account for the whole, else the provider
@@ -268,4 +302,28 @@ pub fn grant(account: AccountId, amount: Money, id: EntryId, at: Timestamp) -> R
         Posting { account: BookAccount::Grants, amount: taken },
     ];
     Entry::new(id, at, EntryKind::Grant, postings)
+}
+
+/// A grant to an account's balance for fees; a negative amount takes it back.
+pub fn grant_byok(
+    account: AccountId,
+    amount: Money,
+    id: EntryId,
+    at: Timestamp,
+) -> Result<Entry, EntryError> {
+    let taken = Money::ZERO.checked_sub(amount).ok_or(EntryError::Overflow)?;
+    let postings = vec![
+        Posting { account: BookAccount::Byok(account), amount },
+        Posting { account: BookAccount::Grants, amount: taken },
+    ];
+    Entry::new(id, at, EntryKind::Grant, postings)
+}
+
+/// Money that an account moves from its credits to its balance for fees.
+pub fn to_byok(account: AccountId, amount: Money, id: EntryId, at: Timestamp) -> Result<Entry, EntryError> {
+    let postings = vec![
+        Posting { account: BookAccount::Credits(account.clone()), amount: amount.negated() },
+        Posting { account: BookAccount::Byok(account), amount },
+    ];
+    Entry::new(id, at, EntryKind::Transfer, postings)
 }

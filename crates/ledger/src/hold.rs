@@ -77,6 +77,14 @@ impl HoldSet {
         HoldSet::new(narrower.into_iter().chain(self.purses().iter().map(Arc::clone)))
     }
 
+    /// The same purses with another in the place of one.
+    #[must_use]
+    pub fn with_instead(&self, of: &Arc<Purse>, other: Arc<Purse>) -> HoldSet {
+        let place =
+            |purse: &Arc<Purse>| if Arc::ptr_eq(purse, of) { Arc::clone(&other) } else { Arc::clone(purse) };
+        HoldSet::new(self.purses().iter().map(place))
+    }
+
     /// The purses, in the order of [`Refusal::index`].
     pub fn purses(&self) -> &[Arc<Purse>] {
         &self.0.purses

@@ -6,6 +6,7 @@ pub mod chain;
 mod correction;
 mod entry;
 mod facts;
+mod fee;
 mod hold;
 mod journal;
 mod period;
@@ -17,10 +18,11 @@ pub use correction::{
     Correction, ENTRY_OF_CORRECTION, Standing, correction, correction_id, entry_of_correction,
 };
 pub use entry::{
-    BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, entry_of,
-    grant,
+    BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, book_of,
+    entry_of, grant, grant_byok, to_byok,
 };
 pub use facts::{PLANNED_MAX, Planned, RequestFacts};
+pub use fee::{Fee, FeeFrom, FeeRate, FeeRateError};
 pub use hold::{Hold, HoldSet, Settled};
 pub use journal::{
     FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameError, HEADER, HEADER_BYTES, Logged, Scan, ScanError, Tail,

@@ -12,6 +12,7 @@ use types::{AccountId, Cost, GenerationId, KeyId, Money, PriceSheet, Timestamp, 
 
 use crate::brief;
 use crate::facts::RequestFacts;
+use crate::fee::Fee;
 
 /// The version that this code writes, and the newest that it reads.
 pub const RECORD_VERSION: u8 = 1;
@@ -70,8 +71,10 @@ pub struct Attempt {
     pub ended_us: i64,
     /// What became of it, a stable name: `ok`, `timeout_first_byte`, `rate_limited`.
     pub outcome: String,
-    /// What the provider takes for it.
+    /// What the provider takes for it from us: nothing where the caller's own key paid.
     pub cost: Money,
+    /// Id of the caller's own key that it was made with; `None`: with the operator's.
+    pub byok_key: Option<String>,
 }
 
 /// The application that called, as it named itself.
@@ -152,12 +155,19 @@ pub struct GenerationRecord {
     /// What providers take, every attempt counted.
     #[serde(default, skip_serializing_if = "is_default")]
     pub provider_cost: Money,
-    /// What the account pays; at most `cost.total`, the difference is written off.
+    /// What the account pays; at most `cost.total`, the difference is written off. With the caller's own key the fee, as
+    /// far as it could be had.
     #[serde(default, skip_serializing_if = "is_default")]
     pub charged: Money,
     /// Which book it is charged to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mode: BillingMode,
+    /// Id of the caller's own key that paid the provider; then `cost` is the list price, which nobody owes us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub byok_key: Option<String>,
+    /// The fee for that; there exactly where `byok_key` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Fee>,
     /// Id of `price_sheet`; empty when nothing was priced.
     #[serde(rename = "prices", default, skip_serializing_if = "String::is_empty")]
     pub price_version: String,
@@ -272,6 +282,8 @@ impl GenerationRecord {
             provider_cost: Money::ZERO,
             charged: Money::ZERO,
             mode: BillingMode::default(),
+            byok_key: None,
+            fee: None,
             price_version: String::new(),
             price_sheet: Arc::default(),
             attempts: Vec::new(),
@@ -293,6 +305,20 @@ impl GenerationRecord {
             upstream_id: None,
             error: None,
         }
+    }
+
+    /// Who paid: `byok` where the caller's own key paid the provider, else the book that the charge is taken from.
+    pub fn paid_by(&self) -> &'static str {
+        match (self.byok_key.is_some(), self.mode) {
+            (true, _) => "byok",
+            (false, BillingMode::Prepaid) => "credits",
+            (false, BillingMode::Metered) => "usage",
+        }
+    }
+
+    /// What was due and could not be had.
+    pub fn written_off(&self) -> Money {
+        self.fee.map_or(self.cost.total, |fee| fee.due).saturating_sub(self.charged)
     }
 
     /// The same money without what a caller can make long: for a record that is too large for a frame.

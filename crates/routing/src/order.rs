@@ -294,6 +294,7 @@ impl Sorting<'_> {
                 quality: candidate.quality,
                 propensity: propensity(at),
                 target: 0,
+                own: None,
             })
             .collect();
         if let Some(first) = tries.or(drawn).and_then(|at| steps.get_mut(..=at)) {

@@ -105,6 +105,8 @@ pub struct Step {
     pub propensity: f64,
     /// Which of the targets it serves.
     pub target: usize,
+    /// Which of the account's own keys it is made with; `None`: the operator's. Decided behind the plan itself.
+    pub own: Option<u16>,
 }
 
 /// A filter that left endpoints out.

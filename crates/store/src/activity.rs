@@ -30,6 +30,8 @@ pub struct ActivityRow {
     pub cost: Money,
     /// What the account was charged.
     pub charged: Money,
+    /// Of the cost, what own keys of the account's paid.
+    pub byok_cost: Money,
 }
 
 /// What one generation can add to a bucket: no provider's nonsense may overflow a sum.
@@ -63,6 +65,7 @@ decode_row!(ActivityRow, |row| {
         },
         cost: Money::from_nanos(row.try_get(20)?),
         charged: Money::from_nanos(row.try_get(21)?),
+        byok_cost: Money::from_nanos(row.try_get(22)?),
     })
 });
 
@@ -77,7 +80,7 @@ impl Store {
     ) -> Result<Vec<ActivityRow>, StoreError> {
         let sql = "SELECT day, api_key, model, provider, requests, failed, input, cache_read, cache_write,
                 cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, searches,
-                images, audio_seconds, characters, cost, charged
+                images, audio_seconds, characters, cost, charged, byok_cost
             FROM activity_days
             WHERE account = $1 AND ($2 = '' OR api_key = $2) AND day >= $3 AND day <= $4
             ORDER BY day DESC, api_key, model, provider";
@@ -86,8 +89,8 @@ impl Store {
     }
 }
 
-/// Sums in the order of columns: requests, failed, fourteen buckets, cost, charged.
-pub(crate) type Sums = [i64; 18];
+/// Sums in the order of columns: requests, failed, fourteen buckets, cost, charged, own keys' cost.
+pub(crate) type Sums = [i64; 19];
 
 /// What a generation is counted under: account, day, key, model, provider.
 pub(crate) type Group<'a> = (&'a str, i64, &'a str, &'a str, &'a str);
@@ -113,15 +116,19 @@ pub(crate) async fn add(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<()
 pub(crate) async fn correct(tx: &mut Tx, changed: &[Rerated]) -> Result<(), StoreError> {
     let mut days: BTreeMap<Group<'_>, Sums> = BTreeMap::new();
     for one in changed {
-        sum_up(days.entry(group(&one.record)).or_default(), &amounts_of_correction(&one.correction));
+        sum_up(
+            days.entry(group(&one.record)).or_default(),
+            &amounts_of_correction(&one.record, &one.correction),
+        );
     }
     write(tx, &days).await
 }
 
 /// Only cost and charge change.
-pub(crate) fn amounts_of_correction(correction: &Correction) -> Sums {
+pub(crate) fn amounts_of_correction(record: &GenerationRecord, correction: &Correction) -> Sums {
     let mut sums = Sums::default();
-    let money = [correction.cost.nanos(), correction.charged.nanos()];
+    let own = if record.byok_key.is_some() { correction.cost.nanos() } else { 0 };
+    let money = [correction.cost.nanos(), correction.charged.nanos(), own];
     sums.iter_mut().rev().zip(money.into_iter().rev()).for_each(|(slot, nanos)| *slot = nanos);
     sums
 }
@@ -137,7 +144,7 @@ async fn write(tx: &mut Tx, days: &BTreeMap<Group<'_>, Sums>) -> Result<(), Stor
     tx.put(
         "INSERT INTO activity_days (account, day, api_key, model, provider, requests, failed, input, cache_read,
             cache_write, cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output,
-            searches, images, audio_seconds, characters, cost, charged)",
+            searches, images, audio_seconds, characters, cost, charged, byok_cost)",
         &rows,
         "ON CONFLICT (account, day, api_key, model, provider) DO UPDATE SET
             requests = activity_days.requests + excluded.requests,
@@ -157,7 +164,8 @@ async fn write(tx: &mut Tx, days: &BTreeMap<Group<'_>, Sums>) -> Result<(), Stor
             audio_seconds = activity_days.audio_seconds + excluded.audio_seconds,
             characters = activity_days.characters + excluded.characters,
             cost = activity_days.cost + excluded.cost,
-            charged = activity_days.charged + excluded.charged",
+            charged = activity_days.charged + excluded.charged,
+            byok_cost = activity_days.byok_cost + excluded.byok_cost",
     )
     .await
     .map(drop)
@@ -185,5 +193,6 @@ pub(crate) fn amounts(record: &GenerationRecord) -> Sums {
         units(u.characters),
         record.cost.total.nanos(),
         record.charged.nanos(),
+        record.byok_key.as_ref().map_or(0, |_| record.cost.total.nanos()),
     ]
 }

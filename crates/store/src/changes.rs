@@ -10,6 +10,8 @@ use crate::db::Tx;
 #[derive(Clone, Copy)]
 pub(crate) enum Counter {
     Budgets,
+    Byok,
+    ByokTotals,
     Keys,
     Rules,
     Totals,
@@ -19,6 +21,8 @@ impl Counter {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Counter::Budgets => "budgets",
+            Counter::Byok => "byok",
+            Counter::ByokTotals => "byok_totals",
             Counter::Keys => "keys",
             Counter::Rules => "rules",
             Counter::Totals => "totals",

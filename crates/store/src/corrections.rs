@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ledger::{
-    BillingMode, Correction, GenerationRecord, Standing, correction, correction_id, entry_of_correction,
+    BookAccount, Correction, GenerationRecord, Standing, book_of, correction, correction_id,
+    entry_of_correction,
 };
 use types::{GenerationId, Money, PriceSheet, Timestamp};
 
@@ -14,7 +15,7 @@ use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::entries::{self, NewEntry};
 use crate::generations::{column, json, read};
-use crate::{Store, StoreError, activity, spending};
+use crate::{Store, StoreError, activity, byok, spending};
 
 /// Generations of one transaction.
 pub(crate) const STEP_ROWS: i64 = 500;
@@ -257,6 +258,7 @@ async fn book(
     tx.execute(sql, &[column(&version.id), first.into()]).await?;
     activity::correct(tx, changed).await?;
     spending::correct(tx, changed).await?;
+    byok::correct(tx, changed).await?;
     add_up(tx, changed).await
 }
 
@@ -267,9 +269,11 @@ async fn add_up(tx: &mut Tx, changed: &[Rerated]) -> Result<(), StoreError> {
     for one in changed.iter().filter(|one| one.correction.charged != Money::ZERO) {
         let (record, nanos) = (&one.record, one.correction.charged.nanos());
         let delta = accounts.entry(record.account.as_str()).or_default();
-        match record.mode {
-            BillingMode::Prepaid => delta.charged = delta.charged.saturating_add(nanos),
-            BillingMode::Metered => delta.metered = delta.metered.saturating_add(nanos),
+        match book_of(record) {
+            BookAccount::Usage(_) => delta.metered = delta.metered.saturating_add(nanos),
+            // Balances for fees have totals of their own.
+            BookAccount::Byok(_) => (),
+            _ => delta.charged = delta.charged.saturating_add(nanos),
         }
         let spent = keys.entry(record.key.as_str()).or_default();
         *spent = spent.saturating_add(nanos);

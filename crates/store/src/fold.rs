@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ledger::{BillingMode, Entry, GenerationRecord, Logged, entry_of};
+use ledger::{BookAccount, Entry, GenerationRecord, Logged, book_of, entry_of};
 use types::{GenerationId, Money};
 
 use crate::accounts::{TotalsDelta, add_spent, add_totals};
@@ -18,7 +18,7 @@ use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::entries::NewEntry;
 use crate::generations::Stored;
-use crate::{Store, StoreError, activity, entries, generations, segments, spending};
+use crate::{Store, StoreError, activity, byok, entries, generations, segments, spending};
 
 /// The most that one generation can cost; keeps sums within 64 bits for any nonsense that a provider reports.
 const GENERATION_COST_MAX: Money = Money::from_usd(10_000);
@@ -123,6 +123,7 @@ async fn fold_in<'a>(
     let records: Vec<&GenerationRecord> = fresh.iter().map(|(stored, _)| stored.record).collect();
     activity::add(tx, &records).await?;
     spending::add(tx, &records).await?;
+    byok::add_up(tx, &records).await?;
     add_up(tx, &records).await?;
     Ok((records.len(), refused))
 }
@@ -133,9 +134,11 @@ async fn add_up(tx: &mut Tx, records: &[&GenerationRecord]) -> Result<(), StoreE
     let mut keys: BTreeMap<&str, i64> = BTreeMap::new();
     for record in records.iter().filter(|record| record.charged > Money::ZERO) {
         let delta = accounts.entry(record.account.as_str()).or_default();
-        match record.mode {
-            BillingMode::Prepaid => delta.charged += record.charged.nanos(),
-            BillingMode::Metered => delta.metered += record.charged.nanos(),
+        match book_of(record) {
+            BookAccount::Usage(_) => delta.metered += record.charged.nanos(),
+            // Balances for fees have totals of their own.
+            BookAccount::Byok(_) => (),
+            _ => delta.charged += record.charged.nanos(),
         }
         *keys.entry(record.key.as_str()).or_default() += record.charged.nanos();
     }

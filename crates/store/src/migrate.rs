@@ -17,6 +17,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (6, "feedback", include_str!("migrations/0006_feedback.sql")),
     (7, "limits of keys, budgets, alerts", include_str!("migrations/0007_keys.sql")),
     (8, "numbered and chained books, corrections", include_str!("migrations/0008_books.sql")),
+    (10, "provider keys that accounts bring along", include_str!("migrations/0010_byok.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

@@ -9,6 +9,8 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use catalog::Snapshot;
 use gateway::app::Gateway;
+use gateway::byok::seal::Masters;
+use gateway::byok::{Byok, master_key_path};
 use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
@@ -130,6 +132,18 @@ pub(crate) fn world(
         .map_err(|problems| anyhow::anyhow!(problems.join("\n")))
 }
 
+/// What accounts' own provider keys are sealed with; made where nothing is configured and nothing is there.
+pub(crate) fn masters(config: &Config) -> anyhow::Result<Masters> {
+    let made = match (&config.byok.master_key, &config.byok.master_key_file) {
+        (Some(text), _) => Masters::given(text).map_err(|error| format!("byok.master_key {error}")),
+        (None, Some(path)) => {
+            Masters::from_file(path).map_err(|error| format!("byok.master_key_file: {error}"))
+        }
+        (None, None) => Masters::from_file_or_new(&master_key_path(&config.server.data_dir)),
+    };
+    made.map_err(|error| anyhow::anyhow!(error))
+}
+
 /// Everything that the workers share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -137,6 +151,7 @@ pub(crate) struct Shared {
     pub(crate) keys: KeyTable,
     pub(crate) rules: Rules,
     pub(crate) signer: webhooks::Signer,
+    pub(crate) byok: Byok,
     pub(crate) journal: Journal,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
@@ -155,6 +170,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         keys: ArcSwap::from_pointee(shared.keys),
         rules: shared.rules,
         signer: shared.signer,
+        byok: shared.byok,
         journal: Arc::new(shared.journal),
         metrics: shared.metrics,
         store: shared.store,

@@ -4,6 +4,7 @@
 mod aimock;
 mod bad_input;
 mod books;
+mod byok;
 mod cache;
 mod cancel;
 mod catalog;
@@ -28,6 +29,7 @@ mod rules;
 mod sdk;
 mod seals;
 mod smuggling;
+mod ssrf;
 mod stream;
 mod tasks;
 mod variants;

@@ -153,6 +153,7 @@ fn request_us(from: Dialect, to: Dialect) -> Result<f64> {
 
 fn settlement() -> Settlement {
     Settlement {
+        own_key_cost: None,
         usage: Usage { input: 400, output: 90, requests: 1, ..Usage::default() },
         source: UsageSource::Provider,
         cost: types::Money::from_nanos(1_234),

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use routing::plan::Step;
 use routing::policy::backoff_ms;
 use routing::random::Random;
 use tokio::time::Instant;
@@ -26,12 +27,12 @@ pub(super) async fn run(
     let mut random = Random::new(trip.worker.seed());
     for (target, retries) in trip.plan.retries.iter().enumerate() {
         let of_target = trip.plan.steps.iter().filter(|step| step.target == target);
-        let endpoints: Vec<u32> = of_target.map(|step| step.endpoint).collect();
-        let tries = retries.map_or(endpoints.len(), |retries| retries as usize + 1);
+        let steps: Vec<&Step> = of_target.collect();
+        let tries = retries.map_or(steps.len(), |retries| retries as usize + 1);
         for number in 0..tries {
-            let Some(endpoint) = endpoints.get(number % endpoints.len().max(1)) else { break };
-            if number >= endpoints.len() && number % endpoints.len() == 0 {
-                let again = u32::try_from(number / endpoints.len() - 1).unwrap_or(u32::MAX);
+            let Some(step) = steps.get(number % steps.len().max(1)) else { break };
+            if number >= steps.len() && number % steps.len() == 0 {
+                let again = u32::try_from(number / steps.len() - 1).unwrap_or(u32::MAX);
                 let pause = Duration::from_millis(backoff_ms(again, random.unit()));
                 let pause = log.wait.take().map_or(pause, |asked| asked.max(pause));
                 if pause > PAUSE_MAX || Instant::now() + pause >= trip.deadline {
@@ -40,7 +41,7 @@ pub(super) async fn run(
                 tokio::time::sleep(pause).await;
                 log.resting.clear();
             }
-            if let Some(arrival) = round(trip, flight, &[*endpoint], &mut log).await? {
+            if let Some(arrival) = round(trip, flight, &[*step], &mut log).await? {
                 return Ok(arrival);
             }
         }

@@ -1,7 +1,8 @@
 //! The second leg: where an answer is wanted soon and the first provider has not begun, another is asked the same. The first
 //! token wins, and the loser's connection is closed at once. When, whom and how often is decided by [`routing::hedge`].
 //!
-//! - Only streams of who asks for speed (`<brand>/fast`, preference `latency`), in the first round, and nothing that a policy chains.
+//! - Only streams of who asks for speed (`<brand>/fast`, preference `latency`), in the first round, and nothing that a policy
+//!   chains or an own key of the account's pays for.
 //! - The caller pays the winner. What the loser costs is its prompt at most; the attempt on the record has it, and it is the
 //!   operator's ([`Flight::lost`]).
 //! - Nothing has left before there is a winner, so that the caller sees one answer of one provider.
@@ -187,7 +188,7 @@ impl Leg {
         Leg {
             index: place.index,
             name: place.endpoint.id.to_string(),
-            state: Arc::clone(place.state),
+            state: Arc::clone(&place.state),
             started: Instant::now(),
             started_us,
         }

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use types::Task;
 use wire::check::{self, Checks};
 use wire::hub::{AnswerError, Dialect, Fetched, Flavor, Ident, Impossible, Outgoing, Undo};
-use wire::provider_error;
+use wire::provider_error::{self, ProviderError};
 
 use super::hedge::Seat;
 use super::{Committed, Failure, Place, Trip};
@@ -16,6 +16,7 @@ use crate::cache::Tape;
 use crate::frames::Frames;
 use crate::leg::{Leg, LegFailure};
 use crate::upstream::address::Operation;
+use crate::upstream::guard::Guard;
 use crate::upstream::{self, Outbound, Reply, UpstreamError, collect};
 
 /// Largest error body that is read.
@@ -53,7 +54,8 @@ pub(super) async fn first_byte<S: Seat>(
     if !(200..300).contains(&reply.status) {
         let (status, retry_after, name) = (reply.status, reply.retry_after, reply.error_name);
         let body = collect(reply.body, ERROR_BYTES_MAX).await.unwrap_or_else(|part| part);
-        return Err(Failure::theirs(provider_error::read_named(status, &body, name.as_deref()), retry_after));
+        let error = scrubbed(provider_error::read_named(status, &body, name.as_deref()), place);
+        return Err(Failure::theirs(error, retry_after));
     }
     let mut ident = seat.ident(&place.provider.name_json);
     let undo = trip.call.undo(&leaving.outgoing, &ident.id);
@@ -76,7 +78,7 @@ pub(super) async fn first_byte<S: Seat>(
         let mut leg = Leg::new(reply.body, frames, carry);
         leg.tape =
             taping.map(|(undo, max)| Box::new(Tape::of_frames(leaving.dialect, leaving.bytes, undo, max)));
-        let mut leg = first_event(leg).await?;
+        let mut leg = first_event(leg, place).await?;
         show(trip, &mut leg);
         return Ok(Committed::Stream(Box::new(leg)));
     }
@@ -88,7 +90,7 @@ pub(super) async fn first_byte<S: Seat>(
         .and_then(|(undo, max)| Tape::of_whole(leaving.dialect, leaving.bytes, undo, &body, max))
         .map(Box::new);
     whole(trip, &leaving, (ident, undo, hearing), body, tape).map_err(|error| match error {
-        AnswerError::Provider(error) => Failure::theirs(error, retry_after),
+        AnswerError::Provider(error) => Failure::theirs(scrubbed(error, place), retry_after),
         error => Failure::ours("answer_broken", error.to_string(), true),
     })
 }
@@ -124,10 +126,11 @@ fn whole(
 /// The bytes behind the request's addresses, fetched once per call.
 async fn fetched<'t>(trip: &'t Trip<'_, '_>) -> &'t Result<Fetched, Failure> {
     let settings = &trip.worker.gateway.settings;
+    let guard = Guard::new(settings.fetch_private);
     let fetching = async || {
         let mut fetched = Fetched::new();
         for url in trip.call.urls().into_iter().take(FETCHES_MAX) {
-            match upstream::fetch::fetch(&url, settings.body_bytes_max, settings.fetch_private).await {
+            match upstream::fetch::fetch(&url, settings.body_bytes_max, &guard).await {
                 Ok(bytes) => drop(fetched.insert(url, bytes)),
                 Err(problem) => {
                     let shown: String = url.chars().take(200).collect();
@@ -184,9 +187,7 @@ async fn send<S: Seat>(
             None => std::future::pending().await,
         };
     }
-    let Some(target) = &place.provider.target else {
-        return Err(Failure::ours("no_address", String::from("the provider has no address"), false));
-    };
+    let target = place.target()?;
     let operation = match trip.call.asked().task {
         Task::Generate => Operation::Generate { stream },
         Task::Embeddings => Operation::Embeddings,
@@ -261,15 +262,24 @@ fn show(trip: &Trip<'_, '_>, leg: &mut Leg) {
     }
 }
 
+/// A provider's words without the key that it was called with: some repeat it.
+fn scrubbed(mut error: ProviderError, place: &Place<'_>) -> ProviderError {
+    if let Ok(target) = place.target() {
+        target.scrub(&mut error.message);
+        error.code.iter_mut().for_each(|code| target.scrub(code));
+    }
+    error
+}
+
 /// Waits for the first event: an error in its place can still go to another endpoint.
-async fn first_event(mut leg: Leg) -> Result<Leg, Failure> {
+async fn first_event(mut leg: Leg, place: &Place<'_>) -> Result<Leg, Failure> {
     while leg.out.is_empty() && !leg.over {
         std::future::poll_fn(|cx| leg.poll(cx)).await;
     }
     match leg.failure.take() {
         None => Ok(leg),
         // What was already translated has not left: the attempt is not committed.
-        Some(LegFailure::Provider(error)) => Err(Failure::theirs(error, None)),
+        Some(LegFailure::Provider(error)) => Err(Failure::theirs(scrubbed(error, place), None)),
         Some(LegFailure::Malformed(what)) => Err(Failure::ours("stream_broken", what, true)),
         Some(LegFailure::CutOff) => Err(Failure::ours(
             "stream_cut",

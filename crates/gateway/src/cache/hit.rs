@@ -11,6 +11,7 @@ use super::shelf::Hit;
 use super::tape::{self, Telling};
 use super::{Kept, SECOND_US};
 use crate::body::ResponseBody;
+use crate::byok::Payer;
 use crate::call::{self, Incoming};
 use crate::error::GatewayError;
 use crate::pump::{Pump, Start};
@@ -80,6 +81,7 @@ fn depart(incoming: Incoming<'_, '_>, kept: &Kept) -> Result<Flight, GatewayErro
         slot: admitted.slot,
         permit: admitted.permit,
         hold,
+        payer: Payer::Account,
         record,
         started: admitted.started,
         input_tokens: 0,

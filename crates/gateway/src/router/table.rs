@@ -1,5 +1,6 @@
 //! The flat list of routes of the data plane: method, path, who may call it, what it is.
 
+use crate::byok::edit::Op as Keep;
 use wire::hub::Dialect;
 
 use super::{Handler, Route};
@@ -235,6 +236,58 @@ pub const ROUTES: &[Route] = &[
         Access::Public,
         Handler::ReceiptKeys,
         "the public keys that receipts can be checked with",
+    ),
+    route("GET", "/v1/byok", Access::ManagementKey, Handler::Byok(Keep::List), "the account's provider keys"),
+    route(
+        "POST",
+        "/v1/byok",
+        Access::ManagementKey,
+        Handler::Byok(Keep::Create),
+        "bring a provider key along",
+    ),
+    route(
+        "GET",
+        "/v1/byok/strategy",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: true, edits: false },
+        "whose key goes first, by provider and model",
+    ),
+    route(
+        "PUT",
+        "/v1/byok/strategy",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: true, edits: true },
+        "say whose key goes first",
+    ),
+    route(
+        "GET",
+        "/v1/byok/settings",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: false, edits: false },
+        "what happens when the balance for fees is empty",
+    ),
+    route(
+        "PUT",
+        "/v1/byok/settings",
+        Access::ManagementKey,
+        Handler::ByokWishes { strategy: false, edits: true },
+        "say what happens when the balance for fees is empty",
+    ),
+    route(
+        "POST",
+        "/v1/byok/balance",
+        Access::ManagementKey,
+        Handler::ByokBalance,
+        "move credits to the balance for fees",
+    ),
+    route("GET", "/v1/byok/{id}", Access::ManagementKey, Handler::Byok(Keep::Show), "one provider key"),
+    route("PATCH", "/v1/byok/{id}", Access::ManagementKey, Handler::Byok(Keep::Edit), "edit a provider key"),
+    route(
+        "DELETE",
+        "/v1/byok/{id}",
+        Access::ManagementKey,
+        Handler::Byok(Keep::Delete),
+        "remove a provider key",
     ),
     route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
     route(

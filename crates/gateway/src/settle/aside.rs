@@ -52,7 +52,8 @@ impl Flight {
         let attempt = record.attempts.iter().rposition(|attempt| attempt.outcome == "ok")?;
         if let Some(made) = record.attempts.get_mut(attempt) {
             made.outcome = SET_ASIDE.to_owned();
-            made.cost = cost;
+            // What an own key pays is the provider's bill to its owner.
+            made.cost = if inner.payer.is_own() { Money::ZERO } else { cost };
         }
         let own = inner.own_warnings.unwrap_or_default();
         let warnings = record.warnings.get(own..).unwrap_or_default().to_vec();

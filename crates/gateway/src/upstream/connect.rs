@@ -14,7 +14,10 @@ use crate::world::Target;
 
 /// Connects; the caller bounds the time.
 pub(crate) async fn connect(target: &Target) -> io::Result<Connection> {
-    let tcp = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    let tcp = match &target.guard {
+        None => TcpStream::connect((target.host.as_str(), target.port)).await?,
+        Some(guard) => guard.connect(target).await.map_err(io::Error::other)?,
+    };
     over(tcp, target).await
 }
 

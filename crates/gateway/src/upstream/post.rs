@@ -6,10 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use tokio::net::TcpStream;
 
 use super::connect;
-use super::fetch::judge;
+use super::guard::Guard;
 use crate::world::Target;
 
 /// For everything: name, connection, answer.
@@ -20,9 +19,9 @@ pub async fn post(
     url: &str,
     headers: &[(&'static str, String)],
     body: Bytes,
-    private_too: bool,
+    guard: &Guard,
 ) -> Result<u16, String> {
-    let posting = Box::pin(once(url, headers, body, private_too));
+    let posting = Box::pin(once(url, headers, body, guard));
     match tokio::time::timeout(POST_TIMEOUT, posting).await {
         Ok(result) => result,
         Err(_) => Err(format!("no answer within {} s", POST_TIMEOUT.as_secs())),
@@ -33,14 +32,13 @@ async fn once(
     url: &str,
     headers: &[(&'static str, String)],
     body: Bytes,
-    private_too: bool,
+    guard: &Guard,
 ) -> Result<u16, String> {
     let url = url::Url::parse(url).map_err(|_| String::from("it is no address"))?;
     let target = Target::of_url(url.as_str())?;
-    let address = judge(&target, private_too).await?;
-    let unreachable = |_| String::from("its server can't be reached");
-    let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
-    let mut connection = connect::over(tcp, &target).await.map_err(unreachable)?;
+    let tcp = guard.connect(&target).await.map_err(|error| error.to_string())?;
+    let mut connection =
+        connect::over(tcp, &target).await.map_err(|_| String::from("its server can't be reached"))?;
     let length = body.len();
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;

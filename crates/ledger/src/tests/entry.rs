@@ -1,7 +1,10 @@
 use types::{AccountId, EntryId, Money, Timestamp};
 
 use super::sample;
-use crate::{BillingMode, BookAccount, Entry, EntryError, EntryKind, Posting, entry_of, grant};
+use crate::{
+    BillingMode, BookAccount, Entry, EntryError, EntryKind, Fee, FeeFrom, Posting, entry_of, grant,
+    grant_byok, to_byok,
+};
 
 fn postings(pairs: &[(&str, i64)]) -> Vec<Posting> {
     pairs
@@ -139,4 +142,64 @@ fn every_account_and_kind_has_its_name() {
     let entry =
         grant(AccountId::new("acct_a"), Money::from_nanos(7), EntryId::new("g1"), Timestamp(9)).unwrap();
     assert_eq!((entry.at(), entry.kind(), entry.id().as_str()), (Timestamp(9), EntryKind::Grant, "g1"));
+}
+
+#[test]
+fn a_call_with_an_own_key_moves_its_fee_only() {
+    // mode, list price, charged, due, from, lost attempts of ours, expected
+    type Row = (
+        BillingMode,
+        i64,
+        i64,
+        i64,
+        FeeFrom,
+        i64,
+        Result<Option<&'static [(&'static str, i64)]>, EntryError>,
+    );
+    use BillingMode::{Metered, Prepaid};
+    use FeeFrom::{Byok, Credits};
+    let rows: [Row; 8] = [
+        (Prepaid, 100, 5, 5, Byok, 0, Ok(Some(&[("byok:acct_owner", -5), ("fees", 5)]))),
+        (Prepaid, 100, 5, 5, Credits, 0, Ok(Some(&[("credits:acct_owner", -5), ("fees", 5)]))),
+        (Metered, 100, 5, 5, Byok, 0, Ok(Some(&[("usage:acct_owner", -5), ("fees", 5)]))),
+        (Prepaid, 100, 2, 5, Byok, 0, Ok(Some(&[("byok:acct_owner", -2), ("fees", 2)]))),
+        (
+            Prepaid,
+            100,
+            5,
+            5,
+            Byok,
+            3,
+            Ok(Some(&[("byok:acct_owner", -5), ("fees", 5), ("margin", -3), ("provider:mistral", 3)])),
+        ),
+        (Prepaid, 100, 0, 5, Byok, 0, Ok(None)),
+        (Prepaid, 100, 6, 5, Byok, 0, Err(EntryError::FeeOutOfRange)),
+        (Prepaid, 100, 4, 4, Byok, 0, Err(EntryError::FeeOutOfRange)),
+    ];
+    for (n, (mode, list, charged, due, from, lost, expected)) in rows.into_iter().enumerate() {
+        let mut record = sample(1);
+        (record.mode, record.cost.total) = (mode, Money::from_nanos(list));
+        (record.charged, record.provider_cost) = (Money::from_nanos(charged), Money::from_nanos(lost));
+        record.byok_key = Some("byok_1".to_owned());
+        record.fee = Some(Fee { rate: "5".parse().unwrap(), due: Money::from_nanos(due), from });
+        let entry = entry_of(&record).map(|entry| entry.map(|entry| entry.postings().to_vec()));
+        assert_eq!(entry, expected.map(|pairs| pairs.map(postings)), "row {n}");
+        record.byok_key = None;
+        assert_eq!(entry_of(&record), Err(EntryError::FeeOutOfRange), "a fee is of an own key");
+    }
+}
+
+#[test]
+fn the_balance_for_fees_is_filled_by_grants_and_from_credits() {
+    let (id, owner) = (EntryId::new("e"), types::AccountId::new("acct_a"));
+    let granted = grant_byok(owner.clone(), Money::from_nanos(7), id.clone(), Timestamp(1)).unwrap();
+    assert_eq!(
+        (granted.kind(), granted.postings()),
+        (EntryKind::Grant, &*postings(&[("byok:acct_a", 7), ("grants", -7)]))
+    );
+    let moved = to_byok(owner, Money::from_nanos(7), id, Timestamp(1)).unwrap();
+    assert_eq!(
+        (moved.kind(), moved.postings()),
+        (EntryKind::Transfer, &*postings(&[("credits:acct_a", -7), ("byok:acct_a", 7)]))
+    );
 }

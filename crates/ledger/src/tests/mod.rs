@@ -46,6 +46,7 @@ pub(crate) fn sample(n: u128) -> GenerationRecord {
             ended_us: 1_950_000,
             outcome: "ok".to_owned(),
             cost: Money::ZERO,
+            byok_key: None,
         }],
         ttft_us: Some(412_300),
         duration_us: 1_951_000,

@@ -68,6 +68,7 @@ fn planned(steps: &Legs) -> Plan {
         quality: *quality,
         propensity: 0.0,
         target: 0,
+        own: None,
     };
     Plan { steps: steps.iter().map(step).collect(), ..Plan::default() }
 }

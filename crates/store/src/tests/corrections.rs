@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Credits, PriceVersion, Rerate, RerateStep};
 
-fn version(input: &str, output: &str) -> PriceVersion {
+pub(super) fn version(input: &str, output: &str) -> PriceVersion {
     let sheet = PriceSheet::flat([
         (PriceKind::Input, Rate::parse_per_million(input).unwrap()),
         (PriceKind::Output, Rate::parse_per_million(output).unwrap()),
@@ -10,7 +10,7 @@ fn version(input: &str, output: &str) -> PriceVersion {
     PriceVersion { id, endpoint: "mistral/small".to_owned(), sheet: Arc::new(sheet) }
 }
 
-async fn rerate(store: &Store, new: &PriceVersion, apply: bool, collect: bool) -> RerateStep {
+pub(super) async fn rerate(store: &Store, new: &PriceVersion, apply: bool, collect: bool) -> RerateStep {
     let old = record(1).price_version;
     let apply = apply.then_some(Timestamp(NOW.micros() + 5_000_000));
     let how = Rerate { old: &old, new, since: Timestamp(0), collect, apply };

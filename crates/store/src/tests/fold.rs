@@ -106,6 +106,7 @@ both! {
             usage: Usage { input: 4_000, output: 14, ..Usage::default() },
             cost,
             charged: cost,
+            byok_cost: Money::ZERO,
         };
         let rows = store.activity(&account("owner"), None, day, day).await.unwrap();
         assert_eq!((rows.len(), &rows[0]), (2, &row));

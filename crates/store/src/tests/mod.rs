@@ -2,6 +2,7 @@
 //! `TOLLWAY_TEST_POSTGRES_URL` names a server; with `TOLLWAY_TEST_REQUIRE_POSTGRES=1` its absence is a failure.
 
 mod budgets;
+mod byok;
 mod chain;
 mod corrections;
 mod fold;

@@ -119,6 +119,24 @@ const TABLES: &[Table] = &[
             ("images", Number),
             ("audio_seconds", Number),
             ("characters", Number),
+            ("byok_cost", Number),
+        ],
+    },
+    Table {
+        name: "byok_totals",
+        key: "account",
+        columns: &[("account", Text), ("credited", Number), ("charged", Number), ("corrected", Number)],
+    },
+    Table {
+        name: "byok_usage",
+        key: "byok_key",
+        columns: &[
+            ("api_key", Text),
+            ("byok_key", Text),
+            ("account", Text),
+            ("requests", Number),
+            ("usage", Number),
+            ("fees", Number),
         ],
     },
     Table {
@@ -205,7 +223,10 @@ async fn books(store: &Store) -> Vec<(&'static str, String)> {
     (free.charged, free.provider_cost) = (Money::ZERO, Money::ZERO);
     free.key = KeyId::new("key_b");
     let paid = GenerationRecord { counted: vec!["project:web".to_owned()], ..record(1) };
-    fold(store, "s1", 0, 10, &[paid, free]).await.unwrap();
+    let granted = ledger::grant_byok(account("owner"), Money::from_nanos(1_000_000), EntryId::new("b1"), NOW);
+    store.credit_byok(&granted.unwrap(), None).await.unwrap();
+    let own = super::byok::fee_record(3, BillingMode::Prepaid, ledger::FeeFrom::Byok);
+    fold(store, "s1", 0, 10, &[paid, free, own]).await.unwrap();
     let sheet = PriceSheet::flat([
         (PriceKind::Input, Rate::parse_per_million("0.10").unwrap()),
         (PriceKind::Output, Rate::parse_per_million("0.60").unwrap()),
@@ -214,7 +235,7 @@ async fn books(store: &Store) -> Vec<(&'static str, String)> {
     let new = PriceVersion { id: id.clone(), endpoint: "mistral/small".to_owned(), sheet: Arc::new(sheet) };
     let old = record(1).price_version;
     let how = Rerate { old: &old, new: &new, since: Timestamp(0), collect: false, apply: Some(NOW) };
-    assert_eq!(store.rerate(&how, None).await.unwrap().changed.len(), 1);
+    assert_eq!(store.rerate(&how, None).await.unwrap().changed.len(), 2);
     assert_eq!(problems(store).await, []);
     let generation = record(1).id.to_string();
     let entry = format!("gen:{generation}");
@@ -236,6 +257,8 @@ async fn books(store: &Store) -> Vec<(&'static str, String)> {
         ("activity_days", "key_a".to_owned()),
         ("activity_days", "key_b".to_owned()),
         ("spend_days", "project:web".to_owned()),
+        ("byok_totals", "acct_owner".to_owned()),
+        ("byok_usage", "byok_1".to_owned()),
     ]
 }
 
@@ -290,9 +313,9 @@ both! {
         found(&store, "digests", &["digests_unfinished"]).await;
         tamper(&store, "UPDATE books_state SET number = 1 WHERE name = 'digests'", &[]).await;
 
-        // The newest entry is taken off, and everything made to fit: only who noted it sees that.
-        let taken = "UPDATE books_state SET number = number - 1,
-            text = (SELECT hash FROM entries WHERE seq = number - 1) WHERE name = 'chain'";
+        // The two newest entries are taken off, and everything made to fit: only who noted it sees that.
+        let taken = "UPDATE books_state SET number = number - 2,
+            text = (SELECT hash FROM entries WHERE seq = number - 2) WHERE name = 'chain'";
         tamper(&store, taken, &[]).await;
         for sql in [
             "DELETE FROM postings WHERE entry LIKE 'fix:%'",
@@ -311,7 +334,7 @@ both! {
         tamper(&store, "UPDATE entries SET seq = 100 WHERE seq = 1", &[]).await;
         tamper(&store, "UPDATE entries SET seq = 1 WHERE seq = 2", &[]).await;
         tamper(&store, "UPDATE entries SET seq = 2 WHERE seq = 100", &[]).await;
-        found(&store, "exchanged", &["chain entry 1, gen:"]).await;
+        found(&store, "exchanged", &["chain entry 1, b1"]).await;
         tamper(&store, "DELETE FROM entries WHERE seq = 2", &[]).await;
         found(&store, "removed", &["chain_number entry 3"]).await;
     }

@@ -57,6 +57,33 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
         GROUP BY account HAVING SUM(total) <> SUM(posted)",
     ),
     (
+        "byok_credited",
+        "total, postings other than generations'",
+        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
+        FROM (SELECT 'byok:' || account AS account, credited AS total, 0 AS posted FROM byok_totals
+            UNION ALL SELECT p.account, 0, p.amount FROM postings p JOIN entries e ON e.id = p.entry
+            WHERE e.kind NOT IN ('generation', 'correction') AND p.account LIKE 'byok:%') both_sides
+        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+    ),
+    (
+        "byok_charged",
+        "total, postings of generations and corrections",
+        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
+        FROM (SELECT 'byok:' || account AS account, charged AS total, 0 AS posted FROM byok_totals
+            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
+            WHERE e.kind IN ('generation', 'correction') AND p.account LIKE 'byok:%') both_sides
+        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+    ),
+    (
+        "byok_corrected",
+        "corrected of the total, corrections",
+        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
+        FROM (SELECT 'byok:' || account AS account, corrected AS total, 0 AS posted FROM byok_totals
+            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
+            WHERE e.kind = 'correction' AND p.account LIKE 'byok:%') both_sides
+        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+    ),
+    (
         "key_spent",
         "total, charged by generations and corrections",
         "SELECT api_key, CAST(SUM(total) AS BIGINT), CAST(SUM(charged) AS BIGINT)
@@ -76,12 +103,12 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
     (
         "account_corrected",
         "total, corrections",
-        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(charged) AS BIGINT)
-        FROM (SELECT 'prepaid ' || account AS account, charged_corrected AS total, 0 AS charged FROM account_totals
-            UNION ALL SELECT 'metered ' || account, metered_corrected, 0 FROM account_totals
-            UNION ALL SELECT g.mode || ' ' || g.account, 0, c.charged
-                FROM corrections c JOIN generations g ON g.id = c.generation) both_sides
-        GROUP BY account HAVING SUM(total) <> SUM(charged)",
+        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
+        FROM (SELECT 'credits:' || account AS account, charged_corrected AS total, 0 AS posted FROM account_totals
+            UNION ALL SELECT 'usage:' || account, metered_corrected, 0 FROM account_totals
+            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
+            WHERE e.kind = 'correction' AND (p.account LIKE 'credits:%' OR p.account LIKE 'usage:%')) both_sides
+        GROUP BY account HAVING SUM(total) <> SUM(posted)",
     ),
     (
         "total_from_the_future",

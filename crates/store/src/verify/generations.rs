@@ -10,11 +10,11 @@ use ledger::{
 use types::{EntryId, Money};
 
 use super::{PAGE_ROWS, Progress, VerifyReport};
-use crate::StoreError;
 use crate::activity::{self, Sums};
 use crate::corrections::{Corrected, between};
 use crate::db::{Tx, Value, decode_row};
 use crate::generations::{column, digest, mode_name, read};
+use crate::{StoreError, byok};
 
 const PAGE: &str =
     "SELECT g.id, g.created, g.account, g.api_key, g.model, g.provider, g.endpoint, g.status, g.mode,
@@ -29,7 +29,7 @@ const PAGE_CORRECTED: &str = "SELECT p.entry, p.account, p.amount
     WHERE c.generation > $1 AND c.generation <= $2 ORDER BY p.entry, p.line";
 const DAYS: &str = "SELECT account, day, api_key, model, provider, requests, failed, input, cache_read, cache_write,
         cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, searches, images,
-        audio_seconds, characters, cost, charged
+        audio_seconds, characters, cost, charged, byok_cost
     FROM activity_days";
 
 /// A generation as it is stored.
@@ -92,6 +92,7 @@ struct Checker<'a> {
     days: HashMap<Group, Sums>,
     /// Charges by account, subject and day.
     spent: HashMap<(String, String, i64), i64>,
+    own_keys: byok::Tally,
 }
 
 pub(super) async fn check(
@@ -99,7 +100,8 @@ pub(super) async fn check(
     report: &mut VerifyReport,
     progress: Progress<'_>,
 ) -> Result<(), StoreError> {
-    let mut checker = Checker { report, days: HashMap::new(), spent: HashMap::new() };
+    let mut checker =
+        Checker { report, days: HashMap::new(), spent: HashMap::new(), own_keys: byok::Tally::default() };
     let mut last = String::new();
     while let Some(next) = page(tx, &last, &mut checker).await? {
         last = next;
@@ -262,8 +264,9 @@ impl Checker<'_> {
         let sums = self.days.entry(group).or_default();
         activity::sum_up(sums, &activity::amounts(record));
         for one in corrections {
-            activity::sum_up(sums, &activity::amounts_of_correction(&one.correction));
+            activity::sum_up(sums, &activity::amounts_of_correction(record, &one.correction));
         }
+        byok::tally(&mut self.own_keys, record, corrections);
         let charges =
             std::iter::once(record.charged).chain(corrections.iter().map(|one| one.correction.charged));
         let charges: Vec<i64> = charges.map(Money::nanos).filter(|nanos| *nanos != 0).collect();
@@ -285,6 +288,7 @@ fn plain(text: &str) -> String {
 /// The rollups have these days and no others.
 async fn days(tx: &mut Tx, mut checker: Checker<'_>) -> Result<(), StoreError> {
     spent(tx, &mut checker).await?;
+    own_keys(tx, &mut checker).await?;
     let stored: Vec<Day> = tx.fetch(DAYS, &[]).await?;
     for Day(group, sums) in stored {
         let again = checker.days.remove(&group).unwrap_or_default();
@@ -296,6 +300,22 @@ async fn days(tx: &mut Tx, mut checker: Checker<'_>) -> Result<(), StoreError> {
     let missing: Vec<Group> = checker.days.into_keys().collect();
     for group in missing {
         checker.report.add("activity", &subject(&group), String::from("is missing"));
+    }
+    Ok(())
+}
+
+/// What own keys were used for.
+async fn own_keys(tx: &mut Tx, checker: &mut Checker<'_>) -> Result<(), StoreError> {
+    for (api_key, byok_key, account, requests, usage, fees) in byok::stored_usage(tx).await? {
+        let again = checker.own_keys.remove(&(api_key.clone(), byok_key.clone())).unwrap_or_default();
+        if again != (account.clone(), requests, usage, fees) {
+            let detail = format!("total, generations: {:?}, {again:?}", (account, requests, usage, fees));
+            checker.report.add("byok_usage", &format!("{api_key} {byok_key}"), detail);
+        }
+    }
+    for ((api_key, byok_key), again) in std::mem::take(&mut checker.own_keys) {
+        let detail = format!("total, generations: none, {again:?}");
+        checker.report.add("byok_usage", &format!("{api_key} {byok_key}"), detail);
     }
     Ok(())
 }

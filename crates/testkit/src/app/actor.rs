@@ -23,6 +23,11 @@ impl Actor {
         self.key.as_deref()
     }
 
+    /// The same as [`Actor::post`], borrowing nothing: for many at once.
+    pub fn post_owned(&self, path: &str, body: Value) -> impl Future<Output = Reply> + Send + 'static {
+        self.request("POST", path).json(&body).send()
+    }
+
     /// Begins a request with this caller's key.
     pub fn request(&self, method: &str, path: &str) -> Request {
         let request = self.client.request(method, path);

@@ -45,6 +45,9 @@ pub enum Command {
     /// Give credit, and see what is left.
     #[command(subcommand)]
     Credits(Credits),
+    /// Bring provider keys along: add, list and remove them, seal them anew, fill the balance for their fees.
+    #[command(subcommand)]
+    Byok(Byok),
     /// Write routing policies, asked for as the model `policy/NAME`, and read them.
     #[command(subcommand)]
     Policies(Rules),
@@ -198,6 +201,63 @@ pub struct Grant {
     /// Makes the grant safe to repeat: it is booked once per id.
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
+}
+
+/// `tollway byok`
+#[derive(Debug, Subcommand)]
+pub enum Byok {
+    /// List the provider keys of an account, never their text.
+    List {
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
+    /// Bring a provider key along: it is tested, sealed and never shown again. A running server uses it within a second.
+    Add(AddByok),
+    /// Take a provider key away.
+    Remove {
+        /// Its id, as `tollway byok list` shows it.
+        id: String,
+        /// The account.
+        #[arg(long, value_name = "ID", default_value = super::OWNER)]
+        account: String,
+    },
+    /// Seal all provider keys of all accounts anew, with the newest master key.
+    Rotate {
+        /// Make a new master key first, and add it to the file.
+        #[arg(long)]
+        new_key: bool,
+    },
+    /// Give an account money for the fees of calls with its own provider keys.
+    Grant(Grant),
+}
+
+/// `tollway byok add`
+#[derive(Debug, Args)]
+pub struct AddByok {
+    /// The provider, by slug: `mistral`.
+    pub provider: String,
+    /// The file that holds the key, or its JSON; `-` is standard input. It is no argument, which other processes could see.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+    /// What to call it, to find it again.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The only address that it is sent to, instead of the provider's own.
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Use it behind the operator's own key instead of before it.
+    #[arg(long)]
+    pub fallback: bool,
+    /// Order among the account's keys of the provider, the lowest first.
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub sort_order: i64,
+    /// Keep it although the provider refuses it.
+    #[arg(long)]
+    pub force: bool,
+    /// The account.
+    #[arg(long, value_name = "ID", default_value = super::OWNER)]
+    pub account: String,
 }
 
 /// `tollway policies` and `tollway presets`

@@ -9,24 +9,12 @@ use super::args::Grant;
 use super::{Context, Failure, keys};
 
 pub(super) async fn grant(context: &mut Context<'_>, args: &Grant) -> Result<(), Failure> {
-    let id = match args.id.as_deref() {
-        Some(id) if plain(id) => id.to_owned(),
-        Some(_) => {
-            let why = "--id takes 1 to 100 letters, digits, `-`, `_`, `.` and `:`";
-            return Err(Failure::BadInput(why.to_owned()));
-        }
-        None => keys::random_name()?,
-    };
+    let id = grant_id(args)?;
     let account = AccountId::new(args.account.as_str());
     // A namespace of its own: nobody can take the id of a generation's entry.
     let entry_id = EntryId::new(format!("grant:{id}"));
-    let entry =
-        ledger::grant(account, args.amount, entry_id, context.clock.now()).map_err(|error| match error {
-            EntryError::TooFew => {
-                Failure::BadInput("an amount of 0 grants nothing; write one such as 25 or -2.50".to_owned())
-            }
-            other => Failure::BadInput(format!("{} can't be granted: {other}", args.amount)),
-        })?;
+    let entry = ledger::grant(account, args.amount, entry_id, context.clock.now())
+        .map_err(|error| not_granted(args, error))?;
     let (_, store) = keys::open(context).await?;
     let account = keys::account(context, &store, &args.account).await?;
     let balance = store.grant(&entry, args.reason.as_deref()).await.map_err(|error| match error {
@@ -44,6 +32,28 @@ pub(super) async fn grant(context: &mut Context<'_>, args: &Grant) -> Result<(),
         "balance_usd": balance.balance.to_string(),
     });
     context.out.answer(&human, &json)
+}
+
+/// The grant's id: the caller's, or one that nobody else has.
+pub(super) fn grant_id(args: &Grant) -> Result<String, Failure> {
+    match args.id.as_deref() {
+        Some(id) if plain(id) => Ok(id.to_owned()),
+        Some(_) => {
+            let why = "--id takes 1 to 100 letters, digits, `-`, `_`, `.` and `:`";
+            Err(Failure::BadInput(why.to_owned()))
+        }
+        None => Ok(keys::random_name()?),
+    }
+}
+
+/// Why an amount can't be granted.
+pub(super) fn not_granted(args: &Grant, error: EntryError) -> Failure {
+    match error {
+        EntryError::TooFew => {
+            Failure::BadInput("an amount of 0 grants nothing; write one such as 25 or -2.50".to_owned())
+        }
+        other => Failure::BadInput(format!("{} can't be granted: {other}", args.amount)),
+    }
 }
 
 fn plain(id: &str) -> bool {

@@ -5,6 +5,7 @@
 //! and the server sees changes within a second.
 
 mod args;
+mod byok;
 mod catalog;
 mod check;
 mod credits;
@@ -160,6 +161,7 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
         Command::Keys(args::Keys::Revoke { selector }) => keys::revoke(context, selector).await,
         Command::Credits(args::Credits::Grant(args)) => credits::grant(context, args).await,
         Command::Credits(args::Credits::Show { account }) => credits::show(context, account).await,
+        Command::Byok(byok) => byok::run(context, byok).await,
         Command::Policies(rules) => rules::run(context, RuleKind::Policy, rules).await,
         Command::Presets(rules) => rules::run(context, RuleKind::Preset, rules).await,
         Command::Catalog(args::Catalog::Check { dir }) => catalog::check(context, dir.as_deref()),

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gateway::receipts::{self, RECEIPT_BYTES_MAX, ReceiptError};
 use gateway::upstream::fetch;
+use gateway::upstream::guard::Guard;
 use serde_json::{Value, json};
 
 use super::args::VerifyReceipt;
@@ -77,7 +78,7 @@ async fn keys(context: &Context<'_>, args: &VerifyReceipt) -> Result<Value, Fail
         (Some(url), _) => {
             let url = format!("{}{WELL_KNOWN}", url.trim_end_matches('/').trim_end_matches("/v1"));
             let failed = |what| Failure::Failed(format!("the keys of {url} can't be fetched: {what}"));
-            let (_, body) = fetch::fetch(&url, RECEIPT_BYTES_MAX, true).await.map_err(failed)?;
+            let (_, body) = fetch::fetch(&url, RECEIPT_BYTES_MAX, &Guard::new(true)).await.map_err(failed)?;
             (url, STANDARD.decode(body).unwrap_or_default())
         }
         (None, key) => {

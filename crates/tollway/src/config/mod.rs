@@ -30,8 +30,9 @@ pub(crate) use layers::{SHORT_FORMS, SPECIAL, variable};
 pub use problem::{Place, Problem, Problems};
 pub use providers::{ProviderState, provider_states};
 pub use settings::{
-    Billing, Brand, Cache, CatalogSettings, CloudConfig, Config, Journal, JournalSync, Limits, Log,
-    LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl, Upstream,
+    Billing, Brand, Byok, Cache, CatalogSettings, CloudConfig, Config, Fees, Journal, JournalSync, Limits,
+    Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl,
+    Upstream,
 };
 pub use types::{Network, any_contains};
 
@@ -139,6 +140,9 @@ fn check_together(config: &Config, layers: &Layers, problems: &mut Vec<Problem>)
     if config.store.redis_url.is_some() {
         let why = "is set, but shared state in Redis comes with the many-nodes step; remove it (one node needs none)";
         refuse("store.redis_url", why);
+    }
+    if config.byok.master_key.is_some() && config.byok.master_key_file.is_some() {
+        refuse("byok.master_key", "is set beside `byok.master_key_file`; set one of them");
     }
     match (&config.server.tls_cert_file, &config.server.tls_key_file) {
         (Some(_), None) => {

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use catalog::{OnDisconnect, Protocol};
-use ledger::{BillingMode, Period};
+use ledger::{BillingMode, FeeRate, Period};
 use types::{ApiKeyText, ExposeSecret, Money, SecretString};
 
 use super::Network;
@@ -26,6 +26,8 @@ pub struct Config {
     pub store: StoreSettings,
     pub catalog: CatalogSettings,
     pub billing: Billing,
+    pub fees: Fees,
+    pub byok: Byok,
     pub brand: Brand,
     pub routing: Routing,
     pub upstream: Upstream,
@@ -109,6 +111,22 @@ impl Default for Billing {
     fn default() -> Billing {
         Billing { mode: BillingMode::Metered, receipt_key: None, receipt_key_file: None }
     }
+}
+
+/// `[fees]`
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct Fees {
+    pub byok_percent: FeeRate,
+}
+
+/// `[byok]`
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct Byok {
+    pub master_key: Option<SecretString>,
+    pub master_key_file: Option<PathBuf>,
+    pub private_base_urls: bool,
 }
 
 /// `[brand]`

@@ -164,7 +164,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("[sever]\nlisten = 1", &["tollway.toml:2: unknown key `sever.listen`; did you mean `server.listen`?"]),
     ("[server]\nmode = \"prepaid\"", &["did you mean `billing.mode`?"]),
     ("listen = \"1.2.3.4:5\"", &["tollway.toml:1: unknown key `listen`; did you mean `server.listen`?"]),
-    ("zzz = 1", &["unknown key `zzz`; allowed: the sections billing, brand, cache, catalog,"]),
+    ("zzz = 1", &["unknown key `zzz`; allowed: the sections billing, brand, byok, cache, catalog,"]),
     ("server = 3", &["tollway.toml:1: `server` is a section; write `[server]`"]),
     (
         "[server]\nlisten = \"here\"",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway::alerts::Event;
 use gateway::app::Gateway;
+use gateway::upstream::guard::Guard;
 use gateway::upstream::post::post;
 use serde_json::json;
 use store::{Alert, Delivery};
@@ -105,11 +106,11 @@ async fn deliver(gateway: &Gateway) {
         Ok(due) => due,
         Err(_) => return,
     };
+    let guard = Guard::new(gateway.settings.fetch_private);
     for delivery in due {
         let body = body(&delivery);
         let headers = gateway.signer.headers(&delivery, &body, now);
-        let private_too = gateway.settings.fetch_private;
-        let status = post(&delivery.url, &headers, Bytes::from(body), private_too).await;
+        let status = post(&delivery.url, &headers, Bytes::from(body), &guard).await;
         let taken = status.as_ref().is_ok_and(|status| (200..300).contains(status));
         let pause = usize::try_from(delivery.attempts).ok().and_then(|at| PAUSES_S.get(at));
         let done = (taken || pause.is_none()).then_some(now);

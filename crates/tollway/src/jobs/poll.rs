@@ -1,5 +1,5 @@
-//! Takes in what others wrote into the store: new and changed keys and budgets, policies and presets, grants. Several times a second, so that a change acts
-//! within one.
+//! Takes in what others wrote into the store: new and changed keys and budgets, policies and presets, own provider keys, grants.
+//! Several times a second, so that a change acts within one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::byok::Byok;
 use gateway::keys::limits::Limits;
 use gateway::keys::{KeyRules, KeyTable, Opening};
 use gateway::rules::Rules;
@@ -26,6 +27,8 @@ pub(crate) struct Poller {
     budgets_seen: i64,
     rules_seen: i64,
     totals_seen: i64,
+    byok_seen: i64,
+    byok_totals_seen: i64,
     totals: HashMap<AccountId, AccountTotals>,
     keys_corrected: HashMap<KeyId, Money>,
 }
@@ -37,11 +40,13 @@ impl Poller {
         store: &Store,
         empty: KeyTable,
         now: Timestamp,
+        byok: &Byok,
     ) -> Result<(Poller, KeyTable, Rules), StoreError> {
         let mut poller = Poller { mode, ..Poller::default() };
         let keys = poller.once(store, &empty, now).await?.unwrap_or(empty);
         let rules = Rules::default();
         poller.rules(store, &rules).await?;
+        poller.byok(store, byok).await?;
         Ok((poller, keys, rules))
     }
 
@@ -133,6 +138,19 @@ impl Poller {
         Ok(())
     }
 
+    /// Asks once for own provider keys, balances for fees, and what own keys were used for.
+    pub(crate) async fn byok(&mut self, store: &Store, byok: &Byok) -> Result<(), StoreError> {
+        // Credits that were moved are held until the purse that they left knows.
+        byok.totals_seen(self.totals_seen);
+        let totals = store.byok_totals(self.byok_totals_seen).await?;
+        self.byok_totals_seen = totals.latest;
+        byok.take_totals(totals);
+        let changes = store.byok_changes(self.byok_seen).await?;
+        byok.take(&changes);
+        self.byok_seen = changes.latest;
+        Ok(())
+    }
+
     /// How much of what the account has spent corrections made.
     fn corrected(&self, totals: &AccountTotals) -> Money {
         match self.mode {
@@ -212,6 +230,10 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping:
         });
         let asked = match keys {
             Ok(()) => poller.rules(&gateway.store, &gateway.rules).await,
+            Err(error) => Err(error),
+        };
+        let asked = match asked {
+            Ok(()) => poller.byok(&gateway.store, &gateway.byok).await,
             Err(error) => Err(error),
         };
         match asked {

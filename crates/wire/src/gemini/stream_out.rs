@@ -158,6 +158,7 @@ pub(super) mod tests_support {
             cost: "0.00000735".parse().unwrap(),
             input_cost: "0.00000135".parse().unwrap(),
             output_cost: "0.000006".parse().unwrap(),
+            own_key_cost: None,
             warnings: Vec::new(),
             metadata: None,
         }

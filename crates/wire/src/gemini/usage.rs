@@ -194,7 +194,8 @@ mod tests {
             prop_assert_eq!(usage.output_total(), c + t);
             let mut w = Writer::default();
             let settlement = Settlement { usage, source: UsageSource::Provider, cost: "0.5".parse().unwrap(),
-                input_cost: "0".parse().unwrap(), output_cost: "0".parse().unwrap(), warnings: vec![], metadata: None };
+                own_key_cost: None, input_cost: "0".parse().unwrap(), output_cost: "0".parse().unwrap(),
+                warnings: vec![], metadata: None };
             write(&mut w, &settlement);
             prop_assert_eq!(read(std::str::from_utf8(&w.finish()).unwrap()), Some(usage));
         }

@@ -30,16 +30,25 @@ pub struct Settlement {
     pub usage: Usage,
     /// Who counted.
     pub source: UsageSource,
-    /// What the caller pays.
+    /// What the caller pays us.
     pub cost: Money,
-    /// Of it, what input caused.
+    /// The list price, where a key of the caller's own paid the provider: then `cost` is the fee.
+    pub own_key_cost: Option<Money>,
+    /// Of the list price, what input caused.
     pub input_cost: Money,
-    /// Of it, what output caused.
+    /// Of the list price, what output caused.
     pub output_cost: Money,
     /// What was dropped or changed.
     pub warnings: Vec<Warning>,
     /// The brand's metadata object, when asked for: its key and its JSON.
     pub metadata: Option<(String, String)>,
+}
+
+impl Settlement {
+    /// What the provider takes, from us or from the caller.
+    pub fn upstream_cost(&self) -> Money {
+        self.own_key_cost.unwrap_or(self.cost)
+    }
 }
 
 /// An error as a caller is told it; each dialect puts it into its own envelope.

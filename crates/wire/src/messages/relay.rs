@@ -265,6 +265,7 @@ mod tests {
             cost: Money::from_nanos(5),
             input_cost: Money::from_nanos(2),
             output_cost: Money::from_nanos(3),
+            own_key_cost: None,
             warnings: Vec::new(),
             metadata: None,
         }

@@ -227,6 +227,7 @@ mod tests {
             cost: Money::from_nanos(7_350),
             input_cost: Money::from_nanos(1_350),
             output_cost: Money::from_nanos(6_000),
+            own_key_cost: None,
             warnings: Vec::new(),
             metadata: None,
         }

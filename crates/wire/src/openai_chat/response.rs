@@ -153,10 +153,13 @@ fn with_cost(usage: &[u8], settlement: &Settlement) -> Vec<u8> {
         }
     }
     splice.append("cost", settlement.cost.to_string().as_bytes());
-    splice.append("is_byok", b"false");
+    let own = settlement.own_key_cost.is_some();
+    splice.append("is_byok", own.to_string().as_bytes());
     let details = format!(
         "{{\"upstream_inference_cost\":{},\"upstream_inference_prompt_cost\":{},\"upstream_inference_completions_cost\":{}}}",
-        settlement.cost, settlement.input_cost, settlement.output_cost
+        settlement.upstream_cost(),
+        settlement.input_cost,
+        settlement.output_cost
     );
     splice.append("cost_details", details.as_bytes());
     let mut out = Vec::with_capacity(usage.len() + 200);
@@ -218,6 +221,7 @@ pub(super) mod tests_support {
             cost: "0.00000735".parse().unwrap(),
             input_cost: "0.00000135".parse().unwrap(),
             output_cost: "0.000006".parse().unwrap(),
+            own_key_cost: None,
             warnings: Vec::new(),
             metadata: None,
         }

@@ -271,6 +271,7 @@ mod tests {
             cost: Money::from_nanos(9),
             input_cost: Money::from_nanos(4),
             output_cost: Money::from_nanos(5),
+            own_key_cost: None,
             warnings: Vec::new(),
             metadata: None,
         };

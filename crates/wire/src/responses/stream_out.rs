@@ -395,6 +395,7 @@ mod tests {
             cost: Money::from_nanos(7),
             input_cost: Money::from_nanos(3),
             output_cost: Money::from_nanos(4),
+            own_key_cost: None,
             warnings: Vec::new(),
             metadata: None,
         }

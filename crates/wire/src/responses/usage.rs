@@ -48,9 +48,10 @@ pub(super) fn write_usage(settlement: &Settlement) -> Vec<u8> {
 
 /// The fields that are ours.
 pub(super) fn cost_fields(settlement: &Settlement, w: &mut Writer) {
-    w.field_raw("cost", settlement.cost.to_string().as_bytes()).field_json("is_byok", &false);
+    w.field_raw("cost", settlement.cost.to_string().as_bytes())
+        .field_json("is_byok", &settlement.own_key_cost.is_some());
     w.key("cost_details").begin_object();
-    w.field_raw("upstream_inference_cost", settlement.cost.to_string().as_bytes());
+    w.field_raw("upstream_inference_cost", settlement.upstream_cost().to_string().as_bytes());
     w.field_raw("upstream_inference_input_cost", settlement.input_cost.to_string().as_bytes());
     w.field_raw("upstream_inference_output_cost", settlement.output_cost.to_string().as_bytes());
     w.end_object();

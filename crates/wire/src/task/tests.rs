@@ -13,6 +13,7 @@ fn settlement(usage: Usage) -> Settlement {
         cost: "0.002".parse().unwrap(),
         input_cost: "0.002".parse().unwrap(),
         output_cost: "0".parse().unwrap(),
+        own_key_cost: None,
         warnings: Vec::new(),
         metadata: None,
     }

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use gcp_auth::{CustomServiceAccount, TokenProvider};
 use http::{HeaderValue, header};
+use serde::Deserialize;
+use types::{ExposeSecret, SecretString};
 
 use super::{Credentials, CredentialsError, Proof, Unsigned};
 
@@ -18,7 +20,27 @@ impl std::fmt::Debug for Google {
     }
 }
 
+/// Where Google gives tokens. A service account says itself where its tokens are from: one that a caller brought along must
+/// not lead elsewhere.
+const TOKEN_URLS: [&str; 2] =
+    ["https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/token"];
+
+#[derive(Deserialize)]
+struct TokenUrl {
+    token_uri: String,
+}
+
 impl Google {
+    /// Reads an account that a caller brought along. The error says what is wrong with it, never what is in it.
+    pub fn from_json(text: &SecretString) -> Result<Google, String> {
+        let wrong = || String::from("`key` is no service account's JSON; copy the whole file");
+        let told: TokenUrl = serde_json::from_str(text.expose_secret()).map_err(|_| wrong())?;
+        if !TOKEN_URLS.contains(&told.token_uri.as_str()) {
+            return Err(format!("`key.token_uri` must be {}", TOKEN_URLS[0]));
+        }
+        CustomServiceAccount::from_json(text.expose_secret()).map(Google).map_err(|_| wrong())
+    }
+
     /// Reads the account's JSON file. The error says what is wrong with it, never what is in it.
     pub fn from_file(path: &Path) -> Result<Google, String> {
         CustomServiceAccount::from_file(path)

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use gateway::byok::seal::Masters;
 use ledger::BillingMode;
 use types::{ExposeSecret, SecretString};
 
@@ -195,6 +196,52 @@ pub(super) static KEYS: &[Key<Config>] = &[
             allowed: "a path",
             set: |c, v| path(v).map(|path| c.billing.receipt_key_file = Some(path)).is_some(),
         },
+    },
+    Key {
+        path: "fees.byok_percent",
+        preset: Value("5"),
+        example: "2.5",
+        doc: "The fee of calls that accounts' own provider keys pay for, in percent of what they would cost at list price; 0 is none.",
+        kind: Kind::Text {
+            allowed: "a percentage from 0 to 100 with up to two digits after the point",
+            set: |c, v| v.parse().map(|rate| c.fees.byok_percent = rate).is_ok(),
+        },
+    },
+    Key {
+        path: "byok.master_key",
+        preset: Unset("`byok.master_key_file`"),
+        example: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+        doc: "What accounts' own provider keys are sealed with: 32 bytes in hexadecimal or base64. Of several, with commas between \
+              them, the last one seals and each opens what it sealed.",
+        kind: Kind::Secret {
+            allowed: "32 bytes as 64 hexadecimal digits or 44 of base64; several with commas between them",
+            set: |c, v| {
+                let good = Masters::given(&v).is_ok();
+                if good {
+                    c.byok.master_key = Some(v);
+                }
+                good
+            },
+        },
+    },
+    Key {
+        path: "byok.master_key_file",
+        preset: Unset("`<server.data_dir>/byok-master.keys`, made on the first start"),
+        example: "/etc/tollway/byok-master.keys",
+        doc: "The file of the master keys, one a line, the newest last. Keep it apart from backups of the database: together they \
+              give provider keys away, and without it they are lost.",
+        kind: Kind::Text {
+            allowed: FILE,
+            set: |c, v| path(v).map(|path| c.byok.master_key_file = Some(path)).is_some(),
+        },
+    },
+    Key {
+        path: "byok.private_base_urls",
+        preset: Value("false"),
+        example: "true",
+        doc: "Whether the addresses that accounts give with their own provider keys may be on private networks, and without TLS. \
+              Leave it off where accounts are not trusted with what this machine can reach.",
+        kind: Kind::Flag(|c, v| c.byok.private_base_urls = v),
     },
     Key {
         path: "brand.name",

@@ -183,6 +183,7 @@ fn settlement() -> Settlement {
         cost: Money::from_nanos(21_000),
         input_cost: Money::from_nanos(12_000),
         output_cost: Money::from_nanos(9_000),
+        own_key_cost: None,
         warnings: Vec::new(),
         metadata: None,
     }
