@@ -56,42 +56,25 @@ pub(crate) struct Serving {
 }
 
 /// Opens a listener that shares its port with those of the other workers.
-pub(crate) fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
-    let socket = sharing(address)?;
-    socket.set_nonblocking(true)?;
-    // Accepted connections inherit it. Without it, Linux may hold small answers back for 40 ms.
-    socket.set_tcp_nodelay(true)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// A socket on a port that others of this process may bind too.
-fn sharing(address: SocketAddr) -> std::io::Result<Socket> {
+pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    // Accepted connections inherit it. Without it, Linux may hold small answers back for 40 ms.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
-    Ok(socket)
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
-/// An address that is this process's own while this lives, though nobody listens there yet.
-pub(crate) struct Claim {
-    /// With its port, chosen by the system where it was 0.
-    pub(crate) address: SocketAddr,
-    _socket: Socket,
-}
-
-/// Takes an address. Fails when another process has it: sharing the port is for our own workers only.
-pub(crate) fn claim(address: SocketAddr, field: &str) -> anyhow::Result<Claim> {
-    let take = || {
-        // Who doesn't share gets the port only when nobody has it.
-        let probe = std::net::TcpListener::bind(address)?;
-        let address = probe.local_addr()?;
-        drop(probe);
-        std::io::Result::Ok(Claim { address, _socket: sharing(address)? })
-    };
-    take().with_context(|| {
+/// Opens the first listener of an address, before anything else is done: who comes early waits. Fails when another process
+/// listens there: sharing the port is for our own workers only.
+pub(crate) fn claim(address: SocketAddr, field: &str) -> anyhow::Result<std::net::TcpListener> {
+    // Who doesn't share gets the port only when nobody listens there.
+    let probe = || std::net::TcpListener::bind(address)?.local_addr();
+    probe().and_then(listen).with_context(|| {
         format!("can't listen on {address}; is another server running? set {field} to another port")
     })
 }
@@ -270,8 +253,7 @@ mod tests {
     #[tokio::test]
     async fn answers_leave_without_delay() {
         let claimed = claim(SocketAddr::from(([127, 0, 0, 1], 0)), "server.listen").unwrap();
-        let address = claimed.address;
-        let listener = TcpListener::from_std(listen(address).unwrap()).unwrap();
+        let listener = TcpListener::from_std(claimed).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         assert!(accepted.nodelay().unwrap());
@@ -280,9 +262,9 @@ mod tests {
     #[test]
     fn an_address_is_claimed_once_and_then_shared_by_its_owner() {
         let claimed = claim(SocketAddr::from(([127, 0, 0, 1], 0)), "server.listen").unwrap();
-        let again = claim(claimed.address, "server.admin_listen").err().unwrap();
+        let address = claimed.local_addr().unwrap();
+        let again = claim(address, "server.admin_listen").err().unwrap();
         assert!(format!("{again:#}").contains("set server.admin_listen"), "{again:#}");
-        let own = [listen(claimed.address).unwrap(), listen(claimed.address).unwrap()];
-        assert!(own.iter().all(|own| own.local_addr().unwrap() == claimed.address));
+        assert_eq!(listen(address).unwrap().local_addr().unwrap(), address);
     }
 }

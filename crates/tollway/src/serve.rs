@@ -4,7 +4,7 @@
 //! connections, calls in flight end or are cut after `server.drain_s`, the last records are folded, exit 0.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -51,14 +51,9 @@ pub fn serve(mut loaded: Loaded, env: Environment) -> anyhow::Result<()> {
         .build()
         .context("can't start the control runtime")?;
     let _lock = lock(&loaded.config)?;
-    let server = &mut loaded.config.server;
-    let listen = http_server::claim(server.listen, "server.listen")?;
-    server.listen = listen.address;
-    let admin =
-        server.admin_listen.map(|admin| http_server::claim(admin, "server.admin_listen")).transpose()?;
-    server.admin_listen = admin.as_ref().map(|admin| admin.address);
+    let doors = Doors::open(&mut loaded.config.server)?;
     let handle = control.handle().clone();
-    let result = control.block_on(run(loaded, env, handle));
+    let result = control.block_on(run(loaded, env, doors, handle));
     control.shutdown_timeout(Duration::from_secs(2));
     result
 }
@@ -82,13 +77,13 @@ fn lock(config: &Config) -> anyhow::Result<File> {
     Ok(file)
 }
 
-async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Result<()> {
+async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) -> anyhow::Result<()> {
     let config = loaded.config.clone();
     let Assembled { gateway, folder, poller, events, first_key } = assemble(loaded, &env, control).await?;
     let workers = workers(&config);
 
     let (stop, stopping) = watch::channel(false);
-    let threads = start_workers(&gateway, &config, workers, &stopping)?;
+    let threads = start_workers(&gateway, &config, workers, doors, &stopping)?;
     let (stop_jobs, jobs_stopping) = watch::channel(false);
     let (hang_up, hangups) = mpsc::channel(1);
     let folding = tokio::spawn(fold::run(
@@ -209,15 +204,36 @@ fn boot_name(now_us: i64) -> anyhow::Result<String> {
     Ok(format!("{now_us:017}-{:08x}", u32::from_le_bytes(random)))
 }
 
+/// The first listener of each address.
+struct Doors {
+    public: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+impl Doors {
+    /// Opens them, and writes down which ports the system chose.
+    fn open(server: &mut config::Server) -> anyhow::Result<Doors> {
+        let public = http_server::claim(server.listen, "server.listen")?;
+        server.listen = public.local_addr()?;
+        let admin =
+            server.admin_listen.map(|admin| http_server::claim(admin, "server.admin_listen")).transpose()?;
+        server.admin_listen = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+        Ok(Doors { public, admin })
+    }
+}
+
 type Threads = Vec<std::thread::JoinHandle<()>>;
 
 fn start_workers(
     gateway: &Arc<Gateway>,
     config: &Config,
     workers: usize,
+    doors: Doors,
     stopping: &watch::Receiver<bool>,
 ) -> anyhow::Result<Threads> {
     let server = &config.server;
+    let Doors { public, mut admin } = doors;
+    let mut public = Some(public);
     let tls = http_server::tls(server)?;
     let site = web::router(Arc::new(LiveSite {
         gateway: Arc::clone(gateway),
@@ -241,8 +257,13 @@ fn start_workers(
             stopping: stopping.clone(),
             metrics_are_public: false,
         };
-        threads.push(start_worker(server.listen, serving, server)?);
-        if let Some(admin) = server.admin_listen.filter(|_| number == 0) {
+        let listener = match public.take() {
+            Some(first) => first,
+            None => http_server::listen(server.listen)
+                .with_context(|| format!("can't listen on {} once more", server.listen))?,
+        };
+        threads.push(start_worker(listener, serving, server)?);
+        if let Some(admin) = admin.take() {
             let worker = Arc::new(Worker::new(Arc::clone(gateway), number, !u64::from_le_bytes(seed)));
             let serving = Serving {
                 worker,
@@ -262,12 +283,10 @@ fn start_workers(
 }
 
 fn start_worker(
-    address: SocketAddr,
+    listener: TcpListener,
     serving: Serving,
     server: &config::Server,
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
-    let listener = http_server::listen(address)
-        .with_context(|| format!("can't listen on {address}; set another address"))?;
     let vigil = Vigil::new(Duration::from_micros(server.spin_us));
     let drain_s = server.drain_s;
     let mut builder = Builder::new_current_thread();
