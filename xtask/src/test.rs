@@ -48,7 +48,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -66,6 +66,11 @@ const STEPS: [Step; 13] = [
         Ok(Tally::of(true))
     }),
     ("unit", unit_step),
+    ("threads", |_| {
+        // Holds under a scheduler that decides which thread goes on: every interleaving of two, very many of more.
+        let package = ["--package", "tollway-ledger", "--features", "shuttle", "--test", "interleavings"];
+        status(sh::cargo().args(["test", "--locked"]).args(package))
+    }),
     ("outside", outside_step),
     ("doctest", doctest_step),
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),

@@ -52,6 +52,8 @@ pub struct Gateway {
     pub hedges: parking_lot::Mutex<routing::hedge::Hedges>,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
+    /// What was answered under which `Idempotency-Key`.
+    pub idempotency: crate::idempotency::Idempotency,
     /// Answers for those who ask the same again.
     pub cache: crate::cache::Cache,
     /// Answers of the catalog, rendered once per world.

@@ -35,6 +35,7 @@ use wire::provider_error::{Class, ProviderError};
 use self::hedge::Seat;
 use crate::app::Worker;
 use crate::cache::Tape;
+use crate::care::Care;
 use crate::error::{FailedAttempt, GatewayError};
 use crate::judging::Judged;
 use crate::leg::Leg;
@@ -112,6 +113,15 @@ pub struct Trip<'a, 'b> {
     pub tape_bytes_max: Option<usize>,
     /// When the whole call must be over.
     pub deadline: Instant,
+    /// Whether its caller may leave it behind.
+    pub(crate) care: Option<Arc<Care>>,
+}
+
+impl Trip<'_, '_> {
+    /// Nobody waits for the answer any more: nothing further is tried.
+    fn is_abandoned(&self) -> bool {
+        self.care.as_ref().is_some_and(|care| care.is_abandoned())
+    }
 }
 
 /// Why an attempt brought nothing.
@@ -222,6 +232,7 @@ pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, Ga
         first.into_iter().filter(|e| log.again.contains(e) || log.resting.contains(e)).collect();
     let wait = log.wait.unwrap_or(RETRY_PAUSE);
     let worth_it = !second.is_empty() && wait <= RETRY_WAIT_MAX && trip.max_latency.is_none();
+    let worth_it = worth_it && !trip.is_abandoned();
     if worth_it && Instant::now() + wait < trip.deadline {
         tokio::time::sleep(wait).await;
         log.resting.clear();
@@ -240,7 +251,7 @@ async fn round(
 ) -> Result<Option<Arrival>, GatewayError> {
     let gateway = &trip.worker.gateway;
     for index in endpoints.iter().copied() {
-        if log.failed.len() >= log.attempts_max {
+        if log.failed.len() >= log.attempts_max || trip.is_abandoned() {
             break;
         }
         let Some(mut place) = Place::find(trip.world, index) else { continue };
@@ -310,10 +321,10 @@ async fn keys(
         attempt.outcome.clone_from(&failure.code);
         flight.note(attempt);
         if let Some(sent) = flight.sent() {
-            *sent = false;
+            sent.set(false);
         }
         let sibling = place.report_key(failure.key_report(), now);
-        if !sibling || log.failed.len() + 1 >= log.attempts_max {
+        if !sibling || log.failed.len() + 1 >= log.attempts_max || trip.is_abandoned() {
             return Err(failure);
         }
         gateway.metrics.attempts_failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -425,11 +436,8 @@ impl Place<'_> {
     }
 
     /// The rule that holds when the client leaves.
-    pub(crate) fn on_disconnect(&self) -> &'static str {
-        match self.provider.on_disconnect {
-            OnDisconnect::Cancel => "cancel",
-            OnDisconnect::Drain => "drain",
-        }
+    pub(crate) fn on_disconnect(&self) -> OnDisconnect {
+        self.provider.on_disconnect
     }
 
     fn is_claude(&self) -> bool {

@@ -15,19 +15,22 @@ use tokio::time::Instant;
 use types::{GenerationId, Timestamp};
 use wire::call::{Call, PathSays};
 use wire::hub::{Dialect, Ident, Plain};
-use wire::tally::Request;
+use wire::tally::{Request, Tally};
 
 use crate::app::{Gateway, Worker};
 use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, key_text};
 use crate::body::ResponseBody;
 use crate::cache::{self, Keeping, Outlook, Tape};
+use crate::care;
 use crate::course::{Asker, Course};
+use crate::crash;
 use crate::error::GatewayError;
 use crate::filling::{self, Filled};
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
 use crate::keys::{KeyState, Permit};
+use crate::leaving::Leaving;
 use crate::planning::{self, Asking, Decision};
 use crate::pump::{Pump, Start};
 use crate::responses::Remember;
@@ -218,6 +221,7 @@ async fn by_provider(
         return Err(planning::no_endpoints(&world, &course.name, &facts, plan));
     }
     let hold = hold::hold(gateway, &world, asked, &key, &plan, &hints, created).await?;
+    crash::point("hold");
     let mut record = GenerationRecord::new(id, created, key.account.id.clone(), key.rules.id.clone());
     record.routed = judged.map(|judged| routed(judged, seed));
     let told = judged.map(|(judged, _)| judged);
@@ -239,6 +243,13 @@ async fn by_provider(
         conversation,
     });
     flight.warn(&course.warnings);
+    let care = care::current();
+    if let Some(care) = &care
+        && let Err(error) = care.begin()
+    {
+        flight.fail(&error);
+        return Err(error);
+    }
     let trip = Trip {
         worker,
         world: &world,
@@ -257,6 +268,7 @@ async fn by_provider(
         auto_cache: cache::places_breakpoints(asked.auto_cache, hints.auto_cache, None),
         tape_bytes_max: outlook.tape_bytes_max(gateway),
         deadline: admitted.started + gateway.settings.total_timeout,
+        care,
     };
     let arrival = match Box::pin(attempt::run(&trip, &mut flight)).await {
         Ok(arrival) => arrival,
@@ -332,6 +344,7 @@ fn answer(
         trip.world.snapshot.endpoints.get(endpoint).and_then(|e| trip.world.providers.get(e.provider));
     let Some(provider) = place else { return Err(GatewayError::Internal) };
     flight.first_byte();
+    crash::point("first_byte");
     match arrival.committed {
         Committed::Stream(leg) => {
             stream_headers(response.headers_mut(), names, trip.array, flight.warning_count());
@@ -343,7 +356,8 @@ fn answer(
                 stall_timeout: provider.stall_timeout,
                 keep_alive: gateway.settings.keep_alive,
                 deadline: trip.deadline,
-                drain: provider.on_disconnect == catalog::OnDisconnect::Drain,
+                on_disconnect: provider.on_disconnect,
+                bounds: gateway.settings.drain,
                 remember,
                 keeping,
             });
@@ -365,7 +379,7 @@ fn answer(
 #[expect(clippy::too_many_arguments, reason = "an answer and those who want it, once each")]
 pub(crate) fn plain(
     gateway: &Gateway,
-    flight: Flight,
+    mut flight: Flight,
     ident: &Ident,
     body: &[u8],
     answer: &dyn Plain,
@@ -375,11 +389,17 @@ pub(crate) fn plain(
 ) -> Result<(), GatewayError> {
     let seen = answer.seen();
     flight.keep_seals(&seen.sealed);
+    // Read to its end for a caller who was gone before it came: nothing of it was handed over.
+    let abandoned = flight.abandoned();
+    if let Some(at) = abandoned {
+        flight.left(Leaving { at: Some(at), read_to: Some("end"), ..Leaving::default() });
+    }
     let outcome = Outcome {
-        status: Status::Ok,
-        http_status: 200,
+        status: if abandoned.is_some() { Status::Cancelled } else { Status::Ok },
+        http_status: if abandoned.is_some() { 0 } else { 200 },
         usage: seen.usage,
-        said: seen.said.clone(),
+        said: if abandoned.is_some() { Tally::default() } else { seen.said.clone() },
+        calls: seen.calls.are_any(),
         finish_reason: seen.finish_reason.clone(),
         upstream_id: seen.upstream_id.clone(),
         error: None,

@@ -7,6 +7,7 @@ use ledger::Refusal;
 use routing::plan::Funnel;
 use serde_json::{Value, json};
 use store::RuleKind;
+use types::GenerationId;
 use wire::json::quote;
 
 use crate::body::ResponseBody;
@@ -183,6 +184,29 @@ pub enum GatewayError {
     /// An edit was meant for another version than the one in force.
     #[error("{0}, not as `If-Match` says; read it again and make the edit over")]
     VersionMismatch(String),
+    /// The key stands for another request.
+    #[error(
+        "this Idempotency-Key was used for another request; send that request again, or take a new key for this one"
+    )]
+    IdempotencyMismatch,
+    /// The call with the key is under way, for longer than could be waited.
+    #[error(
+        "the call with this Idempotency-Key is still under way{}; send the same request again later",
+        about(.0)
+    )]
+    IdempotencyInFlight(Option<GenerationId>),
+    /// The node stopped while the call with the key was at a provider.
+    #[error(
+        "nobody knows how generation {0} with this Idempotency-Key ended: the server stopped while it was under way; \
+         `GET /v1/generation?id={0}` says whether it was charged, and a new key makes the call again"
+    )]
+    OutcomeUnknown(GenerationId),
+    /// The answer was too large to be kept, or had to make room.
+    #[error(
+        "generation {0} with this Idempotency-Key was answered, and its answer is not kept here: it was too large, or \
+         had to make room; `GET /v1/generation?id={0}` has its record, and a new key makes the call again"
+    )]
+    AnswerNotKept(GenerationId),
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
@@ -255,8 +279,12 @@ docs! {
     "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
     "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";
     "already_exists" 409 "A policy or preset of that name is there." "Write over it with PUT, or take another name.";
+    "idempotency_in_flight" 409 "The call with this `Idempotency-Key` is still under way, and took longer than `idempotency.wait_ms_max`." "Send the same request again later.";
+    "outcome_unknown" 409 "The server stopped while the call with this `Idempotency-Key` was at a provider; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";
+    "answer_not_kept" 409 "The call with this `Idempotency-Key` was answered, and the answer was too large to be kept or had to make room; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";
     "version_mismatch" 412 "The policy or preset is at another version than `If-Match` says: somebody else has written it." "Read it again and make the edit over.";
     "body_too_large" 413 "The body is larger than `server.body_bytes_max`." "Send less.";
+    "idempotency_mismatch" 422 "The `Idempotency-Key` was used for another request: another path or another body." "Send that request again, or take a new key.";
     "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
     "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
     "provider_rate_limited" 429 "Every endpoint that could serve the call is limiting us." "Wait for `Retry-After` seconds.";
@@ -334,6 +362,10 @@ impl GatewayError {
             GatewayError::RuleNotFound { kind: RuleKind::Preset, .. } => (404, "preset_not_found"),
             GatewayError::RuleExists(_) => (409, "already_exists"),
             GatewayError::VersionMismatch(_) => (412, "version_mismatch"),
+            GatewayError::IdempotencyMismatch => (422, "idempotency_mismatch"),
+            GatewayError::IdempotencyInFlight(_) => (409, "idempotency_in_flight"),
+            GatewayError::OutcomeUnknown(_) => (409, "outcome_unknown"),
+            GatewayError::AnswerNotKept(_) => (409, "answer_not_kept"),
             GatewayError::NotFound(_) => (404, "not_found"),
             GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
             GatewayError::Internal => (500, "internal"),
@@ -348,6 +380,7 @@ impl GatewayError {
             }
             GatewayError::ProviderBusy { retry_after, .. } => *retry_after,
             GatewayError::Overloaded(_)
+            | GatewayError::IdempotencyInFlight(_)
             | GatewayError::BooksUnavailable(_)
             | GatewayError::StoreUnavailable => Some(Duration::from_secs(1)),
             _ => None,
@@ -358,6 +391,9 @@ impl GatewayError {
         match self {
             GatewayError::ModelNotFound { suggestions, .. }
             | GatewayError::RuleNotFound { suggestions, .. } => json!({ "suggestions": suggestions }),
+            GatewayError::OutcomeUnknown(id)
+            | GatewayError::AnswerNotKept(id)
+            | GatewayError::IdempotencyInFlight(Some(id)) => json!({ "generation_id": id.as_str() }),
             GatewayError::RuleInvalid { error, .. } => json!({ "path": error.path }),
             GatewayError::NoEndpoints { funnel, failed_step, without, .. } => json!({
                 "without_failed_step": without,
@@ -422,6 +458,10 @@ impl GatewayError {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
+        if matches!(self, GatewayError::OutcomeUnknown(_) | GatewayError::AnswerNotKept(_)) {
+            // OpenAI's and Anthropic's clients try a 409 again by themselves, which can't help here.
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
         if matches!(self, GatewayError::KeyMissing) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -442,6 +482,10 @@ fn money_message(refusal: &Refusal) -> String {
         "{what} doesn't cover the call: {} USD left ({} USD of {} USD spent, {} USD held by calls in flight), at least {} USD needed; {remedy}",
         refusal.available, refusal.spent, refusal.limit, refusal.held, refusal.needed
     )
+}
+
+fn about(id: &Option<GenerationId>) -> String {
+    id.map_or_else(String::new, |id| format!(" as generation {id}"))
 }
 
 fn suggest(suggestions: &[String]) -> String {
@@ -501,6 +545,10 @@ mod tests {
             },
             GatewayError::RuleExists("policy `x` exists already".into()),
             GatewayError::VersionMismatch("policy `x` is at version 2".into()),
+            GatewayError::IdempotencyMismatch,
+            GatewayError::IdempotencyInFlight(None),
+            GatewayError::OutcomeUnknown(GenerationId::new(types::Timestamp(0), 1)),
+            GatewayError::AnswerNotKept(GenerationId::new(types::Timestamp(0), 2)),
         ];
         for error in errors {
             let (status, kind) = error.kind();

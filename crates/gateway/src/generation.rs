@@ -108,11 +108,26 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "dimensions": record.dimensions,
         "cache_source_id": record.cache_source,
         "warnings": record.warnings,
-        "on_disconnect": record.on_disconnect,
+        "on_disconnect": disconnect(record),
+        "waived": record.waived,
         "upstream_id": record.upstream_id,
         "error": record.error,
         "is_byok": false,
         "balance": "credits",
+    })
+}
+
+/// The rule that held when the client left, and the evidence for what was charged then.
+fn disconnect(record: &GenerationRecord) -> Value {
+    let Some(rule) = &record.on_disconnect else { return Value::Null };
+    let left = record.departure.clone().unwrap_or_default();
+    json!({
+        "rule": rule,
+        "left_ms": milliseconds(left.left_us),
+        "delivered_bytes": left.bytes,
+        "delivered_tokens": left.tokens,
+        "usage_arrived": left.usage_arrived,
+        "read_to": left.read_to,
     })
 }
 
@@ -165,6 +180,12 @@ fn receipt(record: &GenerationRecord) -> String {
     }
     if lines.is_empty() {
         return String::from("nothing was charged");
+    }
+    if record.waived.is_some() {
+        return format!(
+            "nothing was charged: the answer said nothing; the operator bears {}",
+            record.cost.total
+        );
     }
     format!("{}; total {} USD at price version {}", lines.join("; "), record.cost.total, record.price_version)
 }

@@ -12,11 +12,13 @@ pub mod auth;
 mod body;
 pub mod cache;
 mod call;
+mod care;
 pub mod catalog_feeds;
 pub mod chat;
 pub mod completions;
 mod count;
 mod course;
+pub mod crash;
 pub mod credits;
 pub mod embeddings;
 pub mod error;
@@ -27,6 +29,7 @@ pub mod gemini;
 pub mod generation;
 pub mod health;
 mod hold;
+pub mod idempotency;
 pub mod images;
 pub mod intake;
 pub mod journal;
@@ -34,6 +37,7 @@ pub mod judging;
 pub mod key;
 pub mod keys;
 pub mod learned;
+mod leaving;
 mod leg;
 pub mod listings;
 pub mod messages;
@@ -67,6 +71,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 pub use body::ResponseBody;
+pub use care::{Bounds, Sent};
 
 use crate::error::GatewayError;
 

@@ -18,6 +18,10 @@ pub struct Metrics {
     pub attempts_failed: AtomicU64,
     /// Calls that the client left.
     pub cancelled: AtomicU64,
+    /// Calls that go on although the client left.
+    pub reading_on: AtomicI64,
+    /// Answers told again for their `Idempotency-Key`.
+    pub replays: AtomicU64,
     /// Calls in flight.
     pub in_flight: AtomicI64,
     /// Holds not yet settled.
@@ -80,6 +84,13 @@ impl Metrics {
         line("attempts_total", "counter", "Attempts at providers.", count(&self.attempts));
         line("attempts_failed_total", "counter", "Attempts that failed.", count(&self.attempts_failed));
         line("cancelled_total", "counter", "Calls that the client left.", count(&self.cancelled));
+        line("reading_on", "gauge", "Calls that go on although the client left.", gauge(&self.reading_on));
+        line(
+            "idempotency_replays_total",
+            "counter",
+            "Answers told again for their Idempotency-Key.",
+            count(&self.replays),
+        );
         line("in_flight", "gauge", "Calls in flight.", gauge(&self.in_flight));
         line("holds_open", "gauge", "Holds not yet settled.", gauge(&self.holds_open));
         line("hold_waiters", "gauge", "Calls waiting for money that others hold.", gauge(&self.hold_waiters));

@@ -13,12 +13,14 @@ use wire::hub::Dialect;
 use crate::app::Worker;
 use crate::auth::Access;
 use crate::body::ResponseBody;
+use crate::care::{self, Care};
 use crate::error::GatewayError;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
-    health, images, key, messages, models, policies, presets, rerank, responses, route as dry_run,
+    health, idempotency, images, key, messages, models, policies, presets, rerank, responses,
+    route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -324,7 +326,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// A path without the `/api` before `/v1/`.
-fn plain(path: &str) -> &str {
+pub(crate) fn plain(path: &str) -> &str {
     path.strip_prefix("/api").filter(|rest| is_versioned(rest)).unwrap_or(path)
 }
 
@@ -338,8 +340,44 @@ pub fn is_ours(path: &str) -> bool {
     is_versioned(path) || ROUTES.iter().any(|route| matches(route.path, path))
 }
 
-/// Answers a request whose path is ours.
+/// Answers a request whose path is ours. A call that may have to go on without its caller takes another way: see [`care`].
 pub async fn serve<B>(worker: &Arc<Worker>, request: Request<B>) -> Response<ResponseBody>
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Send,
+{
+    let id = worker.generation_id(worker.gateway.clock.now());
+    let keyed = request.headers().contains_key(idempotency::KEY);
+    if (keyed || worker.gateway.world.load().reads_on)
+        && let Some(dialect) = generates(&request)
+    {
+        let own = Arc::clone(worker);
+        // On the heap, so that no other call carries it.
+        return match keyed {
+            true => Box::pin(idempotency::serve(own, id, dialect, request)).await,
+            false => {
+                let call = async move { serve_as(&own, id, request).await };
+                care::carried(&worker.gateway, Care::default(), call).await
+            }
+        };
+    }
+    serve_as(worker, id, request).await
+}
+
+/// The dialect of a request that makes a generation.
+fn generates<B>(request: &Request<B>) -> Option<Dialect> {
+    let routes = find(plain(request.uri().path()));
+    let route = routes.iter().find(|route| route.method == request.method().as_str())?;
+    let (dialect, generates) = route.handler.speaks();
+    generates.then_some(dialect)
+}
+
+/// Answers a request under this generation id.
+pub(crate) async fn serve_as<B>(
+    worker: &Arc<Worker>,
+    id: types::GenerationId,
+    request: Request<B>,
+) -> Response<ResponseBody>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -350,7 +388,6 @@ where
             found.first().map(|r| r.handler),
             Some(Handler::Healthz | Handler::Readyz | Handler::Metrics)
         );
-    let id = worker.generation_id(worker.gateway.clock.now());
     let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     let handler = found.iter().find(|route| route.method == method.as_str());
     let mut response = match handler {
@@ -377,7 +414,7 @@ where
         None => GatewayError::MethodNotAllowed(found.first().map_or("GET", |r| r.method)).response(),
     };
     if is_api {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        allow_all_origins(&mut response);
     }
     if handler.is_some_and(|route| route.handler.speaks().1) {
         worker.gateway.metrics.answered(response.status().as_u16());
@@ -386,6 +423,10 @@ where
         }
     }
     response
+}
+
+pub(crate) fn allow_all_origins(response: &mut Response<ResponseBody>) {
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }
 
 fn refuse(

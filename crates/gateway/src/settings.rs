@@ -59,6 +59,10 @@ pub struct Settings {
     pub key_concurrency_max: u32,
     /// What the response cache may take, and for how long.
     pub cache: Limits,
+    /// What is kept for `Idempotency-Key`, and for how long.
+    pub idempotency: crate::idempotency::Limits,
+    /// How far a provider is read on for a caller who left.
+    pub drain: crate::care::Bounds,
 }
 
 /// The brand's names, prepared as headers.

@@ -9,13 +9,16 @@
 //!   request's and the answer's text by a tokenizer (`wire::tally`), marked `estimated`;
 //! - for images, speech and the like: what the request told before, marked `estimated` too;
 //! - nothing for an answer of the response cache, whose record names the generation that it is from;
-//! - nothing when no attempt brought an answer, and never for an error's text.
+//! - nothing when no attempt brought an answer, and never for an error's text;
+//! - nothing for an answer that says nothing: no text, no call, no output that the provider reports (`leaving`). What the
+//!   provider takes for it is the operator's, and the record says so.
 //!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use catalog::OnDisconnect;
 use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
 use tokio::time::Instant;
 use types::{Cost, GenerationId, Money, PriceKind, Timestamp, Usage, UsageSource};
@@ -23,10 +26,13 @@ use wire::Warning;
 use wire::hub::{Ident, Settlement};
 use wire::tally::{self, Request, Tally};
 
-use crate::app::Worker;
+use crate::app::{Gateway, Worker};
+use crate::care::Sent;
+use crate::crash;
 use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
+use crate::leaving::{EMPTY_ANSWER, KEPT, Leaving, says_nothing};
 use crate::sticky::Conversation;
 
 /// Bytes of delivered text that count as a token for the growth of a hold: fewer, so that a hold runs ahead of the bill.
@@ -71,12 +77,14 @@ struct Inner {
     /// Warnings that hold whoever answers; what comes after them is the present attempt's.
     own_warnings: Option<usize>,
     /// A request of the present attempt was written to a provider.
-    sent: bool,
+    sent: Sent,
+    /// How its caller left.
+    leaving: Option<Leaving>,
     /// Delivered bytes up to which the hold covers the output.
     covered_bytes: u64,
     metadata: Option<serde_json::Value>,
     conversation: Option<Conversation>,
-    on_disconnect: &'static str,
+    on_disconnect: OnDisconnect,
     earns_hedges: bool,
 }
 
@@ -117,6 +125,8 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     /// What the model wrote.
     pub said: Tally,
+    /// It called tools.
+    pub calls: bool,
     /// Why it stopped.
     pub finish_reason: Option<String>,
     /// The provider's id.
@@ -142,11 +152,12 @@ impl Flight {
             read: from.read,
             expected: from.expected,
             own_warnings: None,
-            sent: false,
+            sent: Sent::of_this_call(),
+            leaving: None,
             covered_bytes,
             metadata: from.metadata,
             conversation: from.conversation,
-            on_disconnect: "cancel",
+            on_disconnect: OnDisconnect::Cancel,
             earns_hedges: false,
         })))
     }
@@ -154,6 +165,11 @@ impl Flight {
     /// Its id.
     pub fn id(&self) -> Option<GenerationId> {
         self.0.as_ref().map(|inner| inner.record.id)
+    }
+
+    /// The process that it is part of.
+    pub(crate) fn gateway(&self) -> Option<&Arc<Gateway>> {
+        self.0.as_ref().map(|inner| &inner.worker.gateway)
     }
 
     /// Microseconds since it began.
@@ -201,14 +217,14 @@ impl Flight {
     }
 
     /// Set while a request of the present attempt is at a provider.
-    pub fn sent(&mut self) -> Option<&mut bool> {
+    pub fn sent(&mut self) -> Option<&mut Sent> {
         self.0.as_mut().map(|inner| &mut inner.sent)
     }
 
     /// Takes the endpoint of the present attempt: its names and its prices.
     pub fn aim(&mut self, snapshot: &catalog::Snapshot, endpoint: &catalog::Endpoint) {
         let Some(inner) = &mut self.0 else { return };
-        inner.sent = false;
+        inner.sent.set(false);
         let record = &mut inner.record;
         let own_warnings = *inner.own_warnings.get_or_insert(record.warnings.len());
         record.warnings.truncate(own_warnings);
@@ -251,10 +267,24 @@ impl Flight {
     }
 
     /// The rule that holds when the client leaves.
-    pub fn on_disconnect(&mut self, rule: &'static str) {
+    pub fn on_disconnect(&mut self, rule: OnDisconnect) {
         if let Some(inner) = &mut self.0 {
             inner.on_disconnect = rule;
+            inner.sent.care().into_iter().for_each(|care| care.aim(rule));
         }
+    }
+
+    /// Notes how its caller left.
+    pub fn left(&mut self, leaving: Leaving) {
+        if let Some(inner) = &mut self.0 {
+            inner.leaving = Some(leaving);
+        }
+    }
+
+    /// When its caller left, where nobody waits for the answer any more.
+    pub(crate) fn abandoned(&self) -> Option<Instant> {
+        let care = self.0.as_ref().and_then(|inner| inner.sent.care())?;
+        care.left().filter(|_| care.is_abandoned())
     }
 
     /// The names that our answer carries.
@@ -367,7 +397,7 @@ impl Inner {
         }
         let delivered = match outcome.status {
             Status::Ok | Status::Truncated => true,
-            Status::Cancelled => self.sent,
+            Status::Cancelled => self.sent.is(),
             Status::Failed => false,
         };
         if !delivered {
@@ -397,9 +427,14 @@ impl Inner {
 
     /// Settles; elsewhere where the tokenizer's vocabulary has to be loaded first, which takes a while.
     fn leave(self: Box<Self>, outcome: Outcome) {
-        if self.sent && self.awaits_tokenizer(outcome.usage.as_ref()) {
+        let counts = self.awaits_tokenizer(outcome.usage.as_ref())
+            || (outcome.said.bytes() > 0 && !tally::is_loaded());
+        if self.sent.is() && counts {
             let control = self.worker.gateway.control.clone();
-            drop(control.spawn_blocking(move || drop(self.settle(outcome))));
+            drop(control.spawn_blocking(move || {
+                tally::load();
+                drop(self.settle(outcome));
+            }));
         } else {
             drop(self.settle(outcome));
         }
@@ -417,18 +452,38 @@ impl Inner {
         !asks || self.cost(usage).lines.iter().any(|line| line.kind != PriceKind::Requests)
     }
 
-    fn settle(self: Box<Self>, outcome: Outcome) -> Result<Settlement, JournalError> {
+    /// Writes down that its caller left, if it did.
+    fn evidence(&mut self, outcome: &Outcome) {
+        let cancelled = outcome.status == Status::Cancelled;
+        let at = self.sent.care().and_then(|care| care.left());
+        let leaving = self.leaving.take().or_else(|| {
+            (cancelled || at.is_some()).then(|| Leaving {
+                at,
+                said: if cancelled { outcome.said.clone() } else { Tally::default() },
+                ..Leaving::default()
+            })
+        });
+        let Some(leaving) = leaving else { return };
+        let owed = self.sent.care().is_some_and(|care| care.owes());
+        let rule = if owed && !cancelled { KEPT } else { self.on_disconnect.name() };
+        self.record.on_disconnect = Some(rule.to_owned());
+        self.record.departure = Some(leaving.evidence(self.started, outcome.usage.as_ref()));
+    }
+
+    fn settle(mut self: Box<Self>, outcome: Outcome) -> Result<Settlement, JournalError> {
         let (usage, source) = self.used(&outcome);
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner { worker, slot, permit, hold, mut record, metadata, on_disconnect, earns_hedges, .. } =
-            *self;
+        self.evidence(&outcome);
+        let empty = self.expected.is_none() && says_nothing(&outcome, &usage) && cost.total > Money::ZERO;
+        let Inner { worker, slot, permit, hold, mut record, metadata, sent, earns_hedges, .. } = *self;
         if earns_hedges {
             worker.gateway.hedges.lock().paid(cost.total);
         }
-        let charged = hold.settle(cost.total).charged;
+        let charged = hold.settle(if empty { Money::ZERO } else { cost.total }).charged;
         drop((slot, permit));
+        record.waived = empty.then(|| EMPTY_ANSWER.to_owned());
 
         record.status = outcome.status;
         record.http_status = outcome.http_status;
@@ -447,13 +502,15 @@ impl Inner {
             last.cost = cost.total;
         }
         if outcome.status == Status::Cancelled {
-            record.on_disconnect = Some(on_disconnect.to_owned());
             worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
         }
         crate::feedback::learn(&worker.gateway, &record);
         let input_cost = cost.input().min(charged);
         record.cost = cost;
+        sent.care().into_iter().for_each(|care| care.settled(outcome.status == Status::Ok, charged));
+        crash::point("settle");
         let appended = worker.gateway.journal.append(worker.number, &record);
+        crash::point("booked");
         let metrics = &worker.gateway.metrics;
         metrics.holds_open.fetch_sub(1, Ordering::Relaxed);
         metrics.charged_nano_usd.fetch_add(charged.nanos().max(0).unsigned_abs(), Ordering::Relaxed);

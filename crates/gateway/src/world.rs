@@ -168,6 +168,8 @@ pub struct World {
     pub providers: Vec<ProviderState>,
     /// By the snapshot's endpoint index.
     pub endpoints: Vec<Arc<Vitals>>,
+    /// Some provider that is on is read on when a caller leaves.
+    pub reads_on: bool,
     /// How good its models are likely to be.
     pub abilities: Abilities,
     clock: Arc<dyn Clock>,
@@ -190,7 +192,7 @@ impl World {
     ) -> Result<World, Vec<String>> {
         let mut problems = Vec::new();
         let nothing = ProviderSetup::default();
-        let providers = snapshot
+        let providers: Vec<ProviderState> = snapshot
             .providers
             .iter()
             .map(|provider| {
@@ -212,7 +214,8 @@ impl World {
             return Err(problems);
         }
         let abilities = Abilities::of(&snapshot);
-        Ok(World { snapshot, providers, endpoints, abilities, clock })
+        let reads_on = providers.iter().any(|p| p.off.is_none() && p.on_disconnect != OnDisconnect::Cancel);
+        Ok(World { snapshot, providers, endpoints, reads_on, abilities, clock })
     }
 
     /// Whether calls can go to this endpoint: its provider is on and its price known.

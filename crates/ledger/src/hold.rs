@@ -10,10 +10,10 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
 use types::Money;
 
 use crate::purse::State;
+use crate::sync::MutexGuard;
 use crate::{Purse, Refusal};
 
 /// The most purses that one set can have.

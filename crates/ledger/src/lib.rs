@@ -2,13 +2,16 @@
 //! and the holds that keep a balance from being spent twice. Pure: no socket, no clock, no database.
 
 mod brief;
+mod departure;
 mod entry;
 mod facts;
 mod hold;
 mod journal;
 mod purse;
 mod record;
+mod sync;
 
+pub use departure::Departure;
 pub use entry::{
     BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, entry_of,
     grant,

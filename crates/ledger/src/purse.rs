@@ -12,8 +12,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
 use types::Money;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Called when something may have become available.
 pub type OnRelease = Box<dyn Fn() + Send + Sync>;

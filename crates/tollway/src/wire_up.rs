@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use catalog::Snapshot;
 use gateway::app::Gateway;
 use gateway::cache::{Cache, Limits};
+use gateway::idempotency::{self, Idempotency};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
@@ -18,7 +19,7 @@ use gateway::settings::{Brand, Settings};
 use gateway::world::{ProviderSetup, World};
 use routing::name::Names;
 use store::Store;
-use types::{Clock, ExposeSecret};
+use types::{Clock, ExposeSecret, Timestamp};
 
 use crate::config::{Config, Environment, JournalSync, provider_states};
 
@@ -60,6 +61,19 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
             ttl_s: config.cache.ttl_s,
             ttl_s_max: config.cache.ttl_s_max,
             wait_max: Duration::from_millis(config.cache.wait_ms_max),
+        },
+        idempotency: idempotency::Limits {
+            retention: Duration::from_secs(config.idempotency.retention_s),
+            entries_max: config.idempotency.entries_max,
+            bytes_max: config.idempotency.bytes_max,
+            answer_bytes_max: config.idempotency.answer_bytes_max,
+            wait_max: Duration::from_millis(config.idempotency.wait_ms_max),
+            sync: config.journal.sync == JournalSync::Always,
+        },
+        drain: gateway::Bounds {
+            longest: Duration::from_millis(upstream.drain_ms_max),
+            tokens_max: upstream.drain_tokens_max,
+            bytes_max: upstream.drain_bytes_max,
         },
     })
 }
@@ -128,6 +142,7 @@ pub(crate) struct Shared {
     pub(crate) keys: KeyTable,
     pub(crate) rules: Rules,
     pub(crate) journal: Journal,
+    pub(crate) idempotency: Idempotency,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
     pub(crate) control: tokio::runtime::Handle,
@@ -144,6 +159,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         keys: ArcSwap::from_pointee(shared.keys),
         rules: shared.rules,
         journal: Arc::new(shared.journal),
+        idempotency: shared.idempotency,
         metrics: shared.metrics,
         store: shared.store,
         control: shared.control,
@@ -171,4 +187,16 @@ pub(crate) fn journal(
     let sync = config.journal.sync == JournalSync::Always;
     Journal::open(&dir, boot, workers, config.journal.segment_bytes_max, sync, metrics)
         .with_context(|| format!("can't write the journal in {}", dir.display()))
+}
+
+/// Reads what earlier starts kept for `Idempotency-Key`, beside the journal.
+pub(crate) fn idempotency(
+    config: &Config,
+    settings: &Settings,
+    boot: &str,
+    now: Timestamp,
+) -> anyhow::Result<Idempotency> {
+    let dir = config.server.data_dir.join("idempotency");
+    Idempotency::open(&dir, boot, &settings.idempotency, now)
+        .with_context(|| format!("can't use the answers kept in {}", dir.display()))
 }

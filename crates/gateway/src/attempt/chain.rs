@@ -40,6 +40,9 @@ pub(super) async fn run(
                 tokio::time::sleep(pause).await;
                 log.resting.clear();
             }
+            if trip.is_abandoned() {
+                break;
+            }
             if let Some(arrival) = round(trip, flight, &[*endpoint], &mut log).await? {
                 return Ok(arrival);
             }

@@ -32,8 +32,9 @@ pub use network::{Network, any_contains};
 pub use problem::{Place, Problem, Problems};
 pub use providers::{ProviderState, provider_states};
 pub use settings::{
-    Billing, Brand, Cache, CatalogSettings, CloudConfig, Config, Journal, JournalSync, Limits, Log,
-    LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl, Upstream,
+    Billing, Brand, Cache, CatalogSettings, CloudConfig, Config, Idempotency, Journal, JournalSync, Limits,
+    Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl,
+    Upstream,
 };
 
 use layers::Layers;
