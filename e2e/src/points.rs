@@ -22,10 +22,13 @@ const POINTS: [&str; 10] =
     ["hold", "pledged", "send", "first_byte", "mid_stream", "settle", "booked", "kept", "fold", "folded"];
 /// Callers at once; half of them with keys.
 const CALLERS: usize = 6;
-/// Turns at which a point kills, at most.
+/// Turns at which a point kills, at most; the job that folds comes by more seldom than calls do.
 const TURN_MAX: u64 = 12;
-/// A start folds what the last life left, which passes these points once per segment.
-const TURNS_OF_A_START: u64 = 6;
+const FOLD_TURN_MAX: u64 = 3;
+/// A start folds what the last life left, which passes its points once per segment.
+const TURNS_OF_A_START: u64 = 3;
+/// A pause after each call where the job that folds is to die: it gives way to calls.
+const FOLD_PAUSE: Duration = Duration::from_millis(10);
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
@@ -83,8 +86,10 @@ pub async fn run(
     for point in POINTS.into_iter().filter(|point| streamed || *point != "mid_stream") {
         for number in 0..options.count {
             random = chaos::scramble(random);
-            let first = if point.starts_with("fold") { TURNS_OF_A_START } else { 0 };
-            let turn = first + 1 + random % TURN_MAX;
+            let turn = match point.starts_with("fold") {
+                true => TURNS_OF_A_START + 1 + random % FOLD_TURN_MAX,
+                false => 1 + random % TURN_MAX,
+            };
             let keyed = crash(&mut app, &received, streamed, &format!("{point}:{turn}"), &mut report).await;
             again(&app, streamed, &keyed, &mut report).await;
             *report.crashes.entry(point).or_default() += 1;
@@ -122,6 +127,7 @@ async fn crash(
     report: &mut Report,
 ) -> Vec<Keyed> {
     app.restart_with(&[("TOLLWAY_CRASH_AT", at)]).await;
+    let pause = if at.starts_with("fold") { FOLD_PAUSE } else { Duration::ZERO };
     let keyed = Arc::new(Mutex::new(Vec::new()));
     let mut callers = tokio::task::JoinSet::new();
     for number in 0..CALLERS {
@@ -132,6 +138,7 @@ async fn crash(
                 if received.lock().stop {
                     return;
                 }
+                tokio::time::sleep(pause).await;
                 match number % 2 {
                     0 => chaos::ask_once(&owner, streamed, &received).await,
                     _ => ask_keyed(&owner, streamed, format!("{life} {turn}"), &received, &keyed).await,

@@ -163,11 +163,21 @@ impl TestApp {
 
     /// Waits until the process ends.
     pub async fn exited(&mut self) -> ExitStatus {
-        let Some(mut child) = self.child.take() else { panic!("the process was not running") };
-        let wait = tokio::task::spawn_blocking(move || child.wait());
-        match crate::within("the process to end", wait).await {
-            Ok(Ok(status)) => status,
-            failed => panic!("could not wait for the process: {failed:?}"),
+        assert!(self.child.is_some(), "the process was not running");
+        let ending = async {
+            loop {
+                if let Some(ended) = self.ended() {
+                    return ended;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // It stays ours until it has ended, so that a test that waits in vain leaves no process behind.
+        let ended = crate::within("the process to end", ending).await;
+        self.child = None;
+        match ended {
+            Ok(status) => status,
+            Err(error) => panic!("could not wait for the process: {error}"),
         }
     }
 
