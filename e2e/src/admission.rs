@@ -79,7 +79,9 @@ async fn one(
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..CALLERS {
         let (owner, mut body) = (owner.clone(), ask("lab/cent"));
-        body["max_tokens"] = json!(OUTPUT_TOKENS);
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("max_tokens".to_owned(), json!(OUTPUT_TOKENS));
+        }
         callers.spawn(async move { owner.chat_request(&body).send().await });
     }
     let (mut refused, mut admitted) = (0, 0);

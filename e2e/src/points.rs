@@ -194,16 +194,18 @@ async fn again(app: &TestApp, streamed: bool, keyed: &[Keyed], report: &mut Repo
         let request = owner.chat_request(&body(streamed, &before.key)).header("idempotency-key", &before.key);
         let reply = request.send().await;
         report.came_again += 1;
+        let error = if reply.status == 409 { reply.json() } else { Value::Null };
+        let named = |pointer: &str| error.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let told_again = reply.header("idempotency-replayed") == Some("true");
         report.told_again += usize::from(told_again);
         let wrong = match (&before.answer, reply.status) {
             (Some(answer), 200) if told_again && *answer == reply.body => None,
             (Some(_), _) => Some("had its answer whole and gets another one"),
             (None, 200) if reply.text().contains("\"cost\":") => None,
-            (None, 409) if reply.json()["error"]["type"] == "outcome_unknown" => {
+            (None, 409) if named("/error/type").as_deref() == Some("outcome_unknown") => {
                 report.unknown += 1;
-                let named = reply.json()["error"]["metadata"]["generation_id"].is_string();
-                (!named).then_some("is not told which generation it was")
+                let id = named("/error/metadata/generation_id");
+                id.is_none().then_some("is not told which generation it was")
             }
             _ => Some("gets neither its answer nor an honest 409"),
         };

@@ -219,6 +219,7 @@ struct Log {
 
 /// Runs the plan.
 pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, GatewayError> {
+    trip.care.as_ref().map_or(Ok(()), |care| care.begin())?;
     let mut log =
         Log { all_busy: true, attempts_max: trip.worker.gateway.settings.attempts_max, ..Log::default() };
     if !trip.plan.retries.is_empty() {

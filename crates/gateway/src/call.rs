@@ -243,13 +243,6 @@ async fn by_provider(
         conversation,
     });
     flight.warn(&course.warnings);
-    let care = care::current();
-    if let Some(care) = &care
-        && let Err(error) = care.begin()
-    {
-        flight.fail(&error);
-        return Err(error);
-    }
     let trip = Trip {
         worker,
         world: &world,
@@ -268,7 +261,7 @@ async fn by_provider(
         auto_cache: cache::places_breakpoints(asked.auto_cache, hints.auto_cache, None),
         tape_bytes_max: outlook.tape_bytes_max(gateway),
         deadline: admitted.started + gateway.settings.total_timeout,
-        care,
+        care: care::current(),
     };
     let arrival = match Box::pin(attempt::run(&trip, &mut flight)).await {
         Ok(arrival) => arrival,

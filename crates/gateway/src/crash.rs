@@ -1,6 +1,9 @@
 //! Places where a build for tests can be told to die, as kill -9 would: `TOLLWAY_CRASH_AT=settle:3` ends the process when it comes by
 //! `settle` for the third time. A release build has none of it.
 
+/// The variable that names place and turn.
+const VARIABLE: &str = "TOLLWAY_CRASH_AT";
+
 /// Every place, in the order in which a call comes by.
 pub const POINTS: [&str; 12] = [
     // Money is set aside, and nothing is written.
@@ -34,8 +37,7 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// The variable that names place and turn.
-    const VARIABLE: &str = "TOLLWAY_CRASH_AT";
+    use super::VARIABLE;
 
     static AT: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
@@ -76,10 +78,15 @@ pub fn arm() -> Result<(), String> {
     armed::arm()
 }
 
-/// There is no place to die at in this build.
+/// There is no place to die at in this build; an error for who asks for one.
 #[cfg(not(debug_assertions))]
 pub fn arm() -> Result<(), String> {
-    Ok(())
+    match std::env::var_os(VARIABLE) {
+        None => Ok(()),
+        Some(_) => {
+            Err(format!("{VARIABLE} is for debug builds; this one has no place to die at, so leave it out"))
+        }
+    }
 }
 
 /// Dies here when it was told so.

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use ledger::{HoldSet, Purse, PurseSnapshot};
 use shuttle::thread;
+use tollway_ledger::{HoldSet, Purse, PurseSnapshot};
 use types::Money;
 
 /// Interleavings of the larger scenes.

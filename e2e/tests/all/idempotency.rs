@@ -230,11 +230,23 @@ async fn a_call_whose_caller_leaves_is_there_for_the_next_one() {
         assert_eq!(record["on_disconnect"]["rule"], "keep", "{record}");
     }
     assert_eq!(upstream.request_count(), 2);
-    // Before it is sent there is nothing to keep.
-    upstream.push(Script::hang_before_headers());
-    let line = keyed(&owner, "/v1/chat/completions", "k9", &ask("nobody/knows")).send_only().await;
+}
+
+#[tokio::test]
+async fn who_leaves_before_a_provider_was_reached_leaves_nothing_behind() {
+    // It takes connections and never greets, so that the request never leaves.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind the loopback");
+    let address = silent.local_addr().expect("an address");
+    let lab = Lab::at_url("lab", &format!("https://{address}/v1")).model("lab/tiny", "1", "2");
+    let app = TestApp::builder().lab(lab.set("timeout_connect_ms", "2000")).start().await;
+    let line = keyed(&app.owner(), "/v1/chat/completions", "k", &ask("lab/tiny")).send_only().await;
+    let _held = testkit::within("a connection", silent.accept()).await.expect("accept");
     drop(line);
-    assert_eq!(chat(&owner, "k9", &ask("nobody/knows")).await.status, 404);
+    app.settled().await;
+    assert_eq!(app.metric("tollway_reading_on").await.as_deref(), Some("0"));
+    let again = chat(&app.owner(), "k", &ask("lab/tiny")).await;
+    assert_eq!(kind(&again), (504, "provider_timeout".to_owned()), "it is tried again, and not unknown");
+    assert_eq!(metered(&app).await, Some(Money::ZERO));
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //! - Keys are in memory (about 200 bytes each), answers on disk; those of the last moments are in memory too.
 //! - Bounded in keys: when there are too many, the oldest of the account that brings the next one goes, and where it has none, the
 //!   oldest of all: no account can make another one's keys go while it has keys itself.
-//! - Bounded in bytes: the oldest segment goes. Its keys stay, and say that the answer is not kept.
+//! - Bounded in bytes of answers: the oldest segment goes. Its keys stay, and say that the answer is not kept; what was noted
+//!   there of others is noted again.
 //! - Keys of calls under way don't go.
 
 use std::collections::{HashMap, VecDeque};
@@ -67,6 +68,8 @@ struct Entry {
     print: [u8; 32],
     at: Timestamp,
     known: Known,
+    /// The segment of its last note; `None`: nothing was written down.
+    segment: Option<u32>,
 }
 
 /// The keys of this node.
@@ -131,7 +134,7 @@ impl Idempotency {
         if !matches!(self.look(asked, now), Known::Nothing) {
             return false;
         }
-        let entry = Entry { print: asked.print, at: now, known: Known::UnderWay(id) };
+        let entry = Entry { print: asked.print, at: now, known: Known::UnderWay(id), segment: None };
         let newly_crowded = self.held.lock().put(asked.account, asked.key, entry, self.limits.entries_max);
         if newly_crowded {
             tracing::warn!(
@@ -144,19 +147,23 @@ impl Idempotency {
 
     /// Writes down that a provider is about to be called.
     pub(super) fn begin(&self, asked: &Asked, id: GenerationId, at: Timestamp) -> std::io::Result<()> {
-        self.disk.lock().append(&note(State::Begun, asked, id, at), &[]).map(drop)
+        let place = self.disk.lock().append(&note(State::Begun, asked, id, at), &[])?;
+        self.noted(&asked.key, place);
+        Ok(())
     }
 
     /// Keeps an answer; false when it could not be written, and the key says so from now on.
     pub(super) fn keep(&self, asked: &Asked, id: GenerationId, at: Timestamp, answer: &Answer) -> bool {
         let head = Head { status: answer.status, headers: answer.headers.clone() };
         let line = Note { head: Some(head), ..note(State::Kept, asked, id, at) };
-        let written = self.disk.lock().append(&line, &answer.body);
-        if let Err(error) = &written {
+        let written = self.disk.lock().append(&line, &answer.body).map_err(|error| {
             tracing::error!(generation = %id, %error, "an answer can't be kept for its Idempotency-Key");
-        }
+        });
         let known = written.as_ref().map_or(Known::NotKept(id), |place| Known::Kept(id, *place));
         self.set(&asked.key, known);
+        if let Ok(place) = written {
+            self.noted(&asked.key, place);
+        }
         self.make_room(at);
         written.is_ok()
     }
@@ -186,9 +193,20 @@ impl Idempotency {
         }
     }
 
+    /// Its last note stands there.
+    fn noted(&self, key: &[u8; 32], place: Place) {
+        if let Some(entry) = self.held.lock().entries.get_mut(key) {
+            entry.segment = Some(place.segment);
+        }
+    }
+
     fn append(&self, note: &Note) {
-        if let Err(error) = self.disk.lock().append(note, &[]) {
-            tracing::error!(generation = %note.id, %error, "an Idempotency-Key can't be written down");
+        let appended = self.disk.lock().append(note, &[]);
+        match appended {
+            Ok(place) => self.noted(&note.key, place),
+            Err(error) => {
+                tracing::error!(generation = %note.id, %error, "an Idempotency-Key can't be written down");
+            }
         }
     }
 
@@ -252,9 +270,12 @@ impl Held {
             }
         };
         match self.entries.get_mut(&note.key) {
-            Some(entry) if entry.at == note.at => entry.known = known,
+            Some(entry) if entry.at == note.at => {
+                (entry.known, entry.segment) = (known, Some(place.segment));
+            }
             _ => {
-                let entry = Entry { print: note.print, at: note.at, known };
+                let segment = Some(place.segment);
+                let entry = Entry { print: note.print, at: note.at, known, segment };
                 self.put(note.account, note.key, entry, entries_max);
             }
         }
@@ -318,19 +339,23 @@ impl Held {
         self.crowded = false;
     }
 
-    /// Marks the answers of a segment as not kept, and gives what is to be written down of them.
+    /// Marks the answers of a segment as not kept, and gives what is to be written down again of all whose last note it has.
     fn leave(&mut self, segment: u32) -> Vec<Note> {
         let mut notes = Vec::new();
         for (account, keys) in &self.order {
             for (_, key) in keys {
-                let Some(entry) = self.entries.get_mut(key) else { continue };
-                if let Known::Kept(id, place) = entry.known
-                    && place.segment == segment
-                {
+                let entry = self.entries.get_mut(key).filter(|entry| entry.segment == Some(segment));
+                let Some(entry) = entry else { continue };
+                let (state, id) = match entry.known {
+                    Known::Kept(id, _) | Known::NotKept(id) => (State::NotKept, id),
+                    Known::UnderWay(id) | Known::Lost(id) => (State::Begun, id),
+                    Known::Nothing | Known::Other => continue,
+                };
+                if state == State::NotKept {
                     entry.known = Known::NotKept(id);
-                    let asked = Asked { account: *account, key: *key, print: entry.print };
-                    notes.push(note(State::NotKept, &asked, id, entry.at));
                 }
+                let asked = Asked { account: *account, key: *key, print: entry.print };
+                notes.push(note(state, &asked, id, entry.at));
             }
         }
         notes

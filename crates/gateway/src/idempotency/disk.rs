@@ -3,7 +3,8 @@
 //! - A frame is four numbers (length of the note, length of the body, CRC-32 of each; u32, little-endian), the note as JSON, and the
 //!   body: an answer's bytes. One `write` per frame; after it the frame survives this process being killed.
 //! - A start reads the notes of all segments and never writes to an old one, so that a frame that was cut off hurts nobody.
-//! - A segment whose notes are all past their time is deleted; the oldest is when there are too many bytes.
+//! - A segment whose notes are all past their time is deleted; the oldest is when answers have too many bytes. Notes that still
+//!   count are written again first, which is `book`'s to do.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -73,6 +74,8 @@ struct Segment {
     number: u32,
     path: PathBuf,
     len: u64,
+    /// Of them, those of answers.
+    answers: u64,
     newest: Timestamp,
 }
 
@@ -87,7 +90,8 @@ pub(super) struct Disk {
     old: VecDeque<Segment>,
     open: Segment,
     file: File,
-    bytes: u64,
+    /// Bytes of answers in all segments.
+    answers: u64,
 }
 
 impl Disk {
@@ -105,18 +109,18 @@ impl Disk {
         paths.sort();
         let (mut notes, mut old, mut number) = (Vec::new(), VecDeque::new(), 0);
         for path in paths {
-            let (len, found) = scan(&path)?;
+            let (len, answers, found) = scan(&path)?;
             let newest = found.iter().map(|(note, _)| note.at).max().unwrap_or_default();
             notes.extend(found.into_iter().map(|(note, at)| (note, Place { segment: number, at })));
-            old.push_back(Segment { number, path, len, newest });
+            old.push_back(Segment { number, path, len, answers, newest });
             number += 1;
         }
         let (open, file) = begin(dir, boot, number)?;
-        let bytes = old.iter().map(|segment| segment.len).sum();
+        let answers = old.iter().map(|segment| segment.answers).sum();
         let segment_bytes_max = (bytes_max / SEGMENTS).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
         let dir = dir.to_owned();
         let disk =
-            Disk { dir, boot: boot.to_owned(), sync, bytes_max, segment_bytes_max, old, open, file, bytes };
+            Disk { dir, boot: boot.to_owned(), sync, bytes_max, segment_bytes_max, old, open, file, answers };
         Ok((disk, notes))
     }
 
@@ -147,7 +151,8 @@ impl Disk {
         let place = Place { segment: self.open.number, at: self.open.len };
         self.open.len += frame.len() as u64;
         self.open.newest = self.open.newest.max(note.at);
-        self.bytes += frame.len() as u64;
+        self.open.answers += body.len() as u64;
+        self.answers += body.len() as u64;
         Ok(place)
     }
 
@@ -167,19 +172,19 @@ impl Disk {
     /// The number of the oldest segment, when it has to make room or is past its time.
     pub(super) fn is_to_go(&self, before: Timestamp) -> Option<u32> {
         let oldest = self.old.front()?;
-        (self.bytes > self.bytes_max || oldest.newest < before).then_some(oldest.number)
+        (self.answers > self.bytes_max || oldest.newest < before).then_some(oldest.number)
     }
 
     /// Deletes the oldest segment.
     pub(super) fn drop_oldest(&mut self) -> io::Result<()> {
         let Some(oldest) = self.old.pop_front() else { return Ok(()) };
-        self.bytes = self.bytes.saturating_sub(oldest.len);
+        self.answers = self.answers.saturating_sub(oldest.answers);
         std::fs::remove_file(&oldest.path)
     }
 
-    /// Bytes on disk.
+    /// Bytes of answers on disk.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.answers
     }
 }
 
@@ -187,14 +192,17 @@ fn begin(dir: &Path, boot: &str, number: u32) -> io::Result<(Segment, File)> {
     let path = dir.join(format!("{boot}-{number:08}.{ENDING}"));
     // Answers are in it: nobody else reads them.
     let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path)?;
-    Ok((Segment { number, path, len: 0, newest: Timestamp(0) }, file))
+    Ok((Segment { number, path, len: 0, answers: 0, newest: Timestamp(0) }, file))
 }
 
-/// The notes of a segment, up to the first that is broken.
-fn scan(path: &Path) -> io::Result<(u64, Vec<(Note, u64)>)> {
+/// Bytes of a segment and, of them, of answers; its notes and where each stands.
+type Scanned = (u64, u64, Vec<(Note, u64)>);
+
+/// Reads the notes of a segment, up to the first that is broken.
+fn scan(path: &Path) -> io::Result<Scanned> {
     let mut file = io::BufReader::new(File::open(path)?);
     let len = file.get_ref().metadata()?.len();
-    let (mut at, mut notes) = (0, Vec::new());
+    let (mut at, mut answers, mut notes) = (0, 0, Vec::new());
     while let Some((note, body_len)) = note_at(&mut file)? {
         let next = at + HEAD_BYTES as u64 + note.1 + body_len;
         if next > len {
@@ -202,9 +210,10 @@ fn scan(path: &Path) -> io::Result<(u64, Vec<(Note, u64)>)> {
         }
         file.seek_relative(i64::try_from(body_len).unwrap_or(i64::MAX))?;
         notes.push((note.0, at));
+        answers += body_len;
         at = next;
     }
-    Ok((len, notes))
+    Ok((len, answers, notes))
 }
 
 /// The next note, its length, and the length of what follows it; `None` where there is none.
