@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{FakeUpstream, Reply, TestApp, ask};
 
 /// An error of ours: a status that agrees with the body, a stable type, and a sentence.
