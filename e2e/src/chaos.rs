@@ -21,8 +21,8 @@ use types::Money;
 use crate::amount;
 
 /// Tokens in and out of every answer: at $1 and $2 per million it costs 60,000 nano-dollars.
-const TOKENS: Tokens = Tokens { prompt: 20, completion: 20, cached: 0, reasoning: 0 };
-const COST_EACH: Money = Money::from_nanos(60_000);
+pub(crate) const TOKENS: Tokens = Tokens { prompt: 20, completion: 20, cached: 0, reasoning: 0 };
+pub(crate) const COST_EACH: Money = Money::from_nanos(60_000);
 
 /// How hard to try.
 #[derive(Clone, Copy, Debug)]
@@ -66,11 +66,11 @@ pub struct Report {
 
 /// What callers received whole, by generation id.
 #[derive(Default)]
-struct Received {
-    plain: BTreeMap<String, Money>,
-    streams: BTreeMap<String, Money>,
-    broken: usize,
-    stop: bool,
+pub(crate) struct Received {
+    pub(crate) plain: BTreeMap<String, Money>,
+    pub(crate) streams: BTreeMap<String, Money>,
+    pub(crate) broken: usize,
+    pub(crate) stop: bool,
 }
 
 /// Runs the loop. `progress` hears the number of each kill.
@@ -149,7 +149,7 @@ fn callers(app: &TestApp, count: usize, received: &Arc<Mutex<Received>>) -> toki
     tasks
 }
 
-async fn ask_once(owner: &Actor, streamed: bool, received: &Mutex<Received>) {
+pub(crate) async fn ask_once(owner: &Actor, streamed: bool, received: &Mutex<Received>) {
     let body = if streamed { ask_stream("lab/tiny") } else { ask("lab/tiny") };
     let Ok(reply) = owner.chat_request(&body).try_send().await else {
         received.lock().broken += 1;
@@ -169,7 +169,12 @@ async fn ask_once(owner: &Actor, streamed: bool, received: &Mutex<Received>) {
     }
 }
 
-async fn check(app: &TestApp, received: &Received, report: &Report, options: Options) -> Vec<String> {
+pub(crate) async fn check(
+    app: &TestApp,
+    received: &Received,
+    report: &Report,
+    options: Options,
+) -> Vec<String> {
     let mut problems = Vec::new();
     app.settled().await;
     let owner = app.owner();
@@ -206,13 +211,13 @@ async fn check(app: &TestApp, received: &Received, report: &Report, options: Opt
 }
 
 /// What the owner was charged, exactly.
-async fn used(owner: &Actor) -> Option<Money> {
+pub(crate) async fn used(owner: &Actor) -> Option<Money> {
     let credits = owner.get("/v1/credits").await.json();
     amount::text_field(credits.get("data")?, "used_usd")
 }
 
 /// A step of a well-mixed sequence (xorshift); repeatable from its seed.
-fn scramble(mut state: u64) -> u64 {
+pub(crate) fn scramble(mut state: u64) -> u64 {
     state |= 1;
     state ^= state << 13;
     state ^= state >> 7;

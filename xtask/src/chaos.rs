@@ -1,15 +1,22 @@
-//! The crash loop at full count. The loop itself is in `e2e`, whose test run takes a sample of it.
+//! The crash loops at full count: kills at any moment, and (`--points`) deaths at each named point, on both databases, plain and
+//! streamed. The loops themselves are in `e2e`, whose test run takes a sample of them.
 
 use anyhow::Result;
 use e2e::chaos::Options;
+use e2e::databases::Schema;
+use e2e::points;
 
+use crate::postgres::Postgres;
 use crate::sh;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// How often the process is killed
+    /// How often the process is killed; with --points, at each point, of each kind, on each database
     #[arg(long, default_value_t = 200)]
     count: usize,
+    /// At each named point instead of at any moment
+    #[arg(long)]
+    points: bool,
     /// Where the variation starts
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -18,6 +25,9 @@ pub struct Args {
 /// True when every answer that a client received whole was booked exactly once.
 pub fn run(args: &Args) -> Result<bool> {
     sh::run(sh::cargo().args(["build", "--locked", "--package", "tollway"]))?;
+    if args.points {
+        return run_points(args);
+    }
     let options = Options { kills: args.count, seed: args.seed, ..Options::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let progress = |kill: usize| {
@@ -28,4 +38,32 @@ pub fn run(args: &Args) -> Result<bool> {
     let report = runtime.block_on(e2e::chaos::run(options, progress));
     println!("{report:#?}");
     Ok(report.problems.is_empty())
+}
+
+/// True when at no point a charge was lost or doubled.
+fn run_points(args: &Args) -> Result<bool> {
+    let postgres = Postgres::start()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let options = points::Options { count: args.count, seed: args.seed };
+    let mut is_good = true;
+    for (database, server) in [("SQLite", None), ("Postgres", Some(postgres.url()))] {
+        for (kind, streamed) in [("plain", false), ("stream", true)] {
+            let progress = |point: &str, number: usize| {
+                if number == args.count {
+                    println!("{database}, {kind}: died {number} times at {point}");
+                }
+            };
+            let report = runtime.block_on(async {
+                let schema = match &server {
+                    Some(url) => Some(Schema::on(url, &format!("points_{kind}")).await),
+                    None => None,
+                };
+                let url = schema.as_ref().map(|schema| schema.url.as_str());
+                points::run(options, streamed, url, progress).await
+            });
+            println!("{database}, {kind}: {report:#?}");
+            is_good &= report.problems.is_empty();
+        }
+    }
+    Ok(is_good)
 }

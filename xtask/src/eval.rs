@@ -2,6 +2,7 @@
 
 mod dialects;
 pub mod ledger;
+mod money;
 mod outcomes;
 mod routing;
 mod simulate;
@@ -68,6 +69,18 @@ pub enum What {
     },
     /// The router beside simpler ones, on outcomes of models at prompts: a file of quality and cost
     Outcomes(outcomes::Args),
+    /// Callers who leave: eight phases, three rules, usage present, zero and absent
+    Disconnects {
+        /// How many calls in each cell
+        #[arg(long, default_value_t = 200)]
+        count: usize,
+    },
+    /// 256 callers race for the last money of an account, on both databases
+    Admission {
+        /// How many rounds
+        #[arg(long, default_value_t = 1_000)]
+        count: usize,
+    },
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -85,6 +98,8 @@ pub fn run(what: &What) -> Result<bool> {
         What::Routing { pairs, measure: false } => routing::run(*pairs),
         What::Outcomes(args) => outcomes::run(args),
         What::Simulate { seed } => simulate::run(*seed),
+        What::Disconnects { count } => money::disconnects(*count),
+        What::Admission { count } => money::admission(*count),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),
         What::Dialects { measure: true } => dialects::measure(),

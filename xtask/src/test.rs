@@ -50,7 +50,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -68,6 +68,11 @@ const STEPS: [Step; 14] = [
         Ok(Tally::of(true))
     }),
     ("unit", unit_step),
+    ("threads", |_| {
+        // Holds under a scheduler that decides which thread goes on: every interleaving of two, very many of more.
+        let package = ["--package", "tollway-ledger", "--features", "shuttle", "--test", "interleavings"];
+        status(sh::cargo().args(["test", "--locked"]).args(package))
+    }),
     ("outside", outside_step),
     ("doctest", doctest_step),
     ("ledger", |_| eval::ledger::run(LEDGER_SAMPLE, eval::SEED).map(Tally::of)),

@@ -116,8 +116,10 @@ named! {
         /// It is cancelled; what was delivered is billed.
         #[default]
         Cancel = "cancel",
-        /// It is read to its end for the usage.
+        /// It is read to its end for the usage, for a while.
         Drain = "drain",
+        /// The same, for so many tokens and bytes only.
+        DrainCapped = "drain_capped",
     }
 }
 
@@ -140,7 +142,8 @@ pub struct Quirks {
     pub strict_parameters: bool,
     /// Where its errors keep their text.
     pub error_shape: ErrorShape,
-    /// What becomes of a call when the caller has left.
+    /// What becomes of a call when the caller has left. Where the file doesn't say: `drain_capped` for a provider that is known to
+    /// go on and charge, else `cancel`.
     pub on_disconnect: OnDisconnect,
     /// The header that carries the key; `None`: `authorization` with `Bearer`. Another header carries the bare key.
     pub auth_header: Option<String>,
@@ -161,6 +164,8 @@ facts! {
         retention_days: u64 = COUNT,
         /// Whether it trains on prompts.
         trains_on_data: bool = BOOL,
+        /// Whether it stops working, and charging, when a stream's caller closes the connection.
+        cancel_stops_billing: bool = BOOL,
         /// Its privacy policy.
         privacy_url: String = URL,
         /// Its terms.

@@ -135,7 +135,12 @@ pub(crate) fn provider(id: &str, mut table: Table<'_>, page: &mut Page<'_>) -> O
     let facts = ProviderFacts::read(&mut below, page);
     below.finish(page);
     let mut below = table.table(page, "quirks");
-    let quirks = quirks(&mut below, page);
+    let says_rule = below.line_of(page, "on_disconnect").is_some();
+    let mut quirks = quirks(&mut below, page);
+    let goes_on = facts.cancel_stops_billing.as_ref().is_some_and(|stops| !stops.value);
+    if goes_on && !says_rule {
+        quirks.on_disconnect = OnDisconnect::DrainCapped;
+    }
     below.finish(page);
     table.finish(page);
     Some(Provider {

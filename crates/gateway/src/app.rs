@@ -61,6 +61,8 @@ pub struct Gateway {
     pub retries: crate::retries::Retries,
     /// What proves the calls of models.
     pub seals: crate::seals::Seals,
+    /// What was answered under which `Idempotency-Key`.
+    pub idempotency: crate::idempotency::Idempotency,
     /// Answers for those who ask the same again.
     pub cache: crate::cache::Cache,
     /// Replays that are under way.

@@ -42,6 +42,7 @@ use self::paying::pay;
 use crate::app::{Gateway, Worker};
 use crate::byok::{Own, OwnKey};
 use crate::cache::Tape;
+use crate::care::Care;
 use crate::error::{FailedAttempt, GatewayError};
 use crate::hold::Wanted;
 use crate::judging::Judged;
@@ -126,6 +127,15 @@ pub struct Trip<'a, 'b> {
     pub checks: Option<Arc<Checks>>,
     /// When the whole call must be over.
     pub deadline: Instant,
+    /// Whether its caller may leave it behind.
+    pub(crate) care: Option<Arc<Care>>,
+}
+
+impl Trip<'_, '_> {
+    /// Nobody waits for the answer any more: nothing further is tried.
+    fn is_abandoned(&self) -> bool {
+        self.care.as_ref().is_some_and(|care| care.is_abandoned())
+    }
 }
 
 impl<'b> Trip<'_, 'b> {
@@ -152,6 +162,7 @@ impl<'b> Trip<'_, 'b> {
             tape_bytes_max: self.tape_bytes_max,
             checks: self.checks.clone(),
             deadline: self.deadline,
+            care: self.care.clone(),
         }
     }
 }
@@ -258,6 +269,7 @@ struct Log {
 
 /// Runs the plan.
 pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, GatewayError> {
+    trip.care.as_ref().map_or(Ok(()), |care| care.begin())?;
     let mut log =
         Log { all_busy: true, attempts_max: trip.worker.gateway.settings.attempts_max, ..Log::default() };
     if !trip.plan.retries.is_empty() {
@@ -271,6 +283,7 @@ pub async fn run(trip: &Trip<'_, '_>, flight: &mut Flight) -> Result<Arrival, Ga
     let second: Vec<&Step> = first.into_iter().filter(again).collect();
     let wait = log.wait.unwrap_or(RETRY_PAUSE);
     let worth_it = !second.is_empty() && wait <= RETRY_WAIT_MAX && trip.max_latency.is_none();
+    let worth_it = worth_it && !trip.is_abandoned();
     if worth_it && Instant::now() + wait < trip.deadline {
         tokio::time::sleep(wait).await;
         log.resting.clear();
@@ -289,7 +302,7 @@ async fn round(
 ) -> Result<Option<Arrival>, GatewayError> {
     let gateway = &trip.worker.gateway;
     for step in steps.iter().copied() {
-        if log.failed.len() >= log.attempts_max {
+        if log.failed.len() >= log.attempts_max || trip.is_abandoned() {
             break;
         }
         let Some(mut place) = Place::of_step(gateway, trip.world, trip.own, step) else { continue };
@@ -363,10 +376,10 @@ async fn keys(
         attempt.outcome.clone_from(&failure.code);
         flight.note(attempt);
         if let Some(sent) = flight.sent() {
-            *sent = false;
+            sent.set(false);
         }
         let sibling = place.report_key(failure.key_report(), now);
-        if !sibling || log.failed.len() + 1 >= log.attempts_max {
+        if !sibling || log.failed.len() + 1 >= log.attempts_max || trip.is_abandoned() {
             return Err(failure);
         }
         gateway.metrics.attempts_failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -499,11 +512,8 @@ impl Place<'_> {
     }
 
     /// The rule that holds when the client leaves.
-    pub(crate) fn on_disconnect(&self) -> &'static str {
-        match self.provider.on_disconnect {
-            OnDisconnect::Cancel => "cancel",
-            OnDisconnect::Drain => "drain",
-        }
+    pub(crate) fn on_disconnect(&self) -> OnDisconnect {
+        self.provider.on_disconnect
     }
 
     fn is_claude(&self) -> bool {

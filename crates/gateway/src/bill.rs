@@ -67,6 +67,12 @@ fn formula(record: &GenerationRecord) -> String {
     if let Some(source) = &record.cache_source {
         return format!("nothing was charged: the answer of {source}, from the response cache");
     }
+    if record.waived.is_some() {
+        return format!(
+            "nothing was charged: the answer said nothing; the operator bears {} USD",
+            record.cost.total
+        );
+    }
     if record.cost.lines.is_empty() {
         return String::from("nothing was charged");
     }

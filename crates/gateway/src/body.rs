@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::idempotency::Recorder;
 use crate::pump::Pump;
 
 /// The body of an answer.
@@ -15,6 +16,8 @@ pub enum ResponseBody {
     Full(Option<Bytes>),
     /// A stream on its way through.
     Pump(Box<Pump>),
+    /// A stream that is written down as it leaves.
+    Recorder(Box<Recorder>),
 }
 
 impl ResponseBody {
@@ -41,6 +44,9 @@ impl Body for ResponseBody {
         match self.get_mut() {
             ResponseBody::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             ResponseBody::Pump(pump) => pump.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            ResponseBody::Recorder(recorder) => {
+                recorder.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
         }
     }
 
@@ -48,13 +54,14 @@ impl Body for ResponseBody {
         match self {
             ResponseBody::Full(bytes) => bytes.is_none(),
             ResponseBody::Pump(pump) => pump.is_finished(),
+            ResponseBody::Recorder(recorder) => recorder.is_finished(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ResponseBody::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            ResponseBody::Pump(_) => SizeHint::default(),
+            ResponseBody::Pump(_) | ResponseBody::Recorder(_) => SizeHint::default(),
         }
     }
 }

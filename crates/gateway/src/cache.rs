@@ -11,7 +11,7 @@
 //! - It is in the memory of this node, bounded by `cache.bytes_max` and `cache.entries_max`; a restart empties it.
 
 mod hit;
-mod shelf;
+pub(crate) mod shelf;
 mod tape;
 
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use types::{GenerationId, Timestamp};
 use wire::call::{Call, PathSays};
 use wire::check::Checks;
 use wire::hub::{Dialect, Ident, Plain};
-use wire::tally::Request;
+use wire::tally::{Request, Tally};
 
 use self::decided::{Decided, decide, first_hold, record};
 use crate::app::{Gateway, Worker};
@@ -26,14 +26,17 @@ use crate::attempt::{self, Arrival, Committed, Trip};
 use crate::auth::{Access, authenticate, check_address, key_text};
 use crate::body::ResponseBody;
 use crate::cache::{self, Keeping, Outlook, Tape};
+use crate::care;
 use crate::cascade::{self, Better};
 use crate::course::{Asker, Course};
+use crate::crash;
 use crate::error::GatewayError;
 use crate::filling::{self, Filled};
 use crate::hold::Wanted;
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
 use crate::keys::{KeyState, Permit};
+use crate::leaving::Leaving;
 use crate::planning;
 use crate::pump::{Pump, Start};
 use crate::responses::Remember;
@@ -226,6 +229,7 @@ async fn by_provider(
     let (purses, counted) = hold::purses(&key, asked, &incoming.hints, created);
     let paying = (better.as_ref(), own.as_deref());
     let (payer, hold) = first_hold(&incoming, &purses, &mut plan, paying).await?;
+    crash::point("hold");
     let record = GenerationRecord { counted, ..record(&incoming, &plan, &facts, judged) };
     let Incoming { worker, headers, call, array, admitted, extra, hints, world, course, .. } = incoming;
     let gateway = &worker.gateway;
@@ -279,6 +283,7 @@ async fn by_provider(
         tape_bytes_max: outlook.tape_bytes_max(gateway),
         checks: checks(call, better.is_some()),
         deadline: admitted.started + gateway.settings.total_timeout,
+        care: care::current(),
     };
     fly(&trip, flight, better.as_ref(), extra.remember, outlook).await
 }
@@ -376,6 +381,7 @@ fn answer(
         trip.world.snapshot.endpoints.get(endpoint).and_then(|e| trip.world.providers.get(e.provider));
     let Some(provider) = place else { return Err(GatewayError::Internal) };
     flight.first_byte();
+    crash::point("first_byte");
     match arrival.committed {
         Committed::Stream(leg) => {
             stream_headers(response.headers_mut(), names, trip.array, flight.warning_count());
@@ -387,7 +393,8 @@ fn answer(
                 stall_timeout: provider.stall_timeout,
                 keep_alive: gateway.settings.keep_alive,
                 deadline: trip.deadline,
-                drain: provider.on_disconnect == catalog::OnDisconnect::Drain,
+                on_disconnect: provider.on_disconnect,
+                bounds: gateway.settings.drain,
                 remember,
                 keeping,
             });
@@ -411,7 +418,7 @@ fn answer(
 #[expect(clippy::too_many_arguments, reason = "an answer and those who want it, once each")]
 pub(crate) fn plain(
     gateway: &Gateway,
-    flight: Flight,
+    mut flight: Flight,
     ident: &Ident,
     body: &[u8],
     answer: &dyn Plain,
@@ -421,11 +428,17 @@ pub(crate) fn plain(
 ) -> Result<(), GatewayError> {
     let seen = answer.seen();
     flight.keep_seals(&seen.sealed);
+    // Read to its end for a caller who was gone before it came: nothing of it was handed over.
+    let abandoned = flight.abandoned();
+    if let Some(at) = abandoned {
+        flight.left(Leaving { at: Some(at), read_to: Some("end"), ..Leaving::default() });
+    }
     let outcome = Outcome {
-        status: Status::Ok,
-        http_status: 200,
+        status: if abandoned.is_some() { Status::Cancelled } else { Status::Ok },
+        http_status: if abandoned.is_some() { 0 } else { 200 },
         usage: seen.usage,
-        said: seen.said.clone(),
+        said: if abandoned.is_some() { Tally::default() } else { seen.said.clone() },
+        calls: seen.calls.are_any(),
         finish_reason: seen.finish_reason.clone(),
         upstream_id: seen.upstream_id.clone(),
         error: None,

@@ -16,6 +16,7 @@ use crate::attempt::Place;
 use crate::body::ResponseBody;
 use crate::byok::Own;
 use crate::call::{self, Path};
+use crate::care::Sent;
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Hints;
@@ -97,7 +98,7 @@ async fn ask(
     let headers = beta.into_iter().chain(place.key_header()).collect();
     let outbound = Outbound { path, headers, body: counting.body.into() };
     let (clock, timeout) = (&*worker.gateway.clock, place.provider.connect_timeout);
-    let mut sent = false;
+    let mut sent = Sent::default();
     let sending = upstream::send(&worker.pool, target, outbound, timeout, clock, &mut sent);
     let reply = tokio::time::timeout(place.provider.first_byte_timeout, sending).await.ok()?.ok()?;
     if !(200..300).contains(&reply.status) {

@@ -1,5 +1,7 @@
 //! What callers are told when something is refused or fails: one enum, one place that turns it into status and body.
 
+mod table;
+
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
@@ -7,8 +9,10 @@ use ledger::Refusal;
 use routing::plan::Funnel;
 use serde_json::{Value, json};
 use store::RuleKind;
+use types::GenerationId;
 use wire::json::quote;
 
+pub use self::table::TABLE;
 use crate::body::ResponseBody;
 use crate::key::rfc3339;
 use crate::rules::RuleError;
@@ -214,6 +218,29 @@ pub enum GatewayError {
     /// An edit was meant for another version than the one in force.
     #[error("{0}, not as `If-Match` says; read it again and make the edit over")]
     VersionMismatch(String),
+    /// The key stands for another request.
+    #[error(
+        "this Idempotency-Key was used for another request; send that request again, or take a new key for this one"
+    )]
+    IdempotencyMismatch,
+    /// The call with the key is under way, for longer than could be waited.
+    #[error(
+        "the call with this Idempotency-Key is still under way{}; send the same request again later",
+        about(.0)
+    )]
+    IdempotencyInFlight(Option<GenerationId>),
+    /// The node stopped while the call with the key was at a provider.
+    #[error(
+        "nobody knows how generation {0} with this Idempotency-Key ended: the server stopped while it was under way; \
+         `GET /v1/generation?id={0}` says whether it was charged, and a new key makes the call again"
+    )]
+    OutcomeUnknown(GenerationId),
+    /// The answer was too large to be kept, or had to make room.
+    #[error(
+        "generation {0} with this Idempotency-Key was answered, and its answer is not kept here: it was too large, or \
+         had to make room; `GET /v1/generation?id={0}` has its record, and a new key makes the call again"
+    )]
+    AnswerNotKept(GenerationId),
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
@@ -251,62 +278,6 @@ pub struct ErrorDoc {
     pub cause: &'static str,
     /// What to do.
     pub remedy: &'static str,
-}
-
-macro_rules! docs {
-    ($($kind:literal $status:literal $cause:literal $remedy:literal;)*) => {
-        /// Every error type with cause and remedy.
-        pub const TABLE: &[ErrorDoc] =
-            &[$(ErrorDoc { kind: $kind, status: $status, cause: $cause, remedy: $remedy }),*];
-    };
-}
-
-docs! {
-    "invalid_request" 400 "The body or a parameter is wrong; the message names the field." "Mend the field and send it again.";
-    "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
-    "invalid_policy" 400 "What was written is no policy; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
-    "invalid_preset" 400 "What was written is no preset; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
-    "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
-    "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
-    "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";
-    "provider_key_refused" 400 "The provider refused the key that was to be kept." "Check the key; `?force=true` keeps it all the same.";
-    "key_missing" 401 "No API key was sent." "Send `Authorization: Bearer <key>`.";
-    "key_malformed" 401 "The key's checksum is wrong: it was cut or mistyped." "Copy the key again.";
-    "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
-    "key_disabled" 401 "The key is switched off." "Enable it or use another.";
-    "key_expired" 401 "The key is past its expiry." "Make another.";
-    "key_rotated" 401 "The key was rotated, and the grace of its old text is over." "Use its new text.";
-    "key_frozen" 403 "The key is frozen, usually because it spent many times what it usually does." "Its owner looks at what it did and switches it on again with `PATCH /v1/keys/{hash}`.";
-    "key_rule" 403 "A rule of the key forbids the call: models, providers, regions, data policy or addresses; the message names it." "Ask the key's owner, or use another key.";
-    "budget_exceeded" 402 "A budget doesn't cover the call; `metadata` says which, its limit, what is left and when it counts anew." "Wait until it counts anew, raise the budget, or lower `max_tokens`.";
-    "key_limit_exceeded" 402 "The key's spend limit doesn't cover the call; `metadata` says limit, spent, held and left." "Raise the limit, lower `max_tokens`, or use another key.";
-    "insufficient_credits" 402 "The account's balance doesn't cover the call; `metadata` says what is left." "Add credit, or lower `max_tokens`.";
-    "byok_balance_empty" 402 "The balance for fees of calls with your own provider keys doesn't cover the call; no other key was used instead." "Move credits there with `POST /v1/byok/balance`, or opt in to fees from credits with `PUT /v1/byok/settings`.";
-    "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
-    "content_policy" 403 "The provider's moderation refused the prompt." "Change the prompt or choose another provider.";
-    "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
-    "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
-    "no_endpoints" 404 "The model is known, but every endpoint was filtered out; `metadata.routing_funnel` lists the filters." "Loosen the filter that `metadata.failed_routing_step` names, or switch a provider on.";
-    "policy_not_found" 404 "The account has no policy of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/policies`.";
-    "preset_not_found" 404 "The account has no preset of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/presets`.";
-    "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
-    "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";
-    "already_exists" 409 "A policy or preset of that name is there." "Write over it with PUT, or take another name.";
-    "version_mismatch" 412 "The policy or preset is at another version than `If-Match` says: somebody else has written it." "Read it again and make the edit over.";
-    "body_too_large" 413 "The body is larger than `server.body_bytes_max`." "Send less.";
-    "tokens_limited" 429 "The key's tokens per minute are used up." "Wait for `Retry-After` seconds.";
-    "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
-    "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
-    "replay_busy" 429 "A replay of the account is under way, or as many as the node runs at once." "Ask again when it has ended.";
-    "provider_rate_limited" 429 "Every endpoint that could serve the call is limiting us." "Wait for `Retry-After` seconds.";
-    "internal" 500 "A bug here." "Report it with the generation id.";
-    "provider_error" 502 "Every attempt failed; `metadata.previous_errors` lists them." "Try again, or choose another model.";
-    "stream_broken" 502 "The provider's stream died after it had begun; what was delivered is charged." "Try again.";
-    "books_unavailable" 503 "The journal can't be written, usually because the disk is full." "The operator frees space; calls pass again by themselves.";
-    "store_unavailable" 503 "The database doesn't answer." "Try again soon.";
-    "endpoints_resting" 503 "Every endpoint of the model is resting after failures." "Wait for `Retry-After` seconds.";
-    "overloaded" 503 "The node has its maximum of calls in flight." "Wait for `Retry-After` seconds.";
-    "provider_timeout" 504 "The provider was silent for too long." "Try again, or choose another model.";
 }
 
 /// What the filter asks that left nothing, and what to do.
@@ -379,6 +350,10 @@ impl GatewayError {
             GatewayError::RuleNotFound { kind: RuleKind::Preset, .. } => (404, "preset_not_found"),
             GatewayError::RuleExists(_) => (409, "already_exists"),
             GatewayError::VersionMismatch(_) => (412, "version_mismatch"),
+            GatewayError::IdempotencyMismatch => (422, "idempotency_mismatch"),
+            GatewayError::IdempotencyInFlight(_) => (409, "idempotency_in_flight"),
+            GatewayError::OutcomeUnknown(_) => (409, "outcome_unknown"),
+            GatewayError::AnswerNotKept(_) => (409, "answer_not_kept"),
             GatewayError::NotFound(_) => (404, "not_found"),
             GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
             GatewayError::Internal => (500, "internal"),
@@ -394,6 +369,7 @@ impl GatewayError {
             GatewayError::ProviderBusy { retry_after, .. } => *retry_after,
             GatewayError::Overloaded(_)
             | GatewayError::ReplayBusy(_)
+            | GatewayError::IdempotencyInFlight(_)
             | GatewayError::BooksUnavailable(_)
             | GatewayError::StoreUnavailable => Some(Duration::from_secs(1)),
             _ => None,
@@ -404,6 +380,9 @@ impl GatewayError {
         match self {
             GatewayError::ModelNotFound { suggestions, .. }
             | GatewayError::RuleNotFound { suggestions, .. } => json!({ "suggestions": suggestions }),
+            GatewayError::OutcomeUnknown(id)
+            | GatewayError::AnswerNotKept(id)
+            | GatewayError::IdempotencyInFlight(Some(id)) => json!({ "generation_id": id.as_str() }),
             GatewayError::RuleInvalid { error, .. } => json!({ "path": error.path }),
             GatewayError::NoEndpoints { funnel, failed_step, without, .. } => json!({
                 "without_failed_step": without,
@@ -470,6 +449,10 @@ impl GatewayError {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
+        if matches!(self, GatewayError::OutcomeUnknown(_) | GatewayError::AnswerNotKept(_)) {
+            // OpenAI's and Anthropic's clients try a 409 again by themselves, which can't help here.
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
         if matches!(self, GatewayError::KeyMissing) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -515,6 +498,10 @@ fn money_message(refusal: &Refusal) -> String {
 /// The beginning of a day, in days since 1970.
 fn midnight(day: i64) -> String {
     rfc3339(types::Timestamp::from_seconds(day.saturating_mul(86_400)))
+}
+
+fn about(id: &Option<GenerationId>) -> String {
+    id.map_or_else(String::new, |id| format!(" as generation {id}"))
 }
 
 fn suggest(suggestions: &[String]) -> String {
@@ -577,6 +564,10 @@ mod tests {
             },
             GatewayError::RuleExists("policy `x` exists already".into()),
             GatewayError::VersionMismatch("policy `x` is at version 2".into()),
+            GatewayError::IdempotencyMismatch,
+            GatewayError::IdempotencyInFlight(None),
+            GatewayError::OutcomeUnknown(GenerationId::new(types::Timestamp(0), 1)),
+            GatewayError::AnswerNotKept(GenerationId::new(types::Timestamp(0), 2)),
         ];
         for error in errors {
             let (status, kind) = error.kind();

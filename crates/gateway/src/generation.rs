@@ -118,7 +118,8 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "escalated": record.escalated,
         "cache_source_id": record.cache_source,
         "warnings": record.warnings,
-        "on_disconnect": record.on_disconnect,
+        "on_disconnect": disconnect(record),
+        "waived": record.waived,
         "upstream_id": record.upstream_id,
         "error": record.error,
         "is_byok": record.byok_key.is_some(),
@@ -131,6 +132,20 @@ fn circumstances(record: &GenerationRecord) -> Value {
 /// The fee of a call that an own key paid for: its rate on the list price.
 fn fee(fee: &Fee) -> Value {
     json!({"percent": fee.rate.to_string(), "due_usd": fee.due.to_string()})
+}
+
+/// The rule that held when the client left, and the evidence for what was charged then.
+fn disconnect(record: &GenerationRecord) -> Value {
+    let Some(rule) = &record.on_disconnect else { return Value::Null };
+    let left = record.departure.clone().unwrap_or_default();
+    json!({
+        "rule": rule,
+        "left_ms": milliseconds(left.left_us),
+        "delivered_bytes": left.bytes,
+        "delivered_tokens": left.tokens,
+        "usage_arrived": left.usage_arrived,
+        "read_to": left.read_to,
+    })
 }
 
 /// Whole microseconds as milliseconds with three digits, exactly.

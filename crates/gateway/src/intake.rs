@@ -1,5 +1,4 @@
-//! What a request's headers ask for. A header of ours with a bad value is refused; one that is not served yet is listed in the
-//! warnings, never ignored in silence.
+//! What a request's headers ask for. A header of ours with a bad value is refused.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,7 +94,7 @@ pub struct Hints {
     pub session_id: Option<String>,
     /// Free dimensions for analytics.
     pub dimensions: BTreeMap<String, String>,
-    /// Headers that are not served yet.
+    /// What of the headers could not be taken.
     pub warnings: Vec<Warning>,
 }
 
@@ -107,7 +106,6 @@ pub fn read(headers: &HeaderMap, brand: &Brand) -> Result<Hints, GatewayError> {
             "http-referer" | "referer" => hints.app.get_or_insert_default().referer = text(value),
             "x-title" | "x-openrouter-title" => hints.app.get_or_insert_default().title = text(value),
             "x-session-id" => hints.session_id = text(value),
-            "idempotency-key" => hints.not_served(name),
             other if other.starts_with("x-") => hints.extension(name, value, brand)?,
             _ => (),
         }
@@ -116,11 +114,6 @@ pub fn read(headers: &HeaderMap, brand: &Brand) -> Result<Hints, GatewayError> {
 }
 
 impl Hints {
-    fn not_served(&mut self, name: &HeaderName) {
-        let message = format!("header `{name}` is not served yet and had no effect");
-        self.warnings.push(Warning { code: "not_served_yet", pointer: String::new(), message });
-    }
-
     fn extension(
         &mut self,
         name: &HeaderName,
@@ -241,14 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_served_yet_is_said_and_the_rest_is_taken() {
+    fn what_is_asked_for_is_taken() {
         assert_eq!(read_one("x-openrouter-cache", "True").unwrap().cache.enabled, Some(true));
         assert_eq!(read_one("x-tollway-cache-ttl", "60").unwrap().cache.ttl_s, Some(60));
         assert_eq!(read_one("x-tollway-auto-cache", "false").unwrap().auto_cache, Some(false));
         let escalate = |value| read_one("x-tollway-escalate", value).unwrap().escalate;
         assert_eq!(escalate("True"), Some(Escalate::Next));
         assert_eq!(escalate("a/b"), Some(Escalate::To(String::from("a/b"))));
-        assert_eq!(read_one("idempotency-key", "abc").unwrap().warnings.len(), 1);
         assert_eq!(
             read_one("x-tollway-max-cost-usd", "0.05").unwrap().max_cost,
             Some("0.05".parse().unwrap())

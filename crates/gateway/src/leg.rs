@@ -37,6 +37,8 @@ pub struct Leg {
     pub over: bool,
     /// Takes down what the provider says, for the cache; gone when that is too large for it.
     pub tape: Option<Box<Tape>>,
+    /// Bytes of the provider's body so far.
+    pub read_bytes: u64,
     /// An answer of the cache, told once more in the provider's stead.
     player: Option<Player>,
 }
@@ -52,6 +54,7 @@ impl Leg {
             failure: None,
             over: false,
             tape: None,
+            read_bytes: 0,
             player: None,
         }
     }
@@ -64,7 +67,17 @@ impl Leg {
     /// A stream of an answer that came whole.
     pub fn whole(carry: Box<dyn Carry>, out: Vec<u8>) -> Leg {
         let frames = Frames::new(Framing::Sse, 0);
-        Leg { upstream: None, frames, carry, out, failure: None, over: true, tape: None, player: None }
+        Leg {
+            upstream: None,
+            frames,
+            carry,
+            out,
+            failure: None,
+            over: true,
+            tape: None,
+            read_bytes: 0,
+            player: None,
+        }
     }
 
     /// Polls the provider once and takes in what came. `Ready(true)`: an event was among it, which is progress.
@@ -100,6 +113,7 @@ impl Leg {
 
     /// Takes in the provider's next bytes; true when an event was among them.
     fn feed(&mut self, bytes: &Bytes) -> bool {
+        self.read_bytes += bytes.len() as u64;
         let (carry, out, tape) = (&mut *self.carry, &mut self.out, &mut self.tape);
         let mut failure = None;
         let mut progress = false;

@@ -16,12 +16,14 @@ mod budgets;
 pub mod byok;
 pub mod cache;
 mod call;
+mod care;
 mod cascade;
 pub mod catalog_feeds;
 pub mod chat;
 pub mod completions;
 mod count;
 mod course;
+pub mod crash;
 pub mod credits;
 pub mod embeddings;
 pub mod error;
@@ -32,6 +34,7 @@ pub mod gemini;
 pub mod generation;
 pub mod health;
 mod hold;
+pub mod idempotency;
 pub mod images;
 pub mod intake;
 pub mod journal;
@@ -39,6 +42,7 @@ pub mod judging;
 pub mod key;
 pub mod keys;
 pub mod learned;
+mod leaving;
 mod leg;
 pub mod listings;
 pub mod messages;
@@ -78,6 +82,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 pub use body::ResponseBody;
+pub use care::{Bounds, Sent};
 
 use crate::error::GatewayError;
 

@@ -27,6 +27,10 @@ pub struct Metrics {
     pub attempts_failed: AtomicU64,
     /// Calls that the client left.
     pub cancelled: AtomicU64,
+    /// Calls that go on although the client left.
+    pub reading_on: AtomicI64,
+    /// Answers told again for their `Idempotency-Key`.
+    pub replays: AtomicU64,
     /// Calls in flight.
     pub in_flight: AtomicI64,
     /// Holds not yet settled.
@@ -98,6 +102,8 @@ impl Metrics {
         line("attempts_total", "counter", "Attempts at providers.", count(&self.attempts));
         line("attempts_failed_total", "counter", "Attempts that failed.", count(&self.attempts_failed));
         line("cancelled_total", "counter", "Calls that the client left.", count(&self.cancelled));
+        line("reading_on", "gauge", "Calls that go on although the client left.", gauge(&self.reading_on));
+        line("idempotency_replays_total", "counter", "Answers told again for a key.", count(&self.replays));
         line("in_flight", "gauge", "Calls in flight.", gauge(&self.in_flight));
         line("holds_open", "gauge", "Holds not yet settled.", gauge(&self.holds_open));
         line("hold_waiters", "gauge", "Calls waiting for money that others hold.", gauge(&self.hold_waiters));
@@ -138,16 +144,17 @@ impl Metrics {
         line("cache_entries", "gauge", "Answers in the response cache.", cache.0 as i128);
         line("cache_bytes", "gauge", "Memory that they take.", cache.1 as i128);
         line("panics_total", "counter", "Panics caught.", count(&self.panics));
+        self.render_answers(&mut out);
+        out
+    }
+
+    fn render_answers(&self, out: &mut String) {
         out.push_str(
             "# HELP tollway_answers_total Answers by status class.\n# TYPE tollway_answers_total counter\n",
         );
         for (class, counter) in ["2xx", "4xx", "5xx"].iter().zip(&self.answers) {
-            let _ = writeln!(
-                out,
-                "tollway_answers_total{{class=\"{class}\"}} {}",
-                counter.load(Ordering::Relaxed)
-            );
+            let count = counter.load(Ordering::Relaxed);
+            let _ = writeln!(out, "tollway_answers_total{{class=\"{class}\"}} {count}");
         }
-        out
     }
 }

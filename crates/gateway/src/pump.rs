@@ -4,7 +4,7 @@
 //! - What the provider sent at once leaves at once; nothing waits.
 //! - It settles before the last event leaves. A stream that failed ends with one error event and no `[DONE]`.
 //! - Dropped before its end, the client is gone: the provider's connection closes with it, or is read on to the usage where
-//!   the provider's rule says so.
+//!   the provider's rule says so ([`drain`]).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,15 +13,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use catalog::OnDisconnect;
 use ledger::Status;
 use routing::breaker::Report;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 use types::Clock;
-use wire::tally;
+use wire::tally::{self, Tally};
 
 use crate::cache::Keeping;
+use crate::care::{BYTES_PER_TOKEN, Bounds, ReadingOn};
+use crate::crash;
 use crate::error::GatewayError;
+use crate::leaving::Leaving;
 use crate::leg::{Leg, LegFailure};
 use crate::responses::Remember;
 use crate::settle::{Flight, Outcome};
@@ -29,8 +33,6 @@ use crate::vitals::{Good, Watched};
 
 /// How long the end of a provider's body is waited for after `[DONE]`, so that its connection can be used again.
 const TAIL_WAIT: Duration = Duration::from_millis(500);
-/// How long a provider is read on after the client left, where its rule is to drain.
-const DRAIN_MAX: Duration = Duration::from_secs(120);
 
 /// A committed stream.
 #[derive(Debug)]
@@ -45,8 +47,11 @@ pub struct Pump {
     last_progress: Instant,
     /// When the client last got something.
     last_sent: Instant,
+    /// Bytes that were handed over.
+    sent_bytes: u64,
     timer: Pin<Box<Sleep>>,
-    drain: bool,
+    on_disconnect: OnDisconnect,
+    bounds: Bounds,
     remember: Option<Remember>,
     keeping: Option<Keeping>,
     /// Loads the tokenizer's vocabulary.
@@ -78,8 +83,10 @@ pub struct Start {
     pub keep_alive: Duration,
     /// When the whole call must be over.
     pub deadline: Instant,
-    /// Read on to the usage when the client leaves.
-    pub drain: bool,
+    /// Whether it is read on to the usage when the client leaves.
+    pub on_disconnect: OnDisconnect,
+    /// How far.
+    pub bounds: Bounds,
     /// Keeps the answer once it is whole.
     pub remember: Option<Remember>,
     /// Puts the answer into the cache once it is whole.
@@ -102,8 +109,10 @@ impl Pump {
             deadline: start.deadline,
             last_progress: now,
             last_sent: now,
+            sent_bytes: 0,
             timer,
-            drain: start.drain,
+            on_disconnect: start.on_disconnect,
+            bounds: start.bounds,
             remember: start.remember,
             keeping: start.keeping,
             loading: None,
@@ -128,6 +137,7 @@ impl Pump {
             }
             if !self.leg.out.is_empty() {
                 self.last_sent = Instant::now();
+                self.sent_bytes += self.leg.out.len() as u64;
                 return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.leg.out))));
             }
             if self.flight.is_none() {
@@ -157,6 +167,7 @@ impl Pump {
 
     fn progressed(&mut self, progress: bool) {
         if progress {
+            crash::point("mid_stream");
             self.last_progress = Instant::now();
         }
         if self.leg.tape.is_none()
@@ -243,6 +254,7 @@ impl Pump {
             http_status: 200,
             usage: seen.usage,
             said: seen.said.clone(),
+            calls: seen.calls.are_any(),
             finish_reason: seen.finish_reason.clone(),
             upstream_id: seen.upstream_id.clone(),
             error,
@@ -271,28 +283,81 @@ fn broken(failure: LegFailure) -> GatewayError {
     })
 }
 
+impl Pump {
+    /// Its client has left, and the answer is owed: it goes on as if nothing had happened, and the record says so.
+    pub(crate) fn owed(&mut self) {
+        let leaving = self.leaving(Instant::now());
+        if let Some(flight) = &mut self.flight {
+            flight.left(leaving);
+        }
+    }
+
+    /// What the client has of it.
+    fn leaving(&self, at: Instant) -> Leaving {
+        let said = match self.sent_bytes {
+            // What came first was read before anything was handed over.
+            0 => Tally::default(),
+            _ => self.leg.carry.seen().said.clone(),
+        };
+        Leaving { at: Some(at), bytes: self.sent_bytes, said, read_to: None }
+    }
+}
+
 impl Drop for Pump {
     fn drop(&mut self) {
-        let Some(flight) = self.flight.take() else { return };
-        let known = self.outcome(Status::Cancelled, None);
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if self.drain => drop(runtime.spawn(drain(self.leg.take(), flight, known))),
+        let Some(mut flight) = self.flight.take() else { return };
+        let leaving = self.leaving(flight.abandoned().unwrap_or_else(Instant::now));
+        // Only what was handed over is billed where nobody reports.
+        let known =
+            Outcome { said: leaving.said.clone(), http_status: 200, ..self.outcome(Status::Cancelled, None) };
+        let capped = match self.on_disconnect {
+            OnDisconnect::Cancel => None,
+            OnDisconnect::Drain => Some(false),
+            OnDisconnect::DrainCapped => Some(true),
+        };
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        if let (Some(runtime), Some(capped)) = (runtime, capped) {
+            drop(runtime.spawn(drain(self.leg.take(), flight, known, leaving, self.bounds, capped)));
+        } else {
             // The connection closes with the leg, which cancels the call at the provider.
-            _ => flight.leave(known),
+            flight.left(leaving);
+            flight.leave(known);
         }
     }
 }
 
-/// Reads on to the provider's usage for a client that is gone.
-async fn drain(mut leg: Leg, flight: Flight, known: Outcome) {
+/// Reads on to the provider's usage for a client that is gone: to the end, or to the bounds of its rule.
+async fn drain(
+    mut leg: Leg,
+    mut flight: Flight,
+    known: Outcome,
+    mut leaving: Leaving,
+    bounds: Bounds,
+    capped: bool,
+) {
+    let reading_on = flight.gateway().map(ReadingOn::begin);
+    let (said, bytes) = (leg.carry.seen().said.bytes(), leg.read_bytes);
+    let until = leaving.at.unwrap_or_else(Instant::now) + bounds.longest;
     let reading = async {
         while !leg.over {
+            let more = leg.carry.seen().said.bytes().saturating_sub(said);
+            if capped && more > bounds.tokens_max.saturating_mul(BYTES_PER_TOKEN) {
+                return "tokens";
+            }
+            if capped && leg.read_bytes.saturating_sub(bytes) > bounds.bytes_max {
+                return "bytes";
+            }
             std::future::poll_fn(|cx| leg.poll(cx)).await;
             leg.out.clear();
         }
+        "end"
     };
-    let _ = tokio::time::timeout(DRAIN_MAX, reading).await;
+    leaving.read_to = Some(tokio::time::timeout_at(until, reading).await.unwrap_or("time"));
     // Without a report only what was delivered is billed, not what was read after it.
     let seen = leg.carry.seen();
-    flight.leave(Outcome { usage: seen.usage, finish_reason: seen.finish_reason.clone(), ..known });
+    let (usage, finish_reason) = (seen.usage, seen.finish_reason.clone());
+    drop(leg);
+    flight.left(leaving);
+    flight.leave(Outcome { usage, finish_reason, ..known });
+    drop(reading_on);
 }

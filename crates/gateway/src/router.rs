@@ -18,13 +18,14 @@ use crate::app::Worker;
 use crate::auth::{Access, note_address};
 use crate::body::ResponseBody;
 
+use crate::care::{self, Care};
 use crate::error::GatewayError;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
-    generation, health, images, key, keys, messages, models, policies, presets, receipts, replay, rerank,
-    responses, route as dry_run, webhooks,
+    generation, health, idempotency, images, key, keys, messages, models, policies, presets, receipts,
+    replay, rerank, responses, route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -109,7 +110,7 @@ impl Handler {
 }
 
 /// A path without the `/api` before `/v1/`.
-fn plain(path: &str) -> &str {
+pub(crate) fn plain(path: &str) -> &str {
     path.strip_prefix("/api").filter(|rest| is_versioned(rest)).unwrap_or(path)
 }
 
@@ -123,14 +124,50 @@ pub fn is_ours(path: &str) -> bool {
     is_versioned(path) || ROUTES.iter().any(|route| matches(route.path, path))
 }
 
-/// Answers a request whose path is ours.
+/// Answers a request whose path is ours. A call that may have to go on without its caller takes another way: see [`care`].
 pub async fn serve<B>(worker: &Arc<Worker>, mut request: Request<B>, peer: IpAddr) -> Response<ResponseBody>
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Send,
 {
     if worker.gateway.keys.load().asks_addresses() {
         note_address(request.headers_mut(), peer, &worker.gateway.settings.trusted_proxies);
     }
+    let id = worker.generation_id(worker.gateway.clock.now());
+    let keyed = request.headers().contains_key(idempotency::KEY);
+    if (keyed || worker.gateway.world.load().reads_on)
+        && let Some(dialect) = generates(&request)
+    {
+        let own = Arc::clone(worker);
+        // On the heap, so that no other call carries it.
+        return match keyed {
+            true => Box::pin(idempotency::serve(own, id, dialect, request)).await,
+            false => {
+                let call = async move { serve_as(&own, id, request).await };
+                care::carried(&worker.gateway, Care::default(), call).await
+            }
+        };
+    }
+    serve_as(worker, id, request).await
+}
+
+/// The dialect of a request that makes a generation.
+fn generates<B>(request: &Request<B>) -> Option<Dialect> {
+    let routes = find(plain(request.uri().path()));
+    let route = routes.iter().find(|route| route.method == request.method().as_str())?;
+    let (dialect, generates) = route.handler.speaks();
+    generates.then_some(dialect)
+}
+
+/// Answers a request under this generation id.
+pub(crate) async fn serve_as<B>(
+    worker: &Arc<Worker>,
+    id: types::GenerationId,
+    request: Request<B>,
+) -> Response<ResponseBody>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let path = plain(request.uri().path());
     let found = find(path);
     let is_api = is_versioned(path)
@@ -138,7 +175,6 @@ where
             found.first().map(|r| r.handler),
             Some(Handler::Healthz | Handler::Readyz | Handler::Metrics)
         );
-    let id = worker.generation_id(worker.gateway.clock.now());
     let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     let handler = found.iter().find(|route| route.method == method.as_str());
     let mut response = match handler {
@@ -165,7 +201,7 @@ where
         None => GatewayError::MethodNotAllowed(found.first().map_or("GET", |r| r.method)).response(),
     };
     if is_api {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        allow_all_origins(&mut response);
     }
     if handler.is_some_and(|route| route.handler.speaks().1) {
         worker.gateway.metrics.answered(response.status().as_u16());
@@ -174,6 +210,10 @@ where
         }
     }
     response
+}
+
+pub(crate) fn allow_all_origins(response: &mut Response<ResponseBody>) {
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }
 
 fn refuse(

@@ -68,6 +68,10 @@ pub struct Settings {
     pub cache: Limits,
     /// How much a replay over the API may read, and for how long.
     pub replay: Bounds,
+    /// What is kept for `Idempotency-Key`, and for how long.
+    pub idempotency: crate::idempotency::Limits,
+    /// How far a provider is read on for a caller who left.
+    pub drain: crate::care::Bounds,
 }
 
 /// The brand's names, prepared as headers.

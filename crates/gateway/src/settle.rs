@@ -9,30 +9,37 @@
 //!   request's and the answer's text by a tokenizer (`wire::tally`), marked `estimated`;
 //! - for images, speech and the like: what the request told before, marked `estimated` too;
 //! - nothing for an answer of the response cache, whose record names the generation that it is from;
-//! - nothing when no attempt brought an answer, and never for an error's text.
+//! - nothing when no attempt brought an answer, and never for an error's text;
+//! - nothing for an answer that says nothing: no text, no call, no output that the provider reports (`leaving`). What the
+//!   provider takes for it is the operator's, and the record says so.
 //!
 //! Where an own key of the account's paid the provider, the cost is recorded at list price and the account is charged the fee.
 //!
 //! A charge never exceeds what the hold can still obtain: the rest is written off, so that no balance goes below zero.
 
 mod aside;
+mod departed;
+mod paying;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ledger::{Attempt, Fee, GenerationRecord, Hold, HoldSet, Refusal, Status};
-use routing::plan::Step;
+use catalog::OnDisconnect;
+use ledger::{Attempt, GenerationRecord, Hold, Refusal, Status};
 use tokio::time::Instant;
 use types::{Cost, GenerationId, Money, PriceKind, Timestamp, Usage, UsageSource};
 use wire::Warning;
 use wire::hub::{Ident, Settlement};
 use wire::tally::{self, Request, Tally};
 
-use crate::app::Worker;
+use crate::app::{Gateway, Worker};
 use crate::byok::Payer;
+use crate::care::Sent;
+use crate::crash;
 use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
+use crate::leaving::{EMPTY_ANSWER, Leaving, says_nothing};
 use crate::retries::Question;
 use crate::sticky::Conversation;
 
@@ -79,12 +86,14 @@ struct Inner {
     /// Warnings that hold whoever answers; what comes after them is the present attempt's.
     own_warnings: Option<usize>,
     /// A request of the present attempt was written to a provider.
-    sent: bool,
+    sent: Sent,
+    /// How its caller left.
+    leaving: Option<Leaving>,
     /// Delivered bytes up to which the hold covers the output.
     covered_bytes: u64,
     metadata: Option<serde_json::Value>,
     conversation: Option<Conversation>,
-    on_disconnect: &'static str,
+    on_disconnect: OnDisconnect,
     earns_hedges: bool,
     earns_escalations: bool,
     question: Option<Question>,
@@ -131,6 +140,8 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     /// What the model wrote.
     pub said: Tally,
+    /// It called tools.
+    pub calls: bool,
     /// Why it stopped.
     pub finish_reason: Option<String>,
     /// The provider's id.
@@ -157,11 +168,12 @@ impl Flight {
             read: from.read,
             expected: from.expected,
             own_warnings: None,
-            sent: false,
+            sent: Sent::of_this_call(),
+            leaving: None,
             covered_bytes,
             metadata: from.metadata,
             conversation: from.conversation,
-            on_disconnect: "cancel",
+            on_disconnect: OnDisconnect::Cancel,
             earns_hedges: false,
             earns_escalations: false,
             question: from.question,
@@ -171,6 +183,11 @@ impl Flight {
     /// Its id.
     pub fn id(&self) -> Option<GenerationId> {
         self.0.as_ref().map(|inner| inner.record.id)
+    }
+
+    /// The process that it is part of.
+    pub(crate) fn gateway(&self) -> Option<&Arc<Gateway>> {
+        self.0.as_ref().map(|inner| &inner.worker.gateway)
     }
 
     /// Microseconds since it began.
@@ -186,37 +203,6 @@ impl Flight {
     /// When the request began: for prices.
     pub fn created(&self) -> Timestamp {
         self.0.as_ref().map_or(Timestamp(0), |inner| inner.record.created)
-    }
-
-    /// Whether what is held serves for this attempt.
-    pub(crate) fn is_paid(&self, step: &Step) -> bool {
-        self.0.as_ref().is_some_and(|inner| inner.payer.pays(step))
-    }
-
-    /// Gives back what is held; nothing may be sent until somebody pays again.
-    pub(crate) fn let_go(&mut self, set: &HoldSet) {
-        let Some(inner) = &mut self.0 else { return };
-        // Nothing can always be held.
-        if let Ok(nothing) = set.try_hold(Money::ZERO) {
-            std::mem::replace(&mut inner.hold, nothing).void();
-            inner.payer = Payer::Nobody;
-        }
-    }
-
-    /// From here on another one pays.
-    pub(crate) fn pay(&mut self, payer: Payer, hold: Hold) {
-        let Some(inner) = &mut self.0 else { return hold.void() };
-        std::mem::replace(&mut inner.hold, hold).void();
-        inner.payer = payer;
-    }
-
-    /// From here on another of the own keys pays its provider; the fee is held already.
-    pub(crate) fn with_own(&mut self, key: &str) {
-        if let Some(inner) = &mut self.0
-            && let Payer::Own(paying) = &mut inner.payer
-        {
-            key.clone_into(&mut paying.key);
-        }
     }
 
     /// Notes an attempt that is over or, with the first byte, committed.
@@ -249,14 +235,14 @@ impl Flight {
     }
 
     /// Set while a request of the present attempt is at a provider.
-    pub fn sent(&mut self) -> Option<&mut bool> {
+    pub fn sent(&mut self) -> Option<&mut Sent> {
         self.0.as_mut().map(|inner| &mut inner.sent)
     }
 
     /// Takes the endpoint of the present attempt: its names and its prices.
     pub fn aim(&mut self, snapshot: &catalog::Snapshot, endpoint: &catalog::Endpoint) {
         let Some(inner) = &mut self.0 else { return };
-        inner.sent = false;
+        inner.sent.set(false);
         let record = &mut inner.record;
         let own_warnings = *inner.own_warnings.get_or_insert(record.warnings.len());
         record.warnings.truncate(own_warnings);
@@ -299,10 +285,24 @@ impl Flight {
     }
 
     /// The rule that holds when the client leaves.
-    pub fn on_disconnect(&mut self, rule: &'static str) {
+    pub fn on_disconnect(&mut self, rule: OnDisconnect) {
         if let Some(inner) = &mut self.0 {
             inner.on_disconnect = rule;
+            inner.sent.care().into_iter().for_each(|care| care.aim(rule));
         }
+    }
+
+    /// Notes how its caller left.
+    pub fn left(&mut self, leaving: Leaving) {
+        if let Some(inner) = &mut self.0 {
+            inner.leaving = Some(leaving);
+        }
+    }
+
+    /// When its caller left, where nobody waits for the answer any more.
+    pub(crate) fn abandoned(&self) -> Option<Instant> {
+        let care = self.0.as_ref().and_then(|inner| inner.sent.care())?;
+        care.left().filter(|_| care.is_abandoned())
     }
 
     /// The names that our answer carries.
@@ -416,7 +416,7 @@ impl Inner {
         }
         let delivered = match outcome.status {
             Status::Ok | Status::Truncated => true,
-            Status::Cancelled => self.sent,
+            Status::Cancelled => self.sent.is(),
             Status::Failed => false,
         };
         if !delivered {
@@ -448,9 +448,14 @@ impl Inner {
 
     /// Settles; elsewhere where the tokenizer's vocabulary has to be loaded first, which takes a while.
     fn leave(self: Box<Self>, outcome: Outcome) {
-        if self.sent && self.awaits_tokenizer(outcome.usage.as_ref()) {
+        let counts = self.awaits_tokenizer(outcome.usage.as_ref())
+            || (outcome.said.bytes() > 0 && !tally::is_loaded());
+        if self.sent.is() && counts {
             let control = self.worker.gateway.control.clone();
-            drop(control.spawn_blocking(move || drop(self.settle(outcome))));
+            drop(control.spawn_blocking(move || {
+                tally::load();
+                drop(self.settle(outcome));
+            }));
         } else {
             drop(self.settle(outcome));
         }
@@ -468,23 +473,14 @@ impl Inner {
         !asks || self.cost(usage).lines.iter().any(|line| line.kind != PriceKind::Requests)
     }
 
-    fn settle(self: Box<Self>, outcome: Outcome) -> Result<Settlement, JournalError> {
+    fn settle(mut self: Box<Self>, outcome: Outcome) -> Result<Settlement, JournalError> {
         let (usage, source) = self.used(&outcome);
         let cost = if source == UsageSource::None { Cost::default() } else { self.cost(&usage) };
         let duration_us = self.elapsed_us();
         self.stay(&outcome, &usage);
-        let Inner {
-            worker,
-            slot,
-            mut permit,
-            hold,
-            payer,
-            mut record,
-            metadata,
-            on_disconnect,
-            question,
-            ..
-        } = *self;
+        self.evidence(&outcome);
+        let empty = self.expected.is_none() && says_nothing(&outcome, &usage) && cost.total > Money::ZERO;
+        let Inner { worker, slot, mut permit, hold, payer, mut record, metadata, sent, question, .. } = *self;
         if self.earns_hedges {
             worker.gateway.hedges.lock().paid(cost.total);
         }
@@ -492,17 +488,18 @@ impl Inner {
             worker.gateway.escalations.lock().paid(cost.total);
         }
         let due = payer.price(cost.total);
-        let charged = hold.settle(due).charged;
-        let ours = paid(&mut record, payer, cost.total, due);
+        let charged = hold.settle(if empty { Money::ZERO } else { due }).charged;
+        let ours = paying::paid(&mut record, payer, cost.total, due);
         permit.used(usage.input_total().saturating_add(usage.output_total()), worker.gateway.clock.now());
         drop((slot, permit));
+        record.waived = empty.then(|| EMPTY_ANSWER.to_owned());
 
         if outcome.status == Status::Cancelled {
-            record.on_disconnect = Some(on_disconnect.to_owned());
             worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
         }
         (record.usage, record.usage_source) = (usage, source);
         (record.charged, record.duration_us) = (charged, duration_us);
+        let is_whole = outcome.status == Status::Ok;
         ended(&mut record, outcome, ours);
         crate::feedback::learn(&worker.gateway, &record);
         if let Some(question) = question {
@@ -512,7 +509,10 @@ impl Inner {
         let paid = list.unwrap_or(charged);
         let input_cost = cost.input().min(paid);
         record.cost = cost;
+        sent.care().into_iter().for_each(|care| care.settled(is_whole, charged));
+        crash::point("settle");
         let appended = worker.gateway.journal.append(worker.number, &mut record);
+        crash::point("booked");
         let metrics = &worker.gateway.metrics;
         metrics.holds_open.fetch_sub(1, Ordering::Relaxed);
         metrics.charged_nano_usd.fetch_add(charged.nanos().max(0).unsigned_abs(), Ordering::Relaxed);
@@ -552,18 +552,6 @@ fn ended(record: &mut GenerationRecord, outcome: Outcome, ours: Money) {
     if let Some(last) = answering {
         last.ended_us = record.duration_us;
         last.cost = ours;
-    }
-}
-
-/// Writes down an own key that paid; what comes back is what we owe the provider.
-fn paid(record: &mut GenerationRecord, payer: Payer, list: Money, due: Money) -> Money {
-    match payer {
-        Payer::Own(paying) => {
-            record.fee = Some(Fee { rate: paying.rate, due, from: paying.from });
-            record.byok_key = Some(paying.key);
-            Money::ZERO
-        }
-        Payer::Account | Payer::Nobody => list,
     }
 }
 

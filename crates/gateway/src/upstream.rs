@@ -27,6 +27,8 @@ pub(crate) use body::collect;
 pub use body::{BodyBroken, UpstreamBody};
 pub use pool::{Lease, Pool};
 
+use crate::care::Sent;
+use crate::crash;
 use crate::world::Target;
 
 /// Why nothing came back.
@@ -92,7 +94,7 @@ pub async fn send(
     outbound: Outbound,
     connect_timeout: Duration,
     clock: &dyn Clock,
-    sent: &mut bool,
+    sent: &mut Sent,
 ) -> Result<Reply, UpstreamError> {
     let proof = match &target.credentials {
         None => Vec::new(),
@@ -112,7 +114,8 @@ pub async fn send(
     loop {
         let (mut connection, reused) = pool.checkout(target, connect_timeout).await?;
         let request = request(target, &outbound, &proof, connection.version());
-        *sent = true;
+        sent.set(true);
+        crash::point("send");
         match connection.send(request).await {
             Ok(response) => {
                 let (head, incoming) = response.into_parts();
@@ -125,7 +128,7 @@ pub async fn send(
                     body: UpstreamBody::http(incoming, pool.lease(target, connection)),
                 });
             }
-            Err(failure) if reused && failure.never_sent => *sent = false,
+            Err(failure) if reused && failure.never_sent => sent.set(false),
             Err(failure) => return Err(UpstreamError::Broken(failure.error)),
         }
     }

@@ -196,6 +196,8 @@ pub struct World {
     pub providers: Vec<ProviderState>,
     /// By the snapshot's endpoint index.
     pub endpoints: Vec<Arc<Vitals>>,
+    /// Some provider that is on is read on when a caller leaves.
+    pub reads_on: bool,
     /// How good its models are likely to be.
     pub abilities: Abilities,
     /// What virtual models choose from.
@@ -222,7 +224,7 @@ impl World {
     ) -> Result<World, Vec<String>> {
         let mut problems = Vec::new();
         let nothing = ProviderSetup::default();
-        let providers = snapshot
+        let providers: Vec<ProviderState> = snapshot
             .providers
             .iter()
             .map(|provider| {
@@ -245,10 +247,12 @@ impl World {
         }
         let abilities = Abilities::of(&snapshot);
         let number = previous.map_or(1, |previous| previous.number + 1);
+        let reads_on = providers.iter().any(|p| p.off.is_none() && p.on_disconnect != OnDisconnect::Cancel);
         let mut world = World {
             snapshot,
             providers,
             endpoints,
+            reads_on,
             abilities,
             shortlist: Shortlist::default(),
             number,

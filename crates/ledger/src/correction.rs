@@ -71,7 +71,10 @@ pub fn correction(
     let (before, after) = (due(standing.cost), due(again.total));
     let charged = match cost.is_negative() {
         true => standing.charged.min(after),
-        false if collect => standing.charged.checked_add(take(after, before)?).ok_or(EntryError::Overflow)?,
+        // What was waived stays waived.
+        false if collect && record.waived.is_none() => {
+            standing.charged.checked_add(take(after, before)?).ok_or(EntryError::Overflow)?
+        }
         false => standing.charged,
     };
     let charged = take(charged, standing.charged)?;

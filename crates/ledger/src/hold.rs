@@ -10,12 +10,11 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
+use crate::purse::{Spent, State, clamped};
+use crate::sync::MutexGuard;
+use crate::{Purse, Refusal};
 use smallvec::SmallVec;
 use types::Money;
-
-use crate::purse::{Spent, State, clamped};
-use crate::{Purse, Refusal};
 
 /// One guard for each purse, in the order of locking.
 type Locked<'a> = SmallVec<[MutexGuard<'a, State>; 8]>;

@@ -4,6 +4,7 @@
 mod brief;
 pub mod chain;
 mod correction;
+mod departure;
 mod entry;
 mod facts;
 mod fee;
@@ -13,10 +14,12 @@ mod period;
 mod purse;
 mod receipt;
 mod record;
+mod sync;
 
 pub use correction::{
     Correction, ENTRY_OF_CORRECTION, Standing, correction, correction_id, entry_of_correction,
 };
+pub use departure::Departure;
 pub use entry::{
     BookAccount, BookAccountError, ENTRY_OF_GENERATION, Entry, EntryError, EntryKind, Posting, book_of,
     entry_of, grant, grant_byok, to_byok,

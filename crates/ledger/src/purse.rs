@@ -14,10 +14,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
 use types::Money;
 
 use crate::period::{Days, Period};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Called when something may have become available.
 pub type OnRelease = Box<dyn Fn() + Send + Sync>;

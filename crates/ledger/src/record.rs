@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use types::{AccountId, Cost, GenerationId, KeyId, Money, PriceSheet, Timestamp, Usage, UsageSource};
 
 use crate::brief;
+use crate::departure::Departure;
 use crate::facts::RequestFacts;
 use crate::fee::Fee;
 
@@ -219,9 +220,16 @@ pub struct GenerationRecord {
     /// The generation whose answer was told again, from the response cache; then nothing is used and nothing charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_source: Option<GenerationId>,
-    /// The rule that was applied when the client left: `cancel`, `drain`.
+    /// The rule that was applied when the client left: `cancel`, `drain`, `drain_capped`; `keep` where the answer was owed under
+    /// an `Idempotency-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<String>,
+    /// How the client left, where it did.
+    #[serde(rename = "left", default, skip_serializing_if = "Option::is_none")]
+    pub departure: Option<Departure>,
+    /// Why nothing is charged although it cost something: `empty_answer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<String>,
     /// The provider's own id of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_id: Option<String>,
@@ -302,6 +310,8 @@ impl GenerationRecord {
             escalated: None,
             cache_source: None,
             on_disconnect: None,
+            departure: None,
+            waived: None,
             upstream_id: None,
             error: None,
         }

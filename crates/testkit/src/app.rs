@@ -30,6 +30,8 @@ const STARTS_MAX: usize = 5;
 pub struct TestApp {
     folder: tempfile::TempDir,
     env: Vec<(String, String)>,
+    /// Of the server only, since the last start.
+    extra_env: Vec<(String, String)>,
     child: Option<Child>,
     addr: SocketAddr,
     admin: SocketAddr,
@@ -49,8 +51,15 @@ impl TestApp {
 
     async fn launch(folder: tempfile::TempDir, env: Vec<(String, String)>) -> TestApp {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut app =
-            TestApp { folder, env, child: None, addr: nowhere, admin: nowhere, checked_on_drop: true };
+        let mut app = TestApp {
+            folder,
+            env,
+            extra_env: Vec::new(),
+            child: None,
+            addr: nowhere,
+            admin: nowhere,
+            checked_on_drop: true,
+        };
         app.start().await;
         app
     }
@@ -123,7 +132,13 @@ impl TestApp {
 
     /// Runs a command against the same folder.
     pub async fn cli_raw(&self, arguments: &[&str]) -> Output {
+        self.cli_with(arguments, &[]).await
+    }
+
+    /// The same with these further environment variables.
+    pub async fn cli_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> Output {
         let mut command = self.command();
+        command.envs(env.iter().copied());
         command.args(arguments).stdin(Stdio::null());
         let run = tokio::task::spawn_blocking(move || command.output());
         match crate::within("a command to end", run).await {
@@ -148,11 +163,21 @@ impl TestApp {
 
     /// Waits until the process ends.
     pub async fn exited(&mut self) -> ExitStatus {
-        let Some(mut child) = self.child.take() else { panic!("the process was not running") };
-        let wait = tokio::task::spawn_blocking(move || child.wait());
-        match crate::within("the process to end", wait).await {
-            Ok(Ok(status)) => status,
-            failed => panic!("could not wait for the process: {failed:?}"),
+        assert!(self.child.is_some(), "the process was not running");
+        let ending = async {
+            loop {
+                if let Some(ended) = self.ended() {
+                    return ended;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // It stays ours until it has ended, so that a test that waits in vain leaves no process behind.
+        let ended = crate::within("the process to end", ending).await;
+        self.child = None;
+        match ended {
+            Ok(status) => status,
+            Err(error) => panic!("could not wait for the process: {error}"),
         }
     }
 
@@ -160,6 +185,14 @@ impl TestApp {
     pub async fn restart(&mut self) {
         self.kill9();
         self.start().await;
+    }
+
+    /// The same with these further environment variables, for this one life.
+    pub async fn restart_with(&mut self, env: &[(&str, &str)]) {
+        self.kill9();
+        self.extra_env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.start().await;
+        self.extra_env.clear();
     }
 
     /// What it wrote to standard output since the last start.
@@ -225,6 +258,7 @@ impl TestApp {
         fs::write(self.folder.path().join("stdout"), "").expect("empty the output file");
         let mut command = self.command();
         command
+            .envs(self.extra_env.iter().map(|(name, value)| (name, value)))
             .env("TOLLWAY_LISTEN", self.addr.to_string())
             .env("TOLLWAY_SERVER__ADMIN_LISTEN", self.admin.to_string())
             .stdin(Stdio::null())

@@ -1,9 +1,10 @@
-//! The documentation that is made from code: `docs/config.md`, `docs/cli.md`, `docs/errors.md`.
+//! The documentation that is made from code and data: `docs/config.md`, `docs/cli.md`, `docs/errors.md`, `docs/disconnects.md`.
 //!
 //! Each begins with a line that says so. A test run compares the committed files with what this makes.
 
 use std::fmt::Write;
 
+use catalog::{OnDisconnect, Snapshot};
 use clap::CommandFactory;
 use gateway::error::ErrorDoc;
 
@@ -11,8 +12,13 @@ use crate::cli::Cli;
 use crate::config::{Key, Preset, SHORT_FORMS, SPECIAL, keys, model_keys, provider_keys, variable};
 
 /// Every generated page: file name and text.
-pub fn pages(errors: &[ErrorDoc]) -> Vec<(&'static str, String)> {
-    vec![("config.md", config()), ("cli.md", cli()), ("errors.md", self::errors(errors))]
+pub fn pages(errors: &[ErrorDoc], catalog: &Snapshot) -> Vec<(&'static str, String)> {
+    vec![
+        ("config.md", config()),
+        ("cli.md", cli()),
+        ("errors.md", self::errors(errors)),
+        ("disconnects.md", disconnects(catalog)),
+    ]
 }
 
 /// A page in the making. Writing to a `String` can't fail, so the results are dropped in one place.
@@ -173,6 +179,35 @@ pub fn errors(rows: &[ErrorDoc]) -> String {
     page.finish()
 }
 
+/// `docs/disconnects.md`
+pub fn disconnects(catalog: &Snapshot) -> String {
+    let mut page = Page::new("When the caller leaves: each provider");
+    page.line(format_args!(
+        "Whether a provider stops working, and charging, when the connection closes, and the rule that follows from it. What the \
+         rules mean\nis in [billing](billing.md). `providers.<slug>.on_disconnect` in the [configuration](config.md) goes before \
+         this table. A provider that\nis not in it has the rule `cancel`, and nobody here knows what it does.\n"
+    ));
+    page.line(format_args!(
+        "| provider | stops charging | source | as of | rule |\n| --- | --- | --- | --- | --- |"
+    ));
+    for provider in &catalog.providers {
+        let stops = provider.facts.cancel_stops_billing.as_ref();
+        let rule = provider.quirks.on_disconnect;
+        if stops.is_none() && rule == OnDisconnect::Cancel {
+            continue;
+        }
+        let said = stops.map_or("", |stops| if stops.value { "yes" } else { "no" });
+        let (source, as_of) = stops.map_or(("", ""), |stops| (&*stops.source, &*stops.as_of));
+        page.line(format_args!(
+            "| {} (`{}`) | {said} | {source} | {as_of} | `{}` |",
+            cell(&provider.name),
+            provider.id,
+            rule.name()
+        ));
+    }
+    page.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +249,17 @@ mod tests {
             assert!(page.contains(heading), "{heading}");
         }
         assert!(!page.contains("## tollway docs"));
+    }
+
+    #[test]
+    fn the_page_of_disconnects_says_what_the_catalog_says() {
+        let catalog = crate::embedded::catalog().unwrap();
+        let page = disconnects(&catalog);
+        for (slug, stops, rule) in [("openai", "yes", "cancel"), ("amazon-bedrock", "no", "drain_capped")] {
+            let line = page.lines().find(|line| line.contains(&format!("(`{slug}`)"))).unwrap();
+            assert!(line.contains(&format!("| {stops} | openrouter | 2026")), "{line}");
+            assert!(line.ends_with(&format!("| `{rule}` |")), "{line}");
+        }
     }
 
     #[test]

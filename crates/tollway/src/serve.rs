@@ -44,6 +44,7 @@ const LAST_FOLD_MAX: Duration = Duration::from_secs(10);
 /// Whatever keeps it from starting, with what to do about it.
 pub fn serve(mut loaded: Loaded, env: Environment) -> anyhow::Result<()> {
     telemetry::start(&loaded.config.log);
+    gateway::crash::arm().map_err(anyhow::Error::msg)?;
     let control = Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("tollway-control")
@@ -151,6 +152,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
     let byok = Byok::new(config.fees.byok_percent, wire_up::masters(&config)?, keeper);
     let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now(), &byok).await?;
     let settings = wire_up::settings(&config)?;
+    let idempotency = wire_up::idempotency(&config, &settings, &boot, clock.now())?;
     let world = wire_up::world(&config, catalog, env, None, &settings, Arc::clone(&clock))?;
     vitals::restore(&world, &config.server.data_dir, clock.now());
     let gateway = wire_up::gateway(wire_up::Shared {
@@ -162,6 +164,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         byok,
         signer: secrets::signer(&config.server.data_dir)?,
         journal,
+        idempotency,
         metrics,
         store,
         control,
@@ -318,7 +321,10 @@ fn start_worker(
 /// Waits for open connections to end their calls. What is left is cut when the thread ends.
 async fn drain(serving: &Serving, at_most: Duration) {
     let deadline = Instant::now() + at_most;
-    while serving.connections.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+    // Calls that go on without their callers have no connection any more.
+    let in_flight = &serving.worker.gateway.metrics.in_flight;
+    let busy = || serving.connections.load(Ordering::Relaxed) > 0 || in_flight.load(Ordering::Relaxed) > 0;
+    while busy() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -12,6 +12,7 @@ use gateway::app::Gateway;
 use gateway::byok::seal::Masters;
 use gateway::byok::{Byok, master_key_path};
 use gateway::cache::{Cache, Limits};
+use gateway::idempotency::{self, Idempotency};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
@@ -22,7 +23,7 @@ use gateway::world::{ProviderSetup, World};
 use gateway::{receipts, webhooks};
 use routing::name::Names;
 use store::Store;
-use types::{Clock, ExposeSecret};
+use types::{Clock, ExposeSecret, Timestamp};
 
 use crate::config::{Config, Environment, JournalSync, provider_states};
 
@@ -71,6 +72,19 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         replay: Bounds {
             records_max: limits.replay_records_max,
             time_max: Duration::from_millis(limits.replay_ms_max),
+        },
+        idempotency: idempotency::Limits {
+            retention: Duration::from_secs(config.idempotency.retention_s),
+            entries_max: config.idempotency.entries_max,
+            bytes_max: config.idempotency.bytes_max,
+            answer_bytes_max: config.idempotency.answer_bytes_max,
+            wait_max: Duration::from_millis(config.idempotency.wait_ms_max),
+            sync: config.journal.sync == JournalSync::Always,
+        },
+        drain: gateway::Bounds {
+            longest: Duration::from_millis(upstream.drain_ms_max),
+            tokens_max: upstream.drain_tokens_max,
+            bytes_max: upstream.drain_bytes_max,
         },
     })
 }
@@ -153,6 +167,7 @@ pub(crate) struct Shared {
     pub(crate) signer: webhooks::Signer,
     pub(crate) byok: Byok,
     pub(crate) journal: Journal,
+    pub(crate) idempotency: Idempotency,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
     pub(crate) control: tokio::runtime::Handle,
@@ -172,6 +187,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         signer: shared.signer,
         byok: shared.byok,
         journal: Arc::new(shared.journal),
+        idempotency: shared.idempotency,
         metrics: shared.metrics,
         store: shared.store,
         control: shared.control,
@@ -203,4 +219,16 @@ pub(crate) fn journal(
     let sync = config.journal.sync == JournalSync::Always;
     Journal::open(&dir, boot, workers, config.journal.segment_bytes_max, sync, metrics)
         .with_context(|| format!("can't write the journal in {}", dir.display()))
+}
+
+/// Reads what earlier starts kept for `Idempotency-Key`, beside the journal.
+pub(crate) fn idempotency(
+    config: &Config,
+    settings: &Settings,
+    boot: &str,
+    now: Timestamp,
+) -> anyhow::Result<Idempotency> {
+    let dir = config.server.data_dir.join("idempotency");
+    Idempotency::open(&dir, boot, &settings.idempotency, now)
+        .with_context(|| format!("can't use the answers kept in {}", dir.display()))
 }

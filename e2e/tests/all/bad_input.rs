@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{FakeUpstream, Reply, TestApp, ask};
 
 /// An error of ours: a status that agrees with the body, a stable type, and a sentence.
@@ -218,14 +218,11 @@ async fn known_headers_with_bad_values() {
         ("x-openrouter-cache-ttl", "86401", 400),
         ("x-tollway-cache-clear", "now", 400),
         ("x-tollway-auto-cache", "1", 400),
+        ("idempotency-key", "", 400),
     ];
     for (name, value, status) in rows {
         let reply = app.owner().chat_request(&ask("lab/tiny")).header(name, value).send().await;
         assert_error(&format!("{name}: {value}"), &reply, status);
     }
     assert_eq!(upstream.request_count(), 0);
-    let reply =
-        app.owner().chat_request(&ask("lab/tiny")).header("idempotency-key", "k").send().await.expect(200);
-    let body: Value = reply.json();
-    assert!(body.get("warnings").is_some(), "a header that is not served yet is named: {body}");
 }

@@ -41,6 +41,9 @@ pub(super) async fn run(
                 tokio::time::sleep(pause).await;
                 log.resting.clear();
             }
+            if trip.is_abandoned() {
+                break;
+            }
             if let Some(arrival) = round(trip, flight, &[*step], &mut log).await? {
                 return Ok(arrival);
             }

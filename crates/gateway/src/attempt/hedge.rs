@@ -21,6 +21,7 @@ use wire::Warning;
 use wire::hub::Ident;
 
 use super::{Committed, Failure, Log, Place, Trip, keys, one};
+use crate::care::Sent;
 use crate::settle::Flight;
 use crate::vitals::{Vitals, Watched};
 
@@ -36,7 +37,7 @@ pub(crate) trait Seat {
     /// What was lost on the way.
     fn warn(&mut self, warnings: &[Warning]);
     /// Set once the request is at the provider.
-    fn sent(&mut self) -> Option<&mut bool>;
+    fn sent(&mut self) -> Option<&mut Sent>;
     /// When the call began.
     fn created(&self) -> Timestamp;
 }
@@ -55,7 +56,7 @@ impl Seat for Flight {
         Flight::warn(self, warnings);
     }
 
-    fn sent(&mut self) -> Option<&mut bool> {
+    fn sent(&mut self) -> Option<&mut Sent> {
         Flight::sent(self)
     }
 
@@ -69,7 +70,7 @@ struct Beside {
     ident: Ident,
     created: Timestamp,
     warnings: Vec<Warning>,
-    sent: bool,
+    sent: Sent,
 }
 
 impl Seat for Beside {
@@ -86,7 +87,7 @@ impl Seat for Beside {
         self.warnings.extend_from_slice(warnings);
     }
 
-    fn sent(&mut self) -> Option<&mut bool> {
+    fn sent(&mut self) -> Option<&mut Sent> {
         Some(&mut self.sent)
     }
 
@@ -115,8 +116,12 @@ pub(super) async fn race(
     gateway.hedges.lock().asked();
     flight.earns_hedges();
     let own = Leg::of(place, flight.elapsed_us());
-    let mut beside =
-        Beside { ident: flight.ident(""), created: flight.created(), warnings: Vec::new(), sent: false };
+    let mut beside = Beside {
+        ident: flight.ident(""),
+        created: flight.created(),
+        warnings: Vec::new(),
+        sent: Sent::of_this_call(),
+    };
     let mut first = Box::pin(keys(trip, flight, place, log));
     let early = tokio::select! {
         biased;
@@ -167,7 +172,7 @@ pub(super) async fn race(
         };
     }
     drop((first, second));
-    let wasted = leg.prompt_cost(trip, facts, beside.sent);
+    let wasted = leg.prompt_cost(trip, facts, beside.sent.is());
     flight.lost(leg.attempt(LOST, Some(wasted)));
     gateway.metrics.hedged(false, wasted);
     gateway.hedges.lock().ended(fired, false, wasted);
@@ -224,6 +229,9 @@ fn fire<'t>(trip: &'t Trip<'_, '_>, facts: &Facts, index: u32) -> Option<(Fired,
     let is_closed = |endpoint: u32| {
         trip.world.endpoints.get(endpoint as usize).is_some_and(|vitals| vitals.is_closed(now))
     };
+    if trip.is_abandoned() {
+        return None;
+    }
     let mut hedges = gateway.hedges.lock();
     let second = hedges.second(&trip.world.snapshot, facts, trip.plan, first, is_closed)?;
     let place = Place::find(trip.world, trip.plan.steps.get(second.step)?.endpoint)?;
@@ -268,7 +276,7 @@ fn take_over(
     found: (Committed, Watched),
 ) -> Won {
     let gateway = &trip.worker.gateway;
-    let sent = flight.sent().is_some_and(|sent| *sent);
+    let sent = flight.sent().is_some_and(|sent| sent.is());
     let wasted = own.prompt_cost(trip, facts, sent);
     // Without the time that it was given, its percentile would sink with each hedge.
     let ttft_us = u64::try_from(own.elapsed_us()).ok();
@@ -295,7 +303,7 @@ fn adopt(flight: &mut Flight, trip: &Trip<'_, '_>, leg: &Leg, beside: Beside) {
     }
     flight.warn(&beside.warnings);
     if let Some(sent) = flight.sent() {
-        *sent = true;
+        sent.set(true);
     }
     let attempt = leg.attempt("ok", None);
     flight.note(Attempt { status: 200, first_byte_us: Some(attempt.ended_us), ..attempt });

@@ -13,6 +13,7 @@ use wire::provider_error::{self, ProviderError};
 use super::hedge::Seat;
 use super::{Committed, Failure, Place, Trip};
 use crate::cache::Tape;
+use crate::care::Sent;
 use crate::frames::Frames;
 use crate::leg::{Leg, LegFailure};
 use crate::upstream::address::Operation;
@@ -178,7 +179,7 @@ async fn send<S: Seat>(
     if place.protocol == Protocol::Sandbox {
         let name = place.endpoint.provider_model_id.as_ref();
         if let Some(sent) = seat.sent() {
-            *sent = true;
+            sent.set(true);
         }
         // It reads our own extensions, which no provider is sent.
         let body = if trip.call.dialect == Dialect::Chat { trip.call.body } else { &body };
@@ -201,7 +202,7 @@ async fn send<S: Seat>(
         return Err(Failure::ours("no_address", String::from("the model's name fits no path"), false));
     };
     let outbound = Outbound { path, headers: extra_headers(trip, place, leaving), body: body.into() };
-    let mut never = false;
+    let mut never = Sent::default();
     let sent = seat.sent().unwrap_or(&mut never);
     let pool = &trip.worker.pool;
     upstream::send(pool, target, outbound, place.provider.connect_timeout, &*gateway.clock, sent)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catalog::OnDisconnect;
 use http::{HeaderMap, HeaderValue, Response};
 use ledger::GenerationRecord;
 use types::{Money, Timestamp};
@@ -51,7 +52,8 @@ pub(crate) fn answer(
                 stall_timeout: gateway.settings.stall_timeout,
                 keep_alive: gateway.settings.keep_alive,
                 deadline,
-                drain: false,
+                on_disconnect: OnDisconnect::Cancel,
+                bounds: gateway.settings.drain,
                 remember,
                 keeping: None,
             });

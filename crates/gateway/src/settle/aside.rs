@@ -1,7 +1,7 @@
 //! An answer that is set aside for that of a better model: what it cost goes to its attempt and is the operator's, unless the
 //! better model fails and the answer is taken up again.
 
-use catalog::{Endpoint, Snapshot};
+use catalog::{Endpoint, OnDisconnect, Snapshot};
 use ledger::{Attempt, Escalated, Status, Warning};
 use types::Money;
 use wire::hub::Seen;
@@ -18,7 +18,7 @@ pub(crate) struct Aside {
     attempt: usize,
     /// What was lost on its way.
     warnings: Vec<Warning>,
-    on_disconnect: &'static str,
+    on_disconnect: OnDisconnect,
 }
 
 /// The attempt that is answering: the last that went well, else the last of which nothing is known to cost anything.
@@ -57,7 +57,7 @@ impl Flight {
         }
         let own = inner.own_warnings.unwrap_or_default();
         let warnings = record.warnings.get(own..).unwrap_or_default().to_vec();
-        inner.sent = false;
+        inner.sent.set(false);
         Some(Aside { attempt, warnings, on_disconnect: inner.on_disconnect })
     }
 
@@ -65,7 +65,7 @@ impl Flight {
     pub(crate) fn take_up(&mut self, aside: Aside, snapshot: &Snapshot, endpoint: &Endpoint) {
         self.aim(snapshot, endpoint);
         let Some(inner) = &mut self.0 else { return };
-        inner.sent = true;
+        inner.sent.set(true);
         inner.on_disconnect = aside.on_disconnect;
         inner.record.warnings.extend(aside.warnings);
         if let Some(made) = inner.record.attempts.get_mut(aside.attempt) {

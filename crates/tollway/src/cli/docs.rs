@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::{Context, Failure};
-use crate::docs_gen;
+use crate::{docs_gen, embedded};
 
 pub(super) fn write(context: &mut Context<'_>, dir: &Path) -> Result<(), Failure> {
-    let pages = docs_gen::pages(gateway::error::TABLE);
+    let catalog = embedded::catalog().map_err(|error| Failure::Failed(error.to_string()))?;
+    let pages = docs_gen::pages(gateway::error::TABLE, &catalog);
     let names: Vec<&str> = pages.iter().map(|(name, _)| *name).collect();
     std::fs::create_dir_all(dir).map_err(|error| failed(dir, &error))?;
     for (name, text) in &pages {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
+use gateway::Sent;
 use gateway::upstream::{self, Outbound, Pool, UpstreamError};
 use gateway::world::Target;
 use http::{HeaderName, HeaderValue, header};
@@ -138,7 +139,7 @@ async fn ask(base: &str, mut outbound: Outbound, context: &Context<'_>) -> Resul
         Failure::BadInput("--url has a path that can't be asked for; leave it out".to_owned())
     })?;
     let pool = Pool::new(0, Duration::ZERO);
-    let mut sent = false;
+    let mut sent = Sent::default();
     let asking = async {
         let mut reply =
             upstream::send(&pool, &target, outbound, CONNECT_TIMEOUT, context.clock, &mut sent).await?;

@@ -43,7 +43,7 @@ pub(crate) const SPECIAL: [(&str, &str); 4] = [
 ];
 
 /// Names that belong to the project's own test runs.
-const FOREIGN: [&str; 3] = ["TOLLWAY_BIN", "TOLLWAY_E2E_", "TOLLWAY_TEST_"];
+const FOREIGN: [&str; 4] = ["TOLLWAY_BIN", "TOLLWAY_CRASH_AT", "TOLLWAY_E2E_", "TOLLWAY_TEST_"];
 
 impl Layers {
     /// Adds a file's values.

@@ -30,9 +30,9 @@ pub(crate) use layers::{SHORT_FORMS, SPECIAL, variable};
 pub use problem::{Place, Problem, Problems};
 pub use providers::{ProviderState, provider_states};
 pub use settings::{
-    Billing, Brand, Byok, Cache, CatalogSettings, CloudConfig, Config, Fees, Journal, JournalSync, Limits,
-    Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl,
-    Upstream,
+    Billing, Brand, Byok, Cache, CatalogSettings, CloudConfig, Config, Fees, Idempotency, Journal,
+    JournalSync, Limits, Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server,
+    StoreSettings, StoreUrl, Upstream,
 };
 pub use types::{Network, any_contains};
 

@@ -33,6 +33,7 @@ pub struct Config {
     pub upstream: Upstream,
     pub limits: Limits,
     pub cache: Cache,
+    pub idempotency: Idempotency,
     pub journal: Journal,
     pub log: Log,
     /// By slug.
@@ -162,6 +163,9 @@ pub struct Upstream {
     pub stall_timeout_ms: u64,
     pub keep_alive_ms: u64,
     pub total_timeout_ms: u64,
+    pub drain_ms_max: u64,
+    pub drain_tokens_max: u64,
+    pub drain_bytes_max: u64,
     pub idle_connections_per_host_max: usize,
     pub idle_timeout_ms: u64,
     pub response_bytes_max: usize,
@@ -197,6 +201,17 @@ pub struct Cache {
     pub entry_bytes_max: usize,
     pub ttl_s: u32,
     pub ttl_s_max: u32,
+    pub wait_ms_max: u64,
+}
+
+/// `[idempotency]`
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct Idempotency {
+    pub retention_s: u64,
+    pub entries_max: usize,
+    pub bytes_max: u64,
+    pub answer_bytes_max: usize,
     pub wait_ms_max: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Forgets what was kept for a time only: responses whose retention is over.
+//! Forgets what was kept for a time only: responses whose retention is over, and answers of `Idempotency-Key`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ const EVERY: Duration = Duration::from_secs(600);
 /// The job. The first sweep is at once.
 pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
     loop {
+        gateway.idempotency.sweep(gateway.clock.now());
         match gateway.store.expire_responses(gateway.clock.now()).await {
             Ok(0) => (),
             Ok(responses) => tracing::info!(responses, "kept responses have expired"),

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::crash;
 use ledger::{Logged, Tail};
 use store::{Store, StoreError};
 use tokio::sync::watch;
@@ -113,8 +114,10 @@ impl Folder {
         let stored = store.segment_offset(name).await?;
         // The header before the first record is no record's.
         let start = if stored == from { from } else { stored };
+        crash::point("fold");
         match store.fold(name, start, to, records).await {
             Ok(folded) => {
+                crash::point("folded");
                 for (id, reason) in folded.refused {
                     tracing::error!(generation = %id, %reason, "a record can't be booked; it is set aside, see `tollway ledger verify`");
                 }

@@ -37,6 +37,11 @@ impl Calls {
         }
     }
 
+    /// Whether there are any.
+    pub fn are_any(&self) -> bool {
+        self.unjudged || !self.open.is_empty()
+    }
+
     /// Whether all calls are good; `None`: there are none, or too much to judge.
     pub fn are_good(&self) -> Option<bool> {
         // Who has nothing to say to a tool may say nothing.

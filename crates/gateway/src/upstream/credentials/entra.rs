@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use types::{Clock, ExposeSecret, SecretString, Timestamp};
 
 use super::{Credentials, CredentialsError, Proof, Unsigned};
+use crate::care::Sent;
 use crate::upstream::collect;
 use crate::upstream::{self, Outbound, Pool};
 use crate::world::Target;
@@ -76,7 +77,7 @@ impl Entra {
         let path = path.parse().map_err(|_| failed("the tenant's id fits no path"))?;
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         let outbound = Outbound { path, headers: vec![(header::CONTENT_TYPE, kind)], body: form.into() };
-        let mut sent = false;
+        let mut sent = Sent::default();
         let sending =
             upstream::send(&self.pool, &self.authority, outbound, CONNECT_TIMEOUT, &*self.clock, &mut sent);
         let reply = tokio::time::timeout(ANSWER_TIMEOUT, sending)

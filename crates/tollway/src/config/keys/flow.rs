@@ -44,6 +44,27 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Number { min: 10, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.total_timeout_ms = v },
     },
     Key {
+        path: "upstream.drain_ms_max",
+        preset: Value("120000"),
+        example: "30000",
+        doc: "How long a provider is read on after a client left, where its `on_disconnect` is `drain` or `drain_capped`.",
+        kind: Kind::Number { min: 1, max: TIMEOUT_MS_MAX, set: |c, v| c.upstream.drain_ms_max = v },
+    },
+    Key {
+        path: "upstream.drain_tokens_max",
+        preset: Value("4096"),
+        example: "512",
+        doc: "How many tokens, at 4 bytes each, a provider is read on with `drain_capped`; then it is left.",
+        kind: Kind::Number { min: 0, max: 1_000_000_000, set: |c, v| c.upstream.drain_tokens_max = v },
+    },
+    Key {
+        path: "upstream.drain_bytes_max",
+        preset: Value("4 MiB"),
+        example: "256 KiB",
+        doc: "How many bytes a provider is read on with `drain_capped`; then it is left.",
+        kind: Kind::Bytes { min: 0, max: GIB, set: |c, v| c.upstream.drain_bytes_max = v },
+    },
+    Key {
         path: "upstream.fetch_private",
         preset: Value("false"),
         example: "true",
@@ -213,6 +234,48 @@ pub(super) static KEYS: &[Key<Config>] = &[
         example: "5000",
         doc: "How long a request that opted into the response cache waits for an equal one under way; then it goes by itself.",
         kind: Kind::Number { min: 0, max: TIMEOUT_MS_MAX, set: |c, v| c.cache.wait_ms_max = v },
+    },
+    Key {
+        path: "idempotency.retention_s",
+        preset: Value("86400"),
+        example: "3600",
+        doc: "How long an `Idempotency-Key` stands for the answer of its first call.",
+        kind: Kind::Number { min: 60, max: 30 * TTL_S_MAX, set: |c, v| c.idempotency.retention_s = v },
+    },
+    Key {
+        path: "idempotency.entries_max",
+        preset: Value("1000000"),
+        example: "50000",
+        doc: "Keys that are known at once, about 200 bytes of memory each; beyond it the account's own oldest are forgotten, \
+              with a warning in the log.",
+        kind: Kind::Number { min: 1, max: 100_000_000, set: |c, v| c.idempotency.entries_max = v as usize },
+    },
+    Key {
+        path: "idempotency.bytes_max",
+        preset: Value("1 GiB"),
+        example: "64 MiB",
+        doc: "Disk for answers of calls with a key. Beyond it the oldest answers go; their keys stay and are 409 \
+              `answer_not_kept`.",
+        kind: Kind::Bytes { min: MIB, max: 1024 * GIB, set: |c, v| c.idempotency.bytes_max = v },
+    },
+    Key {
+        path: "idempotency.answer_bytes_max",
+        preset: Value("4 MiB"),
+        example: "512 KiB",
+        doc: "The largest answer that is kept for its key; a stream with a key takes as much memory while it runs. The key of \
+              a larger one is 409 `answer_not_kept`.",
+        kind: Kind::Bytes {
+            min: KIB,
+            max: 256 * MIB,
+            set: |c, v| c.idempotency.answer_bytes_max = v as usize,
+        },
+    },
+    Key {
+        path: "idempotency.wait_ms_max",
+        preset: Value("300000"),
+        example: "0",
+        doc: "How long a request waits for one under way with the same key; then it is 409 `idempotency_in_flight`.",
+        kind: Kind::Number { min: 0, max: TIMEOUT_MS_MAX, set: |c, v| c.idempotency.wait_ms_max = v },
     },
     Key {
         path: "journal.segment_bytes_max",

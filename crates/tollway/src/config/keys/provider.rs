@@ -124,16 +124,13 @@ pub(super) static KEYS: &[Key<ProviderConfig>] = &[
     },
     Key {
         path: "providers.<slug>.on_disconnect",
-        preset: Unset("the catalog's, else `cancel`"),
+        preset: Unset("the catalog's: `drain_capped` where it is known to go on and charge, else `cancel`"),
         example: "drain",
-        doc: "When a client leaves: `cancel` the provider's work, or `drain` the answer to learn its exact usage.",
+        doc: "When a client leaves: `cancel` the provider's work, `drain` the answer to learn its exact usage, for at most \
+              `upstream.drain_ms_max`, or `drain_capped`: for so many tokens and bytes only.",
         kind: Kind::Choice {
-            allowed: &["cancel", "drain"],
-            set: |p, v| {
-                let drain = v == "drain";
-                p.on_disconnect =
-                    Some(if drain { catalog::OnDisconnect::Drain } else { catalog::OnDisconnect::Cancel });
-            },
+            allowed: &["cancel", "drain", "drain_capped"],
+            set: |p, v| p.on_disconnect = catalog::OnDisconnect::from_name(v),
         },
     },
     Key {

@@ -1,0 +1,63 @@
+//! Every error type, its cause and what to do: the source of `docs/errors.md`.
+
+use super::ErrorDoc;
+
+macro_rules! docs {
+    ($($kind:literal $status:literal $cause:literal $remedy:literal;)*) => {
+        /// Every error type with cause and remedy.
+        pub const TABLE: &[ErrorDoc] =
+            &[$(ErrorDoc { kind: $kind, status: $status, cause: $cause, remedy: $remedy }),*];
+    };
+}
+
+docs! {
+    "invalid_request" 400 "The body or a parameter is wrong; the message names the field." "Mend the field and send it again.";
+    "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
+    "invalid_policy" 400 "What was written is no policy; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
+    "invalid_preset" 400 "What was written is no preset; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
+    "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
+    "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
+    "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";
+    "provider_key_refused" 400 "The provider refused the key that was to be kept." "Check the key; `?force=true` keeps it all the same.";
+    "key_missing" 401 "No API key was sent." "Send `Authorization: Bearer <key>`.";
+    "key_malformed" 401 "The key's checksum is wrong: it was cut or mistyped." "Copy the key again.";
+    "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
+    "key_disabled" 401 "The key is switched off." "Enable it or use another.";
+    "key_expired" 401 "The key is past its expiry." "Make another.";
+    "key_rotated" 401 "The key was rotated, and the grace of its old text is over." "Use its new text.";
+    "key_frozen" 403 "The key is frozen, usually because it spent many times what it usually does." "Its owner looks at what it did and switches it on again with `PATCH /v1/keys/{hash}`.";
+    "key_rule" 403 "A rule of the key forbids the call: models, providers, regions, data policy or addresses; the message names it." "Ask the key's owner, or use another key.";
+    "budget_exceeded" 402 "A budget doesn't cover the call; `metadata` says which, its limit, what is left and when it counts anew." "Wait until it counts anew, raise the budget, or lower `max_tokens`.";
+    "key_limit_exceeded" 402 "The key's spend limit doesn't cover the call; `metadata` says limit, spent, held and left." "Raise the limit, lower `max_tokens`, or use another key.";
+    "insufficient_credits" 402 "The account's balance doesn't cover the call; `metadata` says what is left." "Add credit, or lower `max_tokens`.";
+    "byok_balance_empty" 402 "The balance for fees of calls with your own provider keys doesn't cover the call; no other key was used instead." "Move credits there with `POST /v1/byok/balance`, or opt in to fees from credits with `PUT /v1/byok/settings`.";
+    "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
+    "content_policy" 403 "The provider's moderation refused the prompt." "Change the prompt or choose another provider.";
+    "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
+    "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
+    "no_endpoints" 404 "The model is known, but every endpoint was filtered out; `metadata.routing_funnel` lists the filters." "Loosen the filter that `metadata.failed_routing_step` names, or switch a provider on.";
+    "policy_not_found" 404 "The account has no policy of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/policies`.";
+    "preset_not_found" 404 "The account has no preset of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/presets`.";
+    "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
+    "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";
+    "already_exists" 409 "A policy or preset of that name is there." "Write over it with PUT, or take another name.";
+    "idempotency_in_flight" 409 "The call with this `Idempotency-Key` is still under way, and took longer than `idempotency.wait_ms_max`." "Send the same request again later.";
+    "outcome_unknown" 409 "The server stopped while the call with this `Idempotency-Key` was at a provider; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";
+    "answer_not_kept" 409 "The call with this `Idempotency-Key` was answered, and the answer was too large to be kept or had to make room; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";
+    "version_mismatch" 412 "The policy or preset is at another version than `If-Match` says: somebody else has written it." "Read it again and make the edit over.";
+    "body_too_large" 413 "The body is larger than `server.body_bytes_max`." "Send less.";
+    "idempotency_mismatch" 422 "The `Idempotency-Key` was used for another request: another path or another body." "Send that request again, or take a new key.";
+    "tokens_limited" 429 "The key's tokens per minute are used up." "Wait for `Retry-After` seconds.";
+    "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
+    "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
+    "replay_busy" 429 "A replay of the account is under way, or as many as the node runs at once." "Ask again when it has ended.";
+    "provider_rate_limited" 429 "Every endpoint that could serve the call is limiting us." "Wait for `Retry-After` seconds.";
+    "internal" 500 "A bug here." "Report it with the generation id.";
+    "provider_error" 502 "Every attempt failed; `metadata.previous_errors` lists them." "Try again, or choose another model.";
+    "stream_broken" 502 "The provider's stream died after it had begun; what was delivered is charged." "Try again.";
+    "books_unavailable" 503 "The journal can't be written, usually because the disk is full." "The operator frees space; calls pass again by themselves.";
+    "store_unavailable" 503 "The database doesn't answer." "Try again soon.";
+    "endpoints_resting" 503 "Every endpoint of the model is resting after failures." "Wait for `Retry-After` seconds.";
+    "overloaded" 503 "The node has its maximum of calls in flight." "Wait for `Retry-After` seconds.";
+    "provider_timeout" 504 "The provider was silent for too long." "Try again, or choose another model.";
+}
