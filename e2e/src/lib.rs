@@ -3,3 +3,4 @@
 pub mod amount;
 pub mod chaos;
 pub mod programs;
+pub mod webhooks;

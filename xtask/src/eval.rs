@@ -5,6 +5,7 @@ mod outcomes;
 mod routing;
 mod simulate;
 mod streams;
+mod webhooks;
 
 use std::io::Write;
 use std::path::Path;
@@ -58,6 +59,12 @@ pub enum What {
     },
     /// The router beside simpler ones, on outcomes of models at prompts: a file of quality and cost
     Outcomes(outcomes::Args),
+    /// Forged, unsigned, stale, replayed, reordered and wrong webhooks: not one may credit wrongly
+    Webhooks {
+        /// How many of each kind
+        #[arg(long, default_value_t = 1_000)]
+        count: usize,
+    },
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -74,6 +81,7 @@ pub fn run(what: &What) -> Result<bool> {
         What::Routing { pairs, measure: false } => routing::run(*pairs),
         What::Outcomes(args) => outcomes::run(args),
         What::Simulate { seed } => simulate::run(*seed),
+        What::Webhooks { count } => webhooks::run(*count),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),
         What::Dialects { measure: true } => dialects::measure(),

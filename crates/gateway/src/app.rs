@@ -54,6 +54,10 @@ pub struct Gateway {
     pub seals: crate::seals::Seals,
     /// Answers for those who ask the same again.
     pub cache: crate::cache::Cache,
+    /// How money comes in.
+    pub payments: crate::payments::Payments,
+    /// Accounts that pay less at present.
+    pub discounts: crate::terms::Discounts,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

@@ -10,6 +10,7 @@ use store::RuleKind;
 use wire::json::quote;
 
 use crate::body::ResponseBody;
+use crate::payments::PaymentError;
 use crate::rules::RuleError;
 
 /// Every way in which a call can be refused or fail. Variants are what a caller can act on.
@@ -186,6 +187,9 @@ pub enum GatewayError {
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
+    /// A payment's path refuses.
+    #[error(transparent)]
+    Payment(#[from] PaymentError),
     /// The path is served with another method.
     #[error("this path is served by {0}")]
     MethodNotAllowed(&'static str),
@@ -246,6 +250,14 @@ docs! {
     "key_limit_exceeded" 402 "The key's spend limit doesn't cover the call; `metadata` says limit, spent, held and left." "Raise the limit, lower `max_tokens`, or use another key.";
     "insufficient_credits" 402 "The account's balance doesn't cover the call; `metadata` says what is left." "Add credit, or lower `max_tokens`.";
     "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
+    "webhook_refused" 400 "A payment processor's event has no valid signature, or is no event." "Check the webhook's secret and both clocks.";
+    "payments_off" 404 "Nothing can be paid here: no payment processor is configured." "The operator sets `payments.stripe.secret_key`.";
+    "voucher_unknown" 404 "The voucher's code is mistyped, unknown or revoked." "Copy the code again.";
+    "voucher_used" 409 "The voucher was redeemed before, or the account has redeemed as many of its kind as it may." "Use another.";
+    "voucher_expired" 410 "The voucher is past its date." "Ask whoever gave it.";
+    "amount_refused" 422 "An amount is below the minimum, above the maximum, or not in whole cents." "Use an amount that the message allows; `GET /v1/fees` shows the limits.";
+    "tax_id_refused" 422 "The tax id has not the form of its country's." "Correct it; the message shows the form.";
+    "payment_processor_failed" 502 "The payment processor refused or did not answer." "Try again; nothing was charged by the request.";
     "content_policy" 403 "The provider's moderation refused the prompt." "Change the prompt or choose another provider.";
     "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
     "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
@@ -335,6 +347,7 @@ impl GatewayError {
             GatewayError::RuleExists(_) => (409, "already_exists"),
             GatewayError::VersionMismatch(_) => (412, "version_mismatch"),
             GatewayError::NotFound(_) => (404, "not_found"),
+            GatewayError::Payment(error) => error.kind(),
             GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
             GatewayError::Internal => (500, "internal"),
         }

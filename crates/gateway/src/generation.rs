@@ -85,7 +85,8 @@ fn outcome(record: &GenerationRecord) -> Value {
         "tokens_prompt": usage.input_total(),
         "tokens_completion": usage.output_total(),
         "total_cost": record.charged.to_string(),
-        "written_off": record.cost.total.saturating_sub(record.charged).to_string(),
+        "written_off": record.charge().total.saturating_sub(record.charged).to_string(),
+        "charge": charge(record),
         "cost_lines": record.cost.lines.iter().map(line).collect::<Vec<_>>(),
         "mode": record.mode,
         "price_version": record.price_version,
@@ -133,6 +134,19 @@ fn line(line: &CostLine) -> Value {
     })
 }
 
+/// From what the call cost to what was to be paid; each part exact, so that they add up.
+fn charge(record: &GenerationRecord) -> Value {
+    let (charge, terms) = (record.charge(), record.terms.unwrap_or_default());
+    json!({
+        "cost_usd": charge.cost.to_string(),
+        "markup_percent": terms.markup.to_string(),
+        "markup_usd": charge.markup.to_string(),
+        "discount_percent": terms.discount.to_string(),
+        "discount_usd": charge.discount.to_string(),
+        "total_usd": charge.total.to_string(),
+    })
+}
+
 /// An attempt as in records and metadata.
 pub(crate) fn attempt(attempt: &Attempt) -> Value {
     json!({
@@ -166,5 +180,15 @@ fn receipt(record: &GenerationRecord) -> String {
     if lines.is_empty() {
         return String::from("nothing was charged");
     }
-    format!("{}; total {} USD at price version {}", lines.join("; "), record.cost.total, record.price_version)
+    let total = match record.terms {
+        None => format!("total {} USD", record.cost.total),
+        Some(terms) => {
+            let charge = terms.charge(record.cost.total);
+            format!(
+                "{} USD + {} % = {} USD markup - {} % = {} USD discount; total {} USD",
+                charge.cost, terms.markup, charge.markup, terms.discount, charge.discount, charge.total
+            )
+        }
+    };
+    format!("{}; {total} at price version {}", lines.join("; "), record.price_version)
 }

@@ -12,6 +12,7 @@ use crate::app::Gateway;
 use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::keys::KeyState;
+use crate::terms::Pricing;
 use crate::world::World;
 
 /// Sets money aside: the worst case where the caller gave a cap, else the input and a first allowance of output. While
@@ -26,12 +27,15 @@ pub(crate) async fn hold(
     at: Timestamp,
 ) -> Result<Hold, GatewayError> {
     let settings = &gateway.settings;
+    let pricing = Pricing::of(gateway, &key.account.id);
     let endpoints =
         || plan.steps.iter().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
     let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
     let most = |usage: &Usage| {
-        let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
-        costs.max().unwrap_or(Money::ZERO)
+        let charge = |e: &catalog::Endpoint| {
+            Some(pricing.charge(&world.snapshot, e, e.price.cost(usage, at).ok()?.total))
+        };
+        endpoints().filter_map(charge).max().unwrap_or(Money::ZERO)
     };
     let choices = u64::from(request.choices);
     let cap = request.max_tokens.unwrap_or(settings.hold_output_tokens);

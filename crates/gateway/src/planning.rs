@@ -18,6 +18,7 @@ use crate::error::GatewayError;
 use crate::intake::{Hints, Preference};
 use crate::judging::{self, Judged};
 use crate::sticky::Conversation;
+use crate::terms::Pricing;
 use crate::world::World;
 
 /// The id of the model that a target means now; empty for a virtual one.
@@ -56,8 +57,9 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let Asking { world, call, hints, course, asker } = *asking;
     let request = call.asked();
     let mut facts = facts(request, asker.at);
+    let pricing = Pricing::of(gateway, &asker.key.account.id);
     facts.bound = hints.max_cost.filter(|_| request.expected.is_none()).map(|allowed| Bound {
-        allowed,
+        allowed: pricing.cost_within(allowed),
         input_tokens: request.input_tokens_max(),
         output_tokens: gateway.settings.hold_output_tokens,
         choices: u64::from(request.choices),

@@ -18,7 +18,7 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini, generation,
-    health, images, key, messages, models, policies, presets, rerank, responses, route as dry_run,
+    health, images, key, messages, models, payments, policies, presets, rerank, responses, route as dry_run,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -36,7 +36,7 @@ pub struct Route {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Handler {
+pub(crate) enum Handler {
     Chat,
     Completions,
     Messages,
@@ -66,6 +66,7 @@ enum Handler {
     Policies(Op),
     Presets(Op),
     PresetFrom(Dialect),
+    Payments(payments::routes::At),
     Catalog,
     ModelsDev,
     Schema,
@@ -94,7 +95,7 @@ impl Handler {
     }
 }
 
-const fn route(
+pub(crate) const fn route(
     method: &'static str,
     path: &'static str,
     access: Access,
@@ -104,7 +105,7 @@ const fn route(
     Route { method, path, access, about, handler }
 }
 
-/// Every route of the data plane. Those under `/v1` are served under `/api/v1` too.
+/// Every route of the data plane; those of payments follow it in [`all`]. Those under `/v1` are served under `/api/v1` too.
 pub const ROUTES: &[Route] = &[
     route(
         "POST",
@@ -323,6 +324,11 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
+/// Every route there is.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(payments::routes::ROUTES)
+}
+
 /// A path without the `/api` before `/v1/`.
 fn plain(path: &str) -> &str {
     path.strip_prefix("/api").filter(|rest| is_versioned(rest)).unwrap_or(path)
@@ -335,7 +341,7 @@ fn is_versioned(path: &str) -> bool {
 /// True for the paths that are answered here; the site has the others.
 pub fn is_ours(path: &str) -> bool {
     let path = plain(path);
-    is_versioned(path) || ROUTES.iter().any(|route| matches(route.path, path))
+    is_versioned(path) || all().any(|route| matches(route.path, path))
 }
 
 /// Answers a request whose path is ours.
@@ -344,7 +350,8 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let path = plain(request.uri().path());
-    let found = find(path);
+    let mut found = find(path);
+    found.retain(|route| is_mounted(&worker.gateway, route.handler));
     let is_api = is_versioned(path)
         || !matches!(
             found.first().map(|r| r.handler),
@@ -408,7 +415,12 @@ fn find(path: &str) -> Vec<&'static Route> {
     if path == "/v1/chat/completions" {
         return ROUTES.iter().take(1).collect();
     }
-    ROUTES.iter().filter(|route| matches(route.path, path)).collect()
+    all().filter(|route| matches(route.path, path)).collect()
+}
+
+/// A path can be there under conditions only.
+fn is_mounted(gateway: &crate::app::Gateway, handler: Handler) -> bool {
+    handler != Handler::Payments(payments::routes::At::Stripe) || payments::webhook::is_mounted(gateway)
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -472,6 +484,7 @@ where
         Handler::Policies(op) => Box::pin(policies::serve(worker, op, parts, body)).await,
         Handler::Presets(op) => Box::pin(presets::serve(worker, op, parts, body)).await,
         Handler::PresetFrom(dialect) => Box::pin(presets::from_body(worker, dialect, parts, body)).await,
+        Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,
@@ -518,7 +531,7 @@ mod tests {
 
     #[test]
     fn every_path_finds_its_own_route() {
-        for route in ROUTES {
+        for route in all() {
             let path = route.path.replace("{author}", "mistralai").replace("{slug}", "mistral-small-2603");
             let found = find(&path);
             assert!(found.iter().any(|r| r.path == route.path), "{path}");

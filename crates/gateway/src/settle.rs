@@ -28,6 +28,7 @@ use crate::error::GatewayError;
 use crate::journal::JournalError;
 use crate::keys::Permit;
 use crate::sticky::Conversation;
+use crate::terms::Pricing;
 
 /// Bytes of delivered text that count as a token for the growth of a hold: fewer, so that a hold runs ahead of the bill.
 const BYTES_PER_TOKEN_HOLD: u64 = 3;
@@ -218,6 +219,7 @@ impl Flight {
             snapshot.providers.get(endpoint.provider).map_or_else(String::new, |p| p.id.to_string());
         record.price_version = endpoint.price_version.to_string();
         record.price_sheet = Arc::clone(&endpoint.price);
+        record.terms = Pricing::of(&inner.worker.gateway, &record.account).terms(&record.model);
         inner.covered_bytes = inner.covered();
     }
 
@@ -328,7 +330,7 @@ impl Inner {
 
     fn output_cost(&self, tokens: u64) -> Money {
         let usage = Usage { input: self.input_tokens, output: tokens, ..Usage::default() };
-        self.cost(&usage).output()
+        self.charge(self.cost(&usage).output())
     }
 
     fn cost(&self, usage: &Usage) -> Cost {
@@ -339,10 +341,17 @@ impl Inner {
         })
     }
 
+    /// What is to be paid for a cost.
+    fn charge(&self, cost: Money) -> Money {
+        self.record.terms.map_or(cost, |terms| terms.charge(cost).total)
+    }
+
     /// Output bytes that the present hold pays for.
     fn covered(&self) -> u64 {
         let input = self.cost(&Usage { input: self.input_tokens, requests: 1, ..Usage::default() }).total;
-        let left = self.hold.amount().saturating_sub(input).nanos().max(0).unsigned_abs();
+        let amount = self.hold.amount();
+        let amount = self.record.terms.map_or(amount, |terms| terms.cost_within(amount));
+        let left = amount.saturating_sub(input).nanos().max(0).unsigned_abs();
         let price =
             self.record.price_sheet.resolve(PriceKind::Output, self.input_tokens, self.record.created);
         let rate = price
@@ -427,7 +436,9 @@ impl Inner {
         if earns_hedges {
             worker.gateway.hedges.lock().paid(cost.total);
         }
-        let charged = hold.settle(cost.total).charged;
+        record.terms = record.terms.filter(|_| cost.total > Money::ZERO);
+        let terms = record.terms.unwrap_or_default();
+        let charged = hold.settle(terms.charge(cost.total).total).charged;
         drop((slot, permit));
 
         record.status = outcome.status;
@@ -451,7 +462,7 @@ impl Inner {
             worker.gateway.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
         }
         crate::feedback::learn(&worker.gateway, &record);
-        let input_cost = cost.input().min(charged);
+        let input_cost = terms.charge(cost.input()).total.min(charged);
         record.cost = cost;
         let appended = worker.gateway.journal.append(worker.number, &record);
         let metrics = &worker.gateway.metrics;

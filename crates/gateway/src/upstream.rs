@@ -10,6 +10,7 @@ mod connect;
 pub mod credentials;
 pub mod fetch;
 pub mod guard;
+pub mod once;
 mod pool;
 
 use std::time::Duration;

@@ -162,8 +162,8 @@ pub enum EntryError {
     /// The sum, or a difference that makes a posting, does not fit 64 bits.
     #[error("the amounts are too large to add up")]
     Overflow,
-    /// More was charged than it cost, or an amount is negative.
-    #[error("a charge must lie between 0 and the cost")]
+    /// More was charged than its cost, markup and discount make, or an amount is negative.
+    #[error("a charge must lie between 0 and what the generation is to be charged")]
     ChargeOutOfRange,
 }
 
@@ -211,10 +211,10 @@ impl Entry {
 
 /// How a generation is booked; `None` when it moved no money.
 ///
-/// The customer's book (`credits` or `usage`) gives what was charged, `writeoff` the rest of the cost; providers get
+/// The customer's book (`credits` or `usage`) gives what was charged, `writeoff` the rest of the charge; providers get
 /// their cost and `margin` what is left, which is negative when failed attempts cost more than the customer pays.
 pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> {
-    let (cost, charged) = (record.cost.total, record.charged);
+    let (cost, charged) = (record.charge().total, record.charged);
     if charged.is_negative() || charged > cost || record.provider_cost.is_negative() {
         return Err(EntryError::ChargeOutOfRange);
     }

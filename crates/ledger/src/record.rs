@@ -12,6 +12,7 @@ use types::{AccountId, Cost, GenerationId, KeyId, Money, PriceSheet, Timestamp, 
 
 use crate::brief;
 use crate::facts::RequestFacts;
+use crate::fees::{Charge, Terms};
 
 /// The version that this code writes, and the newest that it reads.
 pub const RECORD_VERSION: u8 = 1;
@@ -152,7 +153,10 @@ pub struct GenerationRecord {
     /// What providers take, every attempt counted.
     #[serde(default, skip_serializing_if = "is_default")]
     pub provider_cost: Money,
-    /// What the account pays; at most `cost.total`, the difference is written off.
+    /// Markup and discount that apply to `cost`; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// What the account pays; at most the total of [`GenerationRecord::charge`], the difference is written off.
     #[serde(default, skip_serializing_if = "is_default")]
     pub charged: Money,
     /// Which book it is charged to.
@@ -253,6 +257,7 @@ impl GenerationRecord {
             usage_source: UsageSource::default(),
             cost: Cost::default(),
             provider_cost: Money::ZERO,
+            terms: None,
             charged: Money::ZERO,
             mode: BillingMode::default(),
             price_version: String::new(),
@@ -274,6 +279,11 @@ impl GenerationRecord {
             upstream_id: None,
             error: None,
         }
+    }
+
+    /// What is to be paid for it: its cost under its terms.
+    pub fn charge(&self) -> Charge {
+        self.terms.unwrap_or_default().charge(self.cost.total)
     }
 
     /// The same money without what a caller can make long: for a record that is too large for a frame.

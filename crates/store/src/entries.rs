@@ -62,6 +62,26 @@ pub(crate) async fn insert(tx: &mut Tx, entries: &[&Entry]) -> Result<(), StoreE
     post(tx, entries).await
 }
 
+/// Writes one new entry and brings the totals of accounts in line: what `credits:` postings of anything but a generation add
+/// is credited. An id that exists is a [`StoreError::Conflict`].
+pub(crate) async fn book(tx: &mut Tx, entry: &Entry, reason: Option<&str>) -> Result<(), StoreError> {
+    let head = "INSERT INTO entries (id, at, kind, reason)";
+    tx.insert::<(String,)>(head, &[entry_row(entry, reason)], "RETURNING id").await?;
+    post(tx, &[entry]).await?;
+    let mut credited: BTreeMap<&str, TotalsDelta> = BTreeMap::new();
+    for posting in entry.postings() {
+        if let BookAccount::Credits(account) = &posting.account {
+            let delta = credited.entry(account.as_str()).or_default();
+            delta.credited = delta.credited.saturating_add(posting.amount.nanos());
+        }
+    }
+    if credited.is_empty() {
+        return Ok(());
+    }
+    let seq = changes::next(tx, Counter::Totals).await?;
+    add_totals(tx, &credited.into_iter().collect::<Vec<_>>(), seq).await
+}
+
 fn entry_row<'a>(entry: &'a Entry, reason: Option<&'a str>) -> Vec<Value<'a>> {
     let kind = entry.kind().name();
     vec![entry.id().as_str().into(), entry.at().micros().into(), kind.into(), Value::OptText(reason)]

@@ -62,7 +62,7 @@ fn sort_out(records: &[GenerationRecord]) -> (Vec<Bookable<'_>>, Refused<'_>) {
     let mut seen: HashSet<GenerationId> = HashSet::with_capacity(records.len());
     let (mut bookable, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
     for record in records.iter().filter(|record| seen.insert(record.id)) {
-        let largest = record.cost.total.max(record.provider_cost);
+        let largest = record.charge().total.max(record.provider_cost);
         match entry_of(record) {
             Ok(_) if largest > GENERATION_COST_MAX => {
                 refused.push((record, format!("{largest} USD is more than one generation can cost")));

@@ -13,6 +13,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (3, "units beside tokens", include_str!("migrations/0003_units.sql")),
     (4, "policies and presets", include_str!("migrations/0004_rules.sql")),
     (6, "feedback", include_str!("migrations/0006_feedback.sql")),
+    (9, "payments, vouchers, invoices", include_str!("migrations/0009_credits.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<(), StoreError> {

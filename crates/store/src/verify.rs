@@ -136,7 +136,7 @@ impl Store {
     pub async fn verify(&self) -> Result<VerifyReport, StoreError> {
         let mut tx = self.db.read().await?;
         let mut report = VerifyReport::default();
-        for (check, sides, sql) in CHECKS {
+        for (check, sides, sql) in CHECKS.iter().chain(crate::payments::CHECKS) {
             let rows: Vec<(String, i64, i64)> = tx.fetch(sql, &[]).await?;
             for (subject, one, other) in rows {
                 report.add(check, &subject, format!("{sides}: {one}, {other}"));

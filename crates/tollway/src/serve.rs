@@ -25,7 +25,7 @@ use crate::first_run::{self, Greeting};
 use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::poll::Poller;
-use crate::jobs::{expire, fold, poll, reload, vitals};
+use crate::jobs::{expire, fold, payments, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
 use crate::{telemetry, wire_up};
@@ -108,12 +108,14 @@ async fn run(loaded: Loaded, env: Environment, control: Handle) -> anyhow::Resul
         store,
         control,
         clock,
+        payments: wire_up::payments(&config)?,
     });
     vitals::restore_learned(&gateway, &config.server.data_dir);
 
+    let (stop_jobs, jobs_stopping) = watch::channel(false);
+    payments::begin(&gateway, jobs_stopping.clone()).await;
     let (stop, stopping) = watch::channel(false);
     let threads = start_workers(&gateway, &config, workers, &stopping)?;
-    let (stop_jobs, jobs_stopping) = watch::channel(false);
     let (hang_up, hangups) = mpsc::channel(1);
     let folding = tokio::spawn(fold::run(
         Arc::clone(&gateway),

@@ -13,6 +13,8 @@ use gateway::cache::{Cache, Limits};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
+use gateway::payments::stripe::Stripe;
+use gateway::payments::{Payments, Seller};
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
 use gateway::world::{ProviderSetup, World};
@@ -33,6 +35,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         )?,
         names: names(config),
         mode: config.billing.mode,
+        fees: config.fees.clone(),
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
         hedging: config.routing.hedging,
@@ -121,6 +124,34 @@ pub(crate) fn world(
         .map_err(|problems| anyhow::anyhow!(problems.join("\n")))
 }
 
+/// How money comes in.
+pub(crate) fn payments(config: &Config) -> anyhow::Result<Payments> {
+    let (stripe, seller) = (&config.payments.stripe, &config.seller);
+    let scheme = if config.server.tls_cert_file.is_some() { "https" } else { "http" };
+    let own = || format!("{scheme}://{}", config.server.listen);
+    let public_url = config.server.public_url.clone().unwrap_or_else(own);
+    let client = stripe.secret_key.as_ref().map(|key| Stripe::new(&stripe.base_url, key)).transpose();
+    let page = |url: &Option<String>, how: &str| {
+        url.clone().unwrap_or_else(|| format!("{public_url}/?checkout={how}"))
+    };
+    Ok(Payments {
+        stripe: client.map_err(|why| anyhow::anyhow!("payments.stripe: the key or base_url {why}"))?,
+        webhook_secrets: stripe.webhook_secrets.clone(),
+        success_url: page(&stripe.success_url, "success"),
+        cancel_url: page(&stripe.cancel_url, "cancelled"),
+        public_url: public_url.clone(),
+        seller: Seller {
+            name: seller.name.clone().unwrap_or_else(|| config.brand.name.clone()),
+            address: seller.address.clone(),
+            country: seller.country.clone(),
+            tax_id: seller.tax_id.clone(),
+            email: seller.email.clone(),
+            note: seller.invoice_note.clone(),
+        },
+        mailer: Default::default(),
+    })
+}
+
 /// Everything that the workers share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -132,6 +163,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) control: tokio::runtime::Handle,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) payments: Payments,
 }
 
 /// Puts it together.
@@ -154,6 +186,8 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         recent_responses: Default::default(),
         pins: Default::default(),
         hedges: Default::default(),
+        payments: shared.payments,
+        discounts: Default::default(),
         learned: Default::default(),
         seals: Default::default(),
         listings: Default::default(),

@@ -17,6 +17,7 @@ mod hedging;
 mod kill;
 mod losses;
 mod money;
+mod payments;
 mod policies;
 mod replay;
 mod routing;

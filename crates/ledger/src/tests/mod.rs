@@ -1,4 +1,5 @@
 mod entry;
+mod fees;
 mod hold;
 mod journal;
 

@@ -13,6 +13,7 @@ use ledger::BillingMode;
 use types::{ApiKeyText, ExposeSecret, SecretString};
 
 use super::Network;
+use super::money::{Payments, Seller};
 
 /// Everything that was configured.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,10 @@ pub struct Config {
     pub store: StoreSettings,
     pub catalog: CatalogSettings,
     pub billing: Billing,
+    /// `[fees]` and `[credits]`.
+    pub fees: ledger::Fees,
+    pub payments: Payments,
+    pub seller: Seller,
     pub brand: Brand,
     pub routing: Routing,
     pub upstream: Upstream,
@@ -43,6 +48,8 @@ pub struct Config {
 pub struct Server {
     pub listen: SocketAddr,
     pub admin_listen: Option<SocketAddr>,
+    /// Without a slash at the end.
+    pub public_url: Option<String>,
     pub data_dir: PathBuf,
     /// 0: one per core.
     pub workers: usize,
@@ -63,6 +70,7 @@ impl Default for Server {
         Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             admin_listen: None,
+            public_url: None,
             data_dir: PathBuf::new(),
             workers: 0,
             spin_us: 0,

@@ -36,6 +36,16 @@ pub(super) static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "server.public_url",
+        preset: Unset("`http://` or `https://` and `server.listen`"),
+        example: "https://llm.example.com",
+        doc: "Where customers reach this server: what addresses in mails, on invoices and at payment begin with.",
+        kind: Kind::Text {
+            allowed: "an `http://` or `https://` URL without user and password",
+            set: |c, v| super::money::url(v).map(|url| c.server.public_url = Some(url)).is_some(),
+        },
+    },
+    Key {
         path: "server.data_dir",
         preset: Value("./data"),
         example: "/var/lib/tollway",
