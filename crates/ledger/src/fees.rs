@@ -347,6 +347,11 @@ pub fn cents(amount: Money) -> Option<i64> {
     (amount.nanos() % NANOS_PER_CENT == 0).then(|| amount.nanos() / NANOS_PER_CENT)
 }
 
+/// The whole cents of an amount; what is below zero goes further below.
+pub fn whole_cents(amount: Money) -> Money {
+    Money::from_nanos(amount.nanos().saturating_sub(amount.nanos().rem_euclid(NANOS_PER_CENT)))
+}
+
 /// An amount from cents; `None` beyond the range.
 pub fn from_cents(cents: i64) -> Option<Money> {
     cents.checked_mul(NANOS_PER_CENT).map(Money::from_nanos)

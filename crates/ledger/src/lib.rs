@@ -18,7 +18,8 @@ pub use entry::{
 };
 pub use facts::{PLANNED_MAX, Planned, RequestFacts};
 pub use fees::{
-    Charge, DiscountStep, FeeOn, FeeStep, Fees, FeesError, Split, Terms, TopUp, TopUpError, cents, from_cents,
+    Charge, DiscountStep, FeeOn, FeeStep, Fees, FeesError, Split, Terms, TopUp, TopUpError, cents,
+    from_cents, whole_cents,
 };
 pub use hold::{Hold, HoldSet, PURSES_MAX, Settled};
 pub use journal::{

@@ -186,7 +186,7 @@ impl Store {
         let book = order.balance.book(&order.account).to_string();
         let credit = match credit {
             Some(credit) => credit,
-            None => order.credit_left().min(balance_of(&mut tx, &book).await?),
+            None => order.credit_left().min(ledger::whole_cents(balance_of(&mut tx, &book).await?)),
         };
         if credit <= Money::ZERO || credit > order.credit_left() {
             let left = order.credit_left();
