@@ -8,3 +8,4 @@ pub mod databases;
 pub mod disconnects;
 pub mod points;
 pub mod programs;
+pub mod webhooks;

@@ -7,6 +7,7 @@ mod outcomes;
 mod routing;
 mod simulate;
 mod streams;
+mod webhooks;
 
 use std::io::Write;
 use std::path::Path;
@@ -81,6 +82,12 @@ pub enum What {
         #[arg(long, default_value_t = 1_000)]
         count: usize,
     },
+    /// Forged, unsigned, stale, replayed, reordered and wrong webhooks: not one may credit wrongly
+    Webhooks {
+        /// How many of each kind
+        #[arg(long, default_value_t = 1_000)]
+        count: usize,
+    },
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -100,6 +107,7 @@ pub fn run(what: &What) -> Result<bool> {
         What::Simulate { seed } => simulate::run(*seed),
         What::Disconnects { count } => money::disconnects(*count),
         What::Admission { count } => money::admission(*count),
+        What::Webhooks { count } => webhooks::run(*count),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),
         What::Dialects { measure: true } => dialects::measure(),

@@ -69,6 +69,10 @@ pub struct Gateway {
     pub replays: Arc<crate::replay::Running>,
     /// What signs receipts.
     pub receipts: crate::receipts::Signer,
+    /// How money comes in.
+    pub payments: crate::payments::Payments,
+    /// Accounts that pay less at present.
+    pub discounts: crate::terms::Discounts,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

@@ -19,7 +19,7 @@ pub(crate) fn bill(
     let standing =
         corrections.iter().try_fold(Standing::of(record), |so_far, one| so_far.after(&one.correction));
     let standing = standing.unwrap_or_else(|_| Standing::of(record));
-    let due = record.fee.map_or(standing.cost, |fee| fee.rate.of(standing.cost));
+    let due = record.due_of(standing.cost);
     // What the entry says, and not what it should say: a balance that is new here is told without more ado.
     let entry = entry_of(record).ok().flatten();
     let postings = entry.as_ref().map_or(&[][..], |entry| entry.postings());
@@ -84,6 +84,13 @@ fn formula(record: &GenerationRecord) -> String {
         .collect();
     let (total, version) = (record.cost.total, &record.price_version);
     let bill = format!("{}; total {total} USD at price version {version}", lines.join("; "));
+    if let Some(terms) = record.terms {
+        let charge = terms.charge(total);
+        return format!(
+            "{bill}; {} USD + {} % = {} USD markup - {} % = {} USD discount; {} USD to be paid",
+            charge.cost, terms.markup, charge.markup, terms.discount, charge.discount, charge.total
+        );
+    }
     match &record.fee {
         None => bill,
         Some(fee) => format!("{bill}, paid by your own key; fee {} % of it = {} USD", fee.rate, fee.due),

@@ -15,6 +15,7 @@ use wire::json::quote;
 pub use self::table::TABLE;
 use crate::body::ResponseBody;
 use crate::key::rfc3339;
+use crate::payments::PaymentError;
 use crate::rules::RuleError;
 
 /// Every way in which a call can be refused or fail. Variants are what a caller can act on.
@@ -244,6 +245,9 @@ pub enum GatewayError {
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
+    /// A payment's path refuses.
+    #[error(transparent)]
+    Payment(#[from] PaymentError),
     /// The path is served with another method.
     #[error("this path is served by {0}")]
     MethodNotAllowed(&'static str),
@@ -355,6 +359,7 @@ impl GatewayError {
             GatewayError::OutcomeUnknown(_) => (409, "outcome_unknown"),
             GatewayError::AnswerNotKept(_) => (409, "answer_not_kept"),
             GatewayError::NotFound(_) => (404, "not_found"),
+            GatewayError::Payment(error) => error.kind(),
             GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
             GatewayError::Internal => (500, "internal"),
         }

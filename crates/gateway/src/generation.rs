@@ -98,6 +98,7 @@ fn outcome(record: &GenerationRecord) -> Value {
         "usage_rule": record.usage_source.rule(),
         "tokens_prompt": usage.input_total(),
         "tokens_completion": usage.output_total(),
+        "charge": charge(record),
         "mode": record.mode,
         "attempts": record.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "ttft_ms": record.ttft_us.map(milliseconds),
@@ -152,6 +153,19 @@ fn disconnect(record: &GenerationRecord) -> Value {
 fn milliseconds(us: i64) -> Value {
     let text = format!("{}.{:03}", us / 1000, (us % 1000).abs());
     serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// From what the call cost to what was to be paid; each part exact, so that they add up.
+fn charge(record: &GenerationRecord) -> Value {
+    let (charge, terms) = (record.charge(), record.terms.unwrap_or_default());
+    json!({
+        "cost_usd": charge.cost.to_string(),
+        "markup_percent": terms.markup.to_string(),
+        "markup_usd": charge.markup.to_string(),
+        "discount_percent": terms.discount.to_string(),
+        "discount_usd": charge.discount.to_string(),
+        "total_usd": charge.total.to_string(),
+    })
 }
 
 /// An attempt as in records and metadata.

@@ -15,6 +15,7 @@ use crate::error::GatewayError;
 use crate::intake::Hints;
 use crate::keys::budgets::Counted;
 use crate::keys::{KeyState, Permit};
+use crate::terms::Pricing;
 use crate::world::World;
 
 /// Output tokens that a call is taken to have before it is over: a cap says little about what comes.
@@ -55,15 +56,20 @@ impl Wanted<'_> {
         }
     }
 
-    /// The least that would do, and what is wanted, at list price.
+    /// The least that would do, and what is wanted: what the account is charged, with an own key the list price.
     fn amounts(&self, payer: &Payer) -> Result<(Money, Money), GatewayError> {
         let Wanted { gateway, world, request, plan, hints, at, .. } = *self;
         let settings = &gateway.settings;
         let steps = || plan.steps.iter().filter(|step| payer.pays(step));
         let endpoints = || steps().filter_map(|step| world.snapshot.endpoints.get(step.endpoint as usize));
         let usage = |input, output| Usage { input, output, requests: 1, ..Usage::default() };
+        let pricing = Pricing::of(gateway, &self.key.account.id);
         let most = |usage: &Usage| {
-            let costs = endpoints().filter_map(|e| e.price.cost(usage, at).ok()).map(|cost| cost.total);
+            let list = |e: &catalog::Endpoint| e.price.cost(usage, at).ok().map(|cost| cost.total);
+            let costs = endpoints().filter_map(|e| match payer.is_own() {
+                true => list(e),
+                false => Some(pricing.charge(&world.snapshot, e, list(e)?)),
+            });
             costs.max().unwrap_or(Money::ZERO)
         };
         let choices = u64::from(request.choices);

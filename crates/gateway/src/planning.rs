@@ -24,6 +24,7 @@ use crate::judging::{self, Judged};
 use crate::keys::KeyState;
 use crate::keys::limits::Limits;
 use crate::sticky::Conversation;
+use crate::terms::Pricing;
 use crate::world::World;
 
 /// The id of the model that a target means now; empty for a virtual one.
@@ -66,12 +67,7 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let Asking { world, call, hints, course, asker } = *asking;
     let request = call.asked();
     let mut facts = facts(request, asker.at);
-    facts.bound = hints.max_cost.filter(|_| request.expected.is_none()).map(|allowed| Bound {
-        allowed,
-        input_tokens: request.input_tokens_max(),
-        output_tokens: gateway.settings.hold_output_tokens,
-        choices: u64::from(request.choices),
-    });
+    facts.bound = allowance(gateway, asking);
     let (conversation, sticky) = conversation(gateway, asking);
     let limits = &asker.key.rules.limits;
     let mut wishes = wishes(&request.provider, &request.auto, request.service_tier.as_deref());
@@ -136,6 +132,18 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
         hedged: hedged && gateway.settings.hedging && limits.hedge,
         own,
     }
+}
+
+/// What a conversation may cost at providers' prices, where its caller says what it may cost.
+fn allowance(gateway: &Gateway, asking: &Asking<'_, '_>) -> Option<Bound> {
+    let (request, asker) = (asking.call.asked(), asking.asker);
+    let allowed = asking.hints.max_cost.filter(|_| request.expected.is_none())?;
+    Some(Bound {
+        allowed: Pricing::of(gateway, &asker.key.account.id).cost_within(allowed),
+        input_tokens: request.input_tokens_max(),
+        output_tokens: gateway.settings.hold_output_tokens,
+        choices: u64::from(request.choices),
+    })
 }
 
 /// The conversation that a request belongs to, and where it has been so far.

@@ -24,8 +24,8 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
-    generation, health, idempotency, images, key, keys, messages, models, policies, presets, receipts,
-    replay, rerank, responses, route as dry_run, webhooks,
+    generation, health, idempotency, images, key, keys, messages, models, payments, policies, presets,
+    receipts, replay, rerank, responses, route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -43,7 +43,7 @@ pub struct Route {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Handler {
+pub(crate) enum Handler {
     Chat,
     Completions,
     Messages,
@@ -81,6 +81,7 @@ enum Handler {
     ByokWishes { strategy: bool, edits: bool },
     ByokBalance,
     PresetFrom(Dialect),
+    Payments(payments::routes::At),
     Catalog,
     ModelsDev,
     Schema,
@@ -169,7 +170,11 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let path = plain(request.uri().path());
-    let found = find(path);
+    let mut found = find(path);
+    if found.iter().any(|route| !is_mounted(&worker.gateway, route.handler)) {
+        // What is switched off is not there, whatever else the path could be.
+        found.clear();
+    }
     let is_api = is_versioned(path)
         || !matches!(
             found.first().map(|r| r.handler),
@@ -237,6 +242,11 @@ fn find(path: &str) -> Vec<&'static Route> {
         return ROUTES.iter().take(1).collect();
     }
     ROUTES.iter().filter(|route| matches(route.path, path)).collect()
+}
+
+/// A path can be there under conditions only.
+fn is_mounted(gateway: &crate::app::Gateway, handler: Handler) -> bool {
+    handler != Handler::Payments(payments::routes::At::Stripe) || payments::webhook::is_mounted(gateway)
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -310,6 +320,7 @@ where
             Box::pin(byok::serve_wishes(worker, (strategy, edits), parts, body)).await
         }
         Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
+        Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,

@@ -18,6 +18,8 @@ pub struct Settings {
     pub names: Names,
     /// Metered or prepaid.
     pub mode: BillingMode,
+    /// What is charged beside the providers' prices.
+    pub fees: ledger::Fees,
     /// Largest request body.
     pub body_bytes_max: usize,
     /// Most attempts of one generation.

@@ -20,6 +20,7 @@
 mod aside;
 mod departed;
 mod paying;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,6 +33,7 @@ use wire::Warning;
 use wire::hub::{Ident, Settlement};
 use wire::tally::{self, Request, Tally};
 
+use self::told::{metadata_json, static_code};
 use crate::app::{Gateway, Worker};
 use crate::byok::Payer;
 use crate::care::Sent;
@@ -42,6 +44,7 @@ use crate::keys::Permit;
 use crate::leaving::{EMPTY_ANSWER, Leaving, says_nothing};
 use crate::retries::Question;
 use crate::sticky::Conversation;
+use crate::terms::Pricing;
 
 /// Bytes of delivered text that count as a token for the growth of a hold: fewer, so that a hold runs ahead of the bill.
 const BYTES_PER_TOKEN_HOLD: u64 = 3;
@@ -252,6 +255,7 @@ impl Flight {
             snapshot.providers.get(endpoint.provider).map_or_else(String::new, |p| p.id.to_string());
         record.price_version = endpoint.price_version.to_string();
         record.price_sheet = Arc::clone(&endpoint.price);
+        record.terms = Pricing::of(&inner.worker.gateway, &record.account).terms(&record.model);
         inner.covered_bytes = inner.covered();
     }
 
@@ -321,7 +325,7 @@ impl Flight {
             return Ok(());
         }
         let tokens = inner.worker.gateway.settings.hold_output_tokens.max(1);
-        let step = inner.payer.price(inner.output_cost(tokens));
+        let step = inner.output_cost(tokens);
         inner.hold.grow(step).map_err(Box::new)?;
         inner.covered_bytes =
             inner.covered_bytes.max(content_bytes).saturating_add(tokens * BYTES_PER_TOKEN_HOLD);
@@ -376,7 +380,7 @@ impl Inner {
 
     fn output_cost(&self, tokens: u64) -> Money {
         let usage = Usage { input: self.input_tokens, output: tokens, ..Usage::default() };
-        self.cost(&usage).output()
+        self.charge(self.cost(&usage).output())
     }
 
     fn cost(&self, usage: &Usage) -> Cost {
@@ -387,10 +391,22 @@ impl Inner {
         })
     }
 
+    /// What is to be paid for a cost: under the account's terms, or the fee of an own key.
+    fn charge(&self, cost: Money) -> Money {
+        match self.record.terms.filter(|_| !self.payer.is_own()) {
+            Some(terms) => terms.charge(cost).total,
+            None => self.payer.price(cost),
+        }
+    }
+
     /// Output bytes that the present hold pays for.
     fn covered(&self) -> u64 {
         let input = self.cost(&Usage { input: self.input_tokens, requests: 1, ..Usage::default() }).total;
         let held = self.payer.covers(self.hold.amount());
+        let held = match self.record.terms.filter(|_| !self.payer.is_own()) {
+            Some(terms) => terms.cost_within(held),
+            None => held,
+        };
         let left = held.saturating_sub(input).nanos().max(0).unsigned_abs();
         let price =
             self.record.price_sheet.resolve(PriceKind::Output, self.input_tokens, self.record.created);
@@ -487,7 +503,9 @@ impl Inner {
         if self.earns_escalations {
             worker.gateway.escalations.lock().paid(cost.total);
         }
-        let due = payer.price(cost.total);
+        // A fee is of the list price.
+        record.terms = record.terms.filter(|_| cost.total > Money::ZERO && !payer.is_own());
+        let due = payer.price(record.terms.map_or(cost.total, |terms| terms.charge(cost.total).total));
         let charged = hold.settle(if empty { Money::ZERO } else { due }).charged;
         let ours = paying::paid(&mut record, payer, cost.total, due);
         permit.used(usage.input_total().saturating_add(usage.output_total()), worker.gateway.clock.now());
@@ -507,7 +525,10 @@ impl Inner {
         }
         let list = record.byok_key.is_some().then_some(cost.total);
         let paid = list.unwrap_or(charged);
-        let input_cost = cost.input().min(paid);
+        let input_cost = match record.terms {
+            Some(terms) => terms.charge(cost.input()).total.min(paid),
+            None => cost.input().min(paid),
+        };
         record.cost = cost;
         sent.care().into_iter().for_each(|care| care.settled(is_whole, charged));
         crash::point("settle");
@@ -553,33 +574,4 @@ fn ended(record: &mut GenerationRecord, outcome: Outcome, ours: Money) {
         last.ended_us = record.duration_us;
         last.cost = ours;
     }
-}
-
-/// The record keeps codes as text; the answer's are the same few names.
-fn static_code(code: &str) -> &'static str {
-    const CODES: [&str; 6] = [
-        "parameter_dropped",
-        "parameter_renamed",
-        "approximated",
-        "not_served_yet",
-        "dimension_dropped",
-        crate::cascade::NOT_ESCALATED,
-    ];
-    CODES.into_iter().find(|known| *known == code).unwrap_or("changed")
-}
-
-fn metadata_json(record: &GenerationRecord, plan: &serde_json::Value) -> String {
-    serde_json::json!({
-        "generation_id": record.id.as_str(),
-        "endpoint": record.endpoint,
-        "plan": plan,
-        "attempts": record.attempts.iter().map(crate::generation::attempt).collect::<Vec<_>>(),
-        "ttft_us": record.ttft_us,
-        "duration_us": record.duration_us,
-        "usage_source": record.usage_source,
-        "price_version": record.price_version,
-        "escalated": record.escalated,
-        "cache_source_id": record.cache_source,
-    })
-    .to_string()
 }

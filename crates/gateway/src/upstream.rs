@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod fetch;
 pub(crate) mod get;
 pub mod guard;
+pub mod once;
 mod pool;
 pub mod post;
 

@@ -67,8 +67,7 @@ pub fn correction(
         return Ok(None);
     }
     let take = |a: Money, b: Money| a.checked_sub(b).ok_or(EntryError::Overflow);
-    let due = |cost: Money| record.fee.map_or(cost, |fee| fee.rate.of(cost));
-    let (before, after) = (due(standing.cost), due(again.total));
+    let (before, after) = (record.due_of(standing.cost), record.due_of(again.total));
     let charged = match cost.is_negative() {
         true => standing.charged.min(after),
         // What was waived stays waived.
@@ -99,16 +98,19 @@ pub fn correction_id(generation: &GenerationId, number: usize) -> EntryId {
     EntryId::new(format!("{ENTRY_OF_CORRECTION}{generation}:{number}"))
 }
 
-/// How a correction is booked.
+/// How a correction of what stands so is booked.
 pub fn entry_of_correction(
     record: &GenerationRecord,
+    standing: Standing,
     correction: &Correction,
     id: EntryId,
     at: Timestamp,
 ) -> Result<Entry, EntryError> {
     let take = |a: Money, b: Money| a.checked_sub(b).ok_or(EntryError::Overflow);
     let Correction { cost, charged, provider_cost } = *correction;
-    let written_off = take(cost, charged)?;
+    let after = standing.cost.checked_add(cost).ok_or(EntryError::Overflow)?;
+    let due = take(record.due_of(after), record.due_of(standing.cost))?;
+    let written_off = take(due, charged)?;
     if record.fee.is_some() {
         let postings = vec![
             Posting { account: book_of(record), amount: take(Money::ZERO, charged)? },
@@ -119,7 +121,7 @@ pub fn entry_of_correction(
     let postings = vec![
         Posting { account: book_of(record), amount: take(Money::ZERO, charged)? },
         Posting { account: BookAccount::Writeoff, amount: take(Money::ZERO, written_off)? },
-        Posting { account: BookAccount::Margin, amount: take(cost, provider_cost)? },
+        Posting { account: BookAccount::Margin, amount: take(due, provider_cost)? },
         Posting { account: BookAccount::Provider(record.provider.clone()), amount: provider_cost },
     ];
     Entry::new(id, at, EntryKind::Correction, postings)

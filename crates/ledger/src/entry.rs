@@ -162,8 +162,8 @@ pub enum EntryError {
     /// The sum, or a difference that makes a posting, does not fit 64 bits.
     #[error("the amounts are too large to add up")]
     Overflow,
-    /// More was charged than it cost, or an amount is negative.
-    #[error("a charge must lie between 0 and the cost")]
+    /// More was charged than its cost, markup and discount make, or an amount is negative.
+    #[error("a charge must lie between 0 and what the generation is to be charged")]
     ChargeOutOfRange,
     /// The fee of a call with the caller's own key is not its rate on the list price, or more than it was charged.
     #[error("a fee must be its rate on the list price, and the charge at most the fee")]
@@ -224,13 +224,13 @@ pub fn book_of(record: &GenerationRecord) -> BookAccount {
 
 /// How a generation is booked; `None` when it moved no money.
 ///
-/// The customer's book (`credits` or `usage`) gives what was charged, `writeoff` the rest of the cost; providers get
+/// The customer's book (`credits` or `usage`) gives what was charged, `writeoff` the rest of the charge; providers get
 /// their cost and `margin` what is left, which is negative when failed attempts cost more than the customer pays.
 ///
 /// Where the caller's own key paid the provider, the cost is the provider's bill to the caller and in no book of ours: the
 /// customer's book gives the fee to `fees`, and attempts that we paid for are the margin's.
 pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> {
-    let (cost, charged) = (record.cost.total, record.charged);
+    let (cost, charged) = (record.charge().total, record.charged);
     if charged.is_negative() || charged > cost || record.provider_cost.is_negative() {
         return Err(EntryError::ChargeOutOfRange);
     }

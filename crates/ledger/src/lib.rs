@@ -8,8 +8,11 @@ mod departure;
 mod entry;
 mod facts;
 mod fee;
+mod fees;
 mod hold;
 mod journal;
+mod payment;
+mod percent;
 mod period;
 mod purse;
 mod receipt;
@@ -26,11 +29,17 @@ pub use entry::{
 };
 pub use facts::{PLANNED_MAX, Planned, RequestFacts};
 pub use fee::{Fee, FeeFrom, FeeRate, FeeRateError};
+pub use fees::{
+    Charge, DiscountStep, FeeOn, FeeStep, Fees, FeesError, Split, Terms, TopUp, TopUpError, cents,
+    from_cents, whole_cents,
+};
 pub use hold::{Hold, HoldSet, Settled};
 pub use journal::{
     FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameError, HEADER, HEADER_BYTES, Logged, Scan, ScanError, Tail,
     frame, scan,
 };
+pub use payment::{BalanceKind, Payment, promotion};
+pub use percent::{Pattern, Percent, PercentError};
 pub use period::{Days, Period};
 pub use purse::{OnRelease, OnSpent, Purse, PurseSnapshot, Refusal, Spent};
 pub use receipt::{RECEIPT_VERSION, account_digest, check_sums, receipt};

@@ -14,6 +14,7 @@ use crate::brief;
 use crate::departure::Departure;
 use crate::facts::RequestFacts;
 use crate::fee::Fee;
+use crate::fees::{Charge, Terms};
 
 /// The version that this code writes, and the newest that it reads.
 pub const RECORD_VERSION: u8 = 1;
@@ -158,6 +159,10 @@ pub struct GenerationRecord {
     pub provider_cost: Money,
     /// What the account pays; at most `cost.total`, the difference is written off. With the caller's own key the fee, as
     /// far as it could be had.
+    /// Markup and discount that apply to `cost`; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// What the account pays; at most the total of [`GenerationRecord::charge`], the difference is written off.
     #[serde(default, skip_serializing_if = "is_default")]
     pub charged: Money,
     /// Which book it is charged to.
@@ -288,6 +293,7 @@ impl GenerationRecord {
             usage_source: UsageSource::default(),
             cost: Cost::default(),
             provider_cost: Money::ZERO,
+            terms: None,
             charged: Money::ZERO,
             mode: BillingMode::default(),
             byok_key: None,
@@ -317,6 +323,11 @@ impl GenerationRecord {
         }
     }
 
+    /// What is to be paid for it: its cost under its terms.
+    pub fn charge(&self) -> Charge {
+        self.terms.unwrap_or_default().charge(self.cost.total)
+    }
+
     /// Who paid: `byok` where the caller's own key paid the provider, else the book that the charge is taken from.
     pub fn paid_by(&self) -> &'static str {
         match (self.byok_key.is_some(), self.mode) {
@@ -328,7 +339,15 @@ impl GenerationRecord {
 
     /// What was due and could not be had.
     pub fn written_off(&self) -> Money {
-        self.fee.map_or(self.cost.total, |fee| fee.due).saturating_sub(self.charged)
+        self.due_of(self.cost.total).saturating_sub(self.charged)
+    }
+
+    /// What the account is to pay where it cost so much: the fee of an own key, or the cost under its terms.
+    pub fn due_of(&self, cost: Money) -> Money {
+        match self.fee {
+            Some(fee) => fee.rate.of(cost),
+            None => self.terms.unwrap_or_default().charge(cost).total,
+        }
     }
 
     /// The same money without what a caller can make long: for a record that is too large for a frame.

@@ -325,9 +325,7 @@ impl Store {
         let applied = entries::book_once(&mut tx, &NewEntry { entry, reason, evidence: None }).await?;
         let mut totals_seq = 0;
         if applied {
-            let seq = changes::next(&mut tx, Counter::ByokTotals).await?;
-            let row = vec![vec![account.into(), amount.into(), Value::Int(0), Value::Int(0), seq.into()]];
-            add_balances(&mut tx, &row).await?;
+            credit(&mut tx, account, amount).await?;
             if entry.kind() == EntryKind::Transfer {
                 totals_seq = changes::next(&mut tx, Counter::Totals).await?;
                 take_credits(&mut tx, account, amount, totals_seq).await?;
@@ -339,6 +337,13 @@ impl Store {
         tx.commit().await?;
         Ok(ByokCredited { balance, applied, totals_seq })
     }
+}
+
+/// Adds to a balance for fees what was paid in, or takes it back out.
+pub(crate) async fn credit(tx: &mut Tx, account: &str, amount: Money) -> Result<(), StoreError> {
+    let seq = changes::next(tx, Counter::ByokTotals).await?;
+    let row = vec![account.into(), amount.into(), Value::Int(0), Value::Int(0), seq.into()];
+    add_balances(tx, &[row]).await
 }
 
 type UsageRow = (String, String, String, i64, i64, i64);

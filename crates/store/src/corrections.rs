@@ -232,7 +232,8 @@ async fn book(
         (Vec::with_capacity(changed.len()), Vec::with_capacity(changed.len()));
     for (one, number) in changed.iter().zip(numbers) {
         let id = correction_id(&one.record.id, *number);
-        let entry = entry_of_correction(&one.record, &one.correction, id, now).map_err(damaged)?;
+        let entry =
+            entry_of_correction(&one.record, one.standing, &one.correction, id, now).map_err(damaged)?;
         let Correction { cost, charged, provider_cost } = one.correction;
         let generation = one.record.id.as_str();
         let numbers = [cost, charged, provider_cost].map(Money::nanos);

@@ -11,7 +11,7 @@ use crate::accounts::{TotalsDelta, add_totals};
 use crate::chain::{Head, Unsealed};
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
-use crate::{Balance, Store, StoreError};
+use crate::{Balance, Store, StoreError, byok};
 
 impl Store {
     /// Books a grant. The same entry again changes nothing; another one under the same id is a
@@ -76,6 +76,28 @@ pub(crate) async fn book_once(tx: &mut Tx, new: &NewEntry<'_>) -> Result<bool, S
         }
         Some(_) => Err(StoreError::Conflict(format!("entry `{id}` exists with other amounts"))),
     }
+}
+
+/// Books one new entry and brings the totals of accounts in line: what postings of anything but a generation add to a
+/// balance is credited. An id that exists is a [`StoreError::Conflict`].
+pub(crate) async fn book(tx: &mut Tx, entry: &Entry, reason: Option<&str>) -> Result<(), StoreError> {
+    insert(tx, &[NewEntry { entry, reason, evidence: None }]).await?;
+    let mut credited: BTreeMap<&str, TotalsDelta> = BTreeMap::new();
+    for posting in entry.postings() {
+        match &posting.account {
+            BookAccount::Credits(account) => {
+                let delta = credited.entry(account.as_str()).or_default();
+                delta.credited = delta.credited.saturating_add(posting.amount.nanos());
+            }
+            BookAccount::Byok(account) => byok::credit(tx, account.as_str(), posting.amount).await?,
+            _ => (),
+        }
+    }
+    if credited.is_empty() {
+        return Ok(());
+    }
+    let seq = changes::next(tx, Counter::Totals).await?;
+    add_totals(tx, &credited.into_iter().collect::<Vec<_>>(), seq).await
 }
 
 /// Books entries that are known to be new. An id that exists is a [`StoreError::Conflict`].

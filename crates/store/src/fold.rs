@@ -68,7 +68,7 @@ fn sort_out<'a>(records: &'a [Logged<'a>]) -> (Vec<Bookable<'a>>, Refused<'a>) {
     let (mut bookable, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
     for logged in records.iter().filter(|logged| seen.insert(logged.record.id)) {
         let record = &logged.record;
-        let largest = record.cost.total.max(record.provider_cost);
+        let largest = record.charge().total.max(record.provider_cost);
         match entry_of(record) {
             Ok(_) if largest > GENERATION_COST_MAX => {
                 refused.push((logged, format!("{largest} USD is more than one generation can cost")));

@@ -3,12 +3,14 @@
 //! - One SQL text serves both databases; `dialect.rs` holds the few differences, `db.rs` runs statements on either.
 //! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
 //! - Where two writers can meet, the statement itself decides (`ON CONFLICT`, `UPDATE ... WHERE`), never a read before it.
-//! - Rows are locked in one order everywhere: segment, price versions, generations, head of the chain, entries, balances,
-//!   activity, change counter. Within a table rows are touched in the order of their keys.
+//! - Rows are locked in one order everywhere: segment, price versions, payment event, order or voucher, generations, head of the
+//!   chain, entries, balances, invoice counter, activity, change counter. Within a table rows are touched in the order of their
+//!   keys.
 
 mod accounts;
 mod activity;
 mod alerts;
+mod auto_top_up;
 mod budgets;
 mod byok;
 mod chain;
@@ -21,18 +23,24 @@ mod error;
 mod feedback;
 mod fold;
 mod generations;
+mod invoices;
 mod keys;
 mod migrate;
+mod orders;
+mod payments;
 mod provider_use;
 mod responses;
 mod rules;
 mod segments;
 mod spending;
+mod statement;
 mod verify;
+mod vouchers;
 
 pub use accounts::{AccountTotals, Balance, Credits, TotalsChanged};
 pub use activity::ActivityRow;
 pub use alerts::{Alert, Delivery, Webhook};
+pub use auto_top_up::{AutoTopUp, AutoTopUpRules, Due};
 pub use budgets::{BUDGETS_MAX, BudgetRow};
 pub use byok::{BYOK_KEYS_MAX, ByokBalance, ByokChanges, ByokCredited, ByokRow, ByokTotals, ByokUsage};
 pub use corrections::{Corrected, PriceVersion, Rerate, RerateStep, Rerated};
@@ -40,13 +48,18 @@ pub use error::StoreError;
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
+pub use invoices::{INVOICES_LISTED_MAX, Invoice};
 pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
+pub use orders::{NewOrder, ORDERS_LISTED_MAX, Order, OrderKind, OrderStatus};
+pub use payments::{Dispute, Notice, RefundPlan, Says, Taken};
 pub use provider_use::ProviderUse;
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{
     RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,
 };
+pub use statement::{Movement, Statement};
 pub use verify::{Noted, Problem, Progress, VerifyReport};
+pub use vouchers::{NewVoucher, Redeemed, Redemption, Voucher};
 
 use db::Db;
 

@@ -17,6 +17,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (6, "feedback", include_str!("migrations/0006_feedback.sql")),
     (7, "limits of keys, budgets, alerts", include_str!("migrations/0007_keys.sql")),
     (8, "numbered and chained books, corrections", include_str!("migrations/0008_books.sql")),
+    (9, "payments, vouchers, invoices", include_str!("migrations/0009_credits.sql")),
     (10, "provider keys that accounts bring along", include_str!("migrations/0010_byok.sql")),
 ];
 
@@ -62,7 +63,7 @@ pub(crate) async fn require(db: &Db) -> Result<(), StoreError> {
     };
     let rows: Vec<(i64, i64)> = db.fetch(sql, &[]).await.map_err(unknown)?;
     let (version, count) = rows.first().copied().unwrap_or_default();
-    let newest = STEPS.last().map_or(0, |step| step.0);
+    let newest = STEPS.iter().map(|step| step.0).max().unwrap_or(0);
     if (version, count) == (newest, i64::try_from(STEPS.len()).unwrap_or(i64::MAX)) {
         return Ok(());
     }

@@ -82,7 +82,7 @@ pub fn config() -> String {
     page.line(format_args!("{CONFIG_INTRO}"));
     let mut section = "";
     for key in keys() {
-        let own = key.path.split('.').next().unwrap_or_default();
+        let own = key.path.rsplit_once('.').map_or("", |(section, _)| section);
         if own != section {
             section = own;
             page.line(format_args!("\n## [{section}]\n"));

@@ -28,7 +28,7 @@ use crate::first_run::{self, Greeting};
 use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::poll::Poller;
-use crate::jobs::{alerts, expire, fold, poll, reload, vitals};
+use crate::jobs::{alerts, expire, fold, payments, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
 use crate::{receipt_keys, secrets, telemetry, wire_up};
@@ -84,9 +84,10 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let Assembled { gateway, folder, poller, events, first_key } = assemble(loaded, &env, control).await?;
     let workers = workers(&config);
 
+    let (stop_jobs, jobs_stopping) = watch::channel(false);
+    payments::begin(&gateway, jobs_stopping.clone()).await;
     let (stop, stopping) = watch::channel(false);
     let threads = start_workers(&gateway, &config, workers, doors, &stopping)?;
-    let (stop_jobs, jobs_stopping) = watch::channel(false);
     let (hang_up, hangups) = mpsc::channel(1);
     let folding = tokio::spawn(fold::run(
         Arc::clone(&gateway),
@@ -149,7 +150,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
     let (signals, events) = gateway::alerts::Signals::channel();
     let empty = KeyTable::new(signals, Arc::clone(&clock));
     let keeper = Keeper::new(config.byok.private_base_urls, Arc::clone(&clock));
-    let byok = Byok::new(config.fees.byok_percent, wire_up::masters(&config)?, keeper);
+    let byok = Byok::new(config.fees.byok, wire_up::masters(&config)?, keeper);
     let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now(), &byok).await?;
     let settings = wire_up::settings(&config)?;
     let idempotency = wire_up::idempotency(&config, &settings, &boot, clock.now())?;
@@ -165,6 +166,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         signer: secrets::signer(&config.server.data_dir)?,
         journal,
         idempotency,
+        payments: wire_up::payments(&config)?,
         metrics,
         store,
         control,

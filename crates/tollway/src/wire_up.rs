@@ -16,6 +16,8 @@ use gateway::idempotency::{self, Idempotency};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::metrics::Metrics;
+use gateway::payments::stripe::Stripe;
+use gateway::payments::{Payments, Seller};
 use gateway::replaying::Bounds;
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
@@ -40,6 +42,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<Settings> {
         mode: config.billing.mode,
         new_key_limit: (config.limits.new_key_limit, config.limits.new_key_limit_reset),
         trusted_proxies: config.server.trusted_proxies.clone(),
+        fees: config.fees.clone(),
         body_bytes_max: config.server.body_bytes_max,
         attempts_max: config.routing.attempts_max,
         hedging: config.routing.hedging,
@@ -158,6 +161,34 @@ pub(crate) fn masters(config: &Config) -> anyhow::Result<Masters> {
     made.map_err(|error| anyhow::anyhow!(error))
 }
 
+/// How money comes in.
+pub(crate) fn payments(config: &Config) -> anyhow::Result<Payments> {
+    let (stripe, seller) = (&config.payments.stripe, &config.seller);
+    let scheme = if config.server.tls_cert_file.is_some() { "https" } else { "http" };
+    let own = || format!("{scheme}://{}", config.server.listen);
+    let public_url = config.server.public_url.clone().unwrap_or_else(own);
+    let client = stripe.secret_key.as_ref().map(|key| Stripe::new(&stripe.base_url, key)).transpose();
+    let page = |url: &Option<String>, how: &str| {
+        url.clone().unwrap_or_else(|| format!("{public_url}/?checkout={how}"))
+    };
+    Ok(Payments {
+        stripe: client.map_err(|why| anyhow::anyhow!("payments.stripe: the key or base_url {why}"))?,
+        webhook_secrets: stripe.webhook_secrets.clone(),
+        success_url: page(&stripe.success_url, "success"),
+        cancel_url: page(&stripe.cancel_url, "cancelled"),
+        public_url: public_url.clone(),
+        seller: Seller {
+            name: seller.name.clone().unwrap_or_else(|| config.brand.name.clone()),
+            address: seller.address.clone(),
+            country: seller.country.clone(),
+            tax_id: seller.tax_id.clone(),
+            email: seller.email.clone(),
+            note: seller.invoice_note.clone(),
+        },
+        mailer: Default::default(),
+    })
+}
+
 /// Everything that the workers share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -173,6 +204,7 @@ pub(crate) struct Shared {
     pub(crate) control: tokio::runtime::Handle,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) receipts: receipts::Signer,
+    pub(crate) payments: Payments,
 }
 
 /// Puts it together.
@@ -200,6 +232,8 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         hedges: Default::default(),
         escalations: Default::default(),
         retries: Default::default(),
+        payments: shared.payments,
+        discounts: Default::default(),
         learned: Default::default(),
         replays: Default::default(),
         seals: Default::default(),

@@ -24,6 +24,7 @@ mod keys;
 mod kill;
 mod losses;
 mod money;
+mod payments;
 mod policies;
 mod replay;
 mod routing;

@@ -19,6 +19,7 @@ docs! {
     "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
     "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";
     "provider_key_refused" 400 "The provider refused the key that was to be kept." "Check the key; `?force=true` keeps it all the same.";
+    "webhook_refused" 400 "A payment processor's event has no valid signature, or is no event." "Check the webhook's secret and both clocks.";
     "key_missing" 401 "No API key was sent." "Send `Authorization: Bearer <key>`.";
     "key_malformed" 401 "The key's checksum is wrong: it was cut or mistyped." "Copy the key again.";
     "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
@@ -39,14 +40,20 @@ docs! {
     "policy_not_found" 404 "The account has no policy of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/policies`.";
     "preset_not_found" 404 "The account has no preset of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/presets`.";
     "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
+    "payments_off" 404 "Nothing can be paid here: no payment processor is configured." "The operator sets `payments.stripe.secret_key`.";
+    "voucher_unknown" 404 "The voucher's code is mistyped, unknown or revoked." "Copy the code again.";
     "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";
     "already_exists" 409 "A policy or preset of that name is there." "Write over it with PUT, or take another name.";
     "idempotency_in_flight" 409 "The call with this `Idempotency-Key` is still under way, and took longer than `idempotency.wait_ms_max`." "Send the same request again later.";
     "outcome_unknown" 409 "The server stopped while the call with this `Idempotency-Key` was at a provider; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";
     "answer_not_kept" 409 "The call with this `Idempotency-Key` was answered, and the answer was too large to be kept or had to make room; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";
+    "voucher_used" 409 "The voucher was redeemed before, or the account has redeemed as many of its kind as it may." "Use another.";
+    "voucher_expired" 410 "The voucher is past its date." "Ask whoever gave it.";
     "version_mismatch" 412 "The policy or preset is at another version than `If-Match` says: somebody else has written it." "Read it again and make the edit over.";
     "body_too_large" 413 "The body is larger than `server.body_bytes_max`." "Send less.";
     "idempotency_mismatch" 422 "The `Idempotency-Key` was used for another request: another path or another body." "Send that request again, or take a new key.";
+    "amount_refused" 422 "An amount is below the minimum, above the maximum, or not in whole cents." "Use an amount that the message allows; `GET /v1/fees` shows the limits.";
+    "tax_id_refused" 422 "The tax id has not the form of its country's." "Correct it; the message shows the form.";
     "tokens_limited" 429 "The key's tokens per minute are used up." "Wait for `Retry-After` seconds.";
     "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
     "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
@@ -55,6 +62,7 @@ docs! {
     "internal" 500 "A bug here." "Report it with the generation id.";
     "provider_error" 502 "Every attempt failed; `metadata.previous_errors` lists them." "Try again, or choose another model.";
     "stream_broken" 502 "The provider's stream died after it had begun; what was delivered is charged." "Try again.";
+    "payment_processor_failed" 502 "The payment processor refused or did not answer." "Try again; nothing was charged by the request.";
     "books_unavailable" 503 "The journal can't be written, usually because the disk is full." "The operator frees space; calls pass again by themselves.";
     "store_unavailable" 503 "The database doesn't answer." "Try again soon.";
     "endpoints_resting" 503 "Every endpoint of the model is resting after failures." "Wait for `Retry-After` seconds.";

@@ -5,6 +5,7 @@ use wire::hub::Dialect;
 
 use super::{Handler, Route};
 use crate::auth::Access;
+use crate::payments::routes::At;
 use crate::rules::edit::Op;
 use crate::{budgets, keys, webhooks};
 
@@ -16,6 +17,10 @@ const fn route(
     about: &'static str,
 ) -> Route {
     Route { method, path, access, about, handler }
+}
+
+const fn pay(method: &'static str, path: &'static str, at: At, about: &'static str) -> Route {
+    route(method, path, Access::ManagementKey, Handler::Payments(at), about)
 }
 
 /// Every route of the data plane. Those under `/v1` are served under `/api/v1` too.
@@ -289,6 +294,20 @@ pub const ROUTES: &[Route] = &[
         Handler::Byok(Keep::Delete),
         "remove a provider key",
     ),
+    route("GET", "/v1/fees", Access::Public, Handler::Payments(At::Fees), "what is charged beside prices"),
+    pay("POST", "/v1/credits/checkout", At::Checkout, "a page of Stripe's to pay credit on"),
+    pay("GET", "/v1/credits/orders", At::Orders, "the account's payments"),
+    pay("GET", "/v1/credits/orders/{id}", At::Order, "one payment"),
+    pay("GET", "/v1/credits/auto-top-up", At::Auto, "the rules of automatic top-ups"),
+    pay("PUT", "/v1/credits/auto-top-up", At::AutoPut, "write them"),
+    pay("POST", "/v1/credits/redeem", At::Redeem, "a voucher becomes credit"),
+    pay("GET", "/v1/credits/statement", At::Statement, "every movement of the balance, also as CSV"),
+    pay("GET", "/v1/invoices", At::Invoices, "invoices and credit notes"),
+    pay("GET", "/v1/invoices/{id}", At::Invoice, "one of them; with `.html` behind its id for print"),
+    pay("GET", "/v1/account/billing", At::Billing, "what invoices say of the account"),
+    pay("PUT", "/v1/account/billing", At::BillingPut, "write it"),
+    // Its own signature proves who calls; there is no such path without a secret.
+    route("POST", "/v1/webhooks/stripe", Access::Public, Handler::Payments(At::Stripe), "Stripe's events"),
     route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
     route(
         "POST",

@@ -68,7 +68,7 @@ fn entries_say_who_gets_what() {
     let one = correction(&record, Standing::of(&record), &again(50), false).unwrap().unwrap();
     let id = correction_id(&record.id, 2);
     assert_eq!(id.as_str(), format!("fix:{}:2", record.id));
-    let entry = entry_of_correction(&record, &one, id.clone(), Timestamp(5)).unwrap();
+    let entry = entry_of_correction(&record, Standing::of(&record), &one, id.clone(), Timestamp(5)).unwrap();
     assert_eq!((entry.id(), entry.at(), entry.kind()), (&id, Timestamp(5), EntryKind::Correction));
     let postings: Vec<(String, i64)> =
         entry.postings().iter().map(|p| (p.account.to_string(), p.amount.nanos())).collect();
@@ -77,7 +77,7 @@ fn entries_say_who_gets_what() {
 
     let metered = GenerationRecord { mode: BillingMode::Metered, ..record };
     let one = Correction { provider_cost: Money::ZERO, ..one };
-    let entry = entry_of_correction(&metered, &one, id, Timestamp(5)).unwrap();
+    let entry = entry_of_correction(&metered, Standing::of(&metered), &one, id, Timestamp(5)).unwrap();
     let accounts: Vec<String> = entry.postings().iter().map(|p| p.account.to_string()).collect();
     assert_eq!(accounts, ["usage:acct_owner", "writeoff", "margin"]);
 }
@@ -92,7 +92,10 @@ fn amounts_that_do_not_fit_are_refused() {
     assert_eq!(Standing::of(&billed(1, 0, 0)).after(&huge), Err(EntryError::Overflow));
     let lost = Correction { charged: nanos(i64::MIN), ..Correction::default() };
     let id = correction_id(&record.id, 1);
-    assert_eq!(entry_of_correction(&record, &lost, id, Timestamp(0)).unwrap_err(), EntryError::Overflow);
+    assert_eq!(
+        entry_of_correction(&record, Standing::of(&record), &lost, id, Timestamp(0)).unwrap_err(),
+        EntryError::Overflow
+    );
 }
 
 proptest! {
@@ -103,8 +106,12 @@ proptest! {
         cost in 1i64..1_000_000,
         share in 0i64..=100,
         prices in prop::collection::vec((0i64..2_000_000, any::<bool>()), 1..6),
+        (markup, discount) in (0u32..400_000, 0u32..=1_000_000),
     ) {
-        let record = billed(cost, cost * share / 100, cost);
+        let percent = |ppm| crate::Percent::from_ppm(ppm).unwrap();
+        let terms = crate::Terms { markup: percent(markup), discount: percent(discount) }.some();
+        let mut record = GenerationRecord { terms, ..billed(cost, 0, cost) };
+        record.charged = nanos(record.due_of(record.cost.total).nanos() * share / 100);
         let mut standing = Standing::of(&record);
         let mut customer = -standing.charged.nanos();
         for (number, (total, collect)) in prices.into_iter().enumerate() {
@@ -113,14 +120,14 @@ proptest! {
                 continue;
             };
             let id = correction_id(&record.id, number + 1);
-            let entry = entry_of_correction(&record, &one, id, Timestamp(0)).unwrap();
+            let entry = entry_of_correction(&record, standing, &one, id, Timestamp(0)).unwrap();
             let sides: i64 = entry.postings().iter().map(|p| p.amount.nanos()).sum();
             prop_assert_eq!(sides, 0);
             let own = entry.postings().iter().find(|p| matches!(p.account, BookAccount::Credits(_)));
             customer += own.map_or(0, |p| p.amount.nanos());
             standing = standing.after(&one).unwrap();
             prop_assert_eq!((standing.cost.nanos(), standing.provider_cost.nanos()), (total, total));
-            prop_assert!(!standing.charged.is_negative() && standing.charged <= standing.cost);
+            prop_assert!(!standing.charged.is_negative() && standing.charged <= record.due_of(standing.cost));
             prop_assert_eq!(customer, -standing.charged.nanos());
         }
     }

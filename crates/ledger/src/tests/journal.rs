@@ -112,6 +112,8 @@ fn every_field_comes_back() {
     record.warnings.push(Warning { code: "dropped".into(), pointer: "/x".into(), message: "m".into() });
     record.attempts.push(Attempt { outcome: "timeout".into(), ..Attempt::default() });
     record.facts = Some(facts());
+    let markup = "2.5".parse().unwrap();
+    record.terms = Some(crate::Terms { markup, ..crate::Terms::default() });
     let mut bytes = HEADER.to_vec();
     frame(&record, &mut bytes).unwrap();
     assert_eq!(records(scan(&bytes, 0, 9).unwrap()), [record]);

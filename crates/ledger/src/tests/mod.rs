@@ -1,6 +1,7 @@
 mod chain;
 mod correction;
 mod entry;
+mod fees;
 mod hold;
 mod journal;
 mod receipt;

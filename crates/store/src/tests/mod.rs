@@ -9,6 +9,7 @@ mod fold;
 mod grants;
 mod keys;
 mod open;
+mod payments;
 mod responses;
 mod rules;
 mod tamper;

@@ -235,8 +235,13 @@ impl Checker<'_> {
                 let detail = format!("stored, expected: {}, {name}", one.entry);
                 self.report.add("correction_id", id, detail);
             }
-            let entry =
-                entry_of_correction(record, &one.correction, EntryId::new(one.entry.as_str()), one.at);
+            let entry = entry_of_correction(
+                record,
+                standing,
+                &one.correction,
+                EntryId::new(one.entry.as_str()),
+                one.at,
+            );
             self.entry(id, entry.map(Some), "correction_entry", booked);
             standing = match standing.after(&one.correction) {
                 Ok(standing) => standing,
@@ -249,9 +254,12 @@ impl Checker<'_> {
                 let detail = format!("cost corrected, computed again: {}, {again:?}", standing.cost.nanos());
                 self.report.add("correction", &one.entry, detail);
             }
-            if standing.charged.is_negative() || standing.charged > standing.cost {
-                let detail =
-                    format!("charged, cost: {}, {}", standing.charged.nanos(), standing.cost.nanos());
+            if standing.charged.is_negative() || standing.charged > record.due_of(standing.cost) {
+                let detail = format!(
+                    "charged, due: {}, {}",
+                    standing.charged.nanos(),
+                    record.due_of(standing.cost).nanos()
+                );
                 self.report.add("correction", &one.entry, detail);
             }
         }

@@ -48,6 +48,9 @@ pub enum Command {
     /// Bring provider keys along: add, list and remove them, seal them anew, fill the balance for their fees.
     #[command(subcommand)]
     Byok(Byok),
+    /// Make, list and revoke voucher codes that are worth credit.
+    #[command(subcommand)]
+    Vouchers(Vouchers),
     /// Write routing policies, asked for as the model `policy/NAME`, and read them.
     #[command(subcommand)]
     Policies(Rules),
@@ -184,6 +187,57 @@ pub enum Credits {
         #[arg(long, value_name = "ID", default_value = super::OWNER)]
         account: String,
     },
+    /// List the latest payments.
+    Orders {
+        /// Of this account only.
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+    },
+    /// Pay credit of an order back through its processor: never more than is left of the order or the balance.
+    Refund {
+        /// The order, ord_...
+        order: String,
+        /// US dollars of credit, such as 25 or 2.50; without it all that is left.
+        amount: Option<Money>,
+    },
+}
+
+/// `tollway vouchers`
+#[derive(Debug, Subcommand)]
+pub enum Vouchers {
+    /// Make vouchers and print their codes, once.
+    Create(CreateVouchers),
+    /// List vouchers, without their codes.
+    List {
+        /// Of this batch only.
+        #[arg(long, value_name = "BATCH")]
+        batch: Option<String>,
+    },
+    /// Revoke a voucher, or a whole batch, as far as they are not redeemed.
+    Revoke {
+        /// The voucher's id, or the batch.
+        selector: String,
+    },
+}
+
+/// `tollway vouchers create`
+#[derive(Debug, Args)]
+pub struct CreateVouchers {
+    /// What each is worth in US dollars, such as 5 or 2.50.
+    #[arg(long, value_name = "USD")]
+    pub amount: Money,
+    /// How many.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub count: u32,
+    /// When they end: an instant such as 2030-01-31T12:00:00Z, or a span from now such as 30d, 12h or 45m.
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<Expiry>,
+    /// How many of this batch one account may redeem.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub per_account: u32,
+    /// What to call the batch; made up when left out.
+    #[arg(long, value_name = "NAME")]
+    pub batch: Option<String>,
 }
 
 /// `tollway credits grant`

@@ -1,11 +1,13 @@
 //! `tollway credits`
 
+use gateway::payments::refund::{self, RefundError};
 use ledger::EntryError;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::StoreError;
-use types::{AccountId, EntryId};
+use types::{AccountId, EntryId, Money};
 
 use super::args::Grant;
+use super::output::columns;
 use super::{Context, Failure, keys};
 
 pub(super) async fn grant(context: &mut Context<'_>, args: &Grant) -> Result<(), Failure> {
@@ -76,6 +78,73 @@ pub(super) async fn show(context: &mut Context<'_>, account: &str) -> Result<(),
         "used_usd": credits.used.to_string(),
         "balance_usd": credits.balance.to_string(),
         "metered_usd": credits.metered.to_string(),
+    });
+    context.out.answer(&human, &json)
+}
+
+pub(super) async fn orders(context: &mut Context<'_>, account: Option<&str>) -> Result<(), Failure> {
+    let (_, store) = keys::open(context).await?;
+    let account = account.map(AccountId::new);
+    let orders = store.orders(account.as_ref()).await.map_err(|e| keys::failed(&e))?;
+    store.close().await;
+    let head = ["order", "account", "kind", "status", "paid", "fee", "credited", "returned", "created"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for order in &orders {
+        let back = order.refunded.saturating_add(order.disputed);
+        rows.push(vec![
+            order.id.clone(),
+            order.account.to_string(),
+            order.kind.name().to_owned(),
+            order.status.name().to_owned(),
+            order.top_up.total.to_string(),
+            order.top_up.fee.to_string(),
+            order.top_up.credited.to_string(),
+            back.to_string(),
+            keys::instant(order.created),
+        ]);
+    }
+    let human = if orders.is_empty() { "no orders yet".to_owned() } else { columns(&rows) };
+    let all: Vec<Value> = orders
+        .iter()
+        .map(|order| {
+            json!({
+                "id": order.id, "account": order.account, "processor": order.processor,
+                "kind": order.kind.name(), "status": order.status.name(), "balance": order.balance.name(),
+                "total_usd": order.top_up.total.to_string(), "fee_usd": order.top_up.fee.to_string(),
+                "credited_usd": order.top_up.credited.to_string(), "refunded_usd": order.refunded.to_string(),
+                "disputed_usd": order.disputed.to_string(), "created_at": keys::instant(order.created),
+            })
+        })
+        .collect();
+    context.out.answer(&human, &json!({ "orders": all }))
+}
+
+pub(super) async fn refund(
+    context: &mut Context<'_>,
+    order: &str,
+    amount: Option<Money>,
+) -> Result<(), Failure> {
+    let (config, store) = keys::open(context).await?;
+    let payments = crate::wire_up::payments(&config)?;
+    let now = context.clock.now();
+    let refunded = refund::refund(&store, &payments, order, amount, now).await;
+    store.close().await;
+    let refunded = refunded.map_err(|error| match &error {
+        RefundError::Store(inner) => keys::failed(inner),
+        RefundError::Off(_) => Failure::BadInput(error.to_string()),
+        RefundError::Refused(_) | RefundError::Unknown(_) => Failure::Failed(error.to_string()),
+    })?;
+    let (plan, taken) = (refunded.plan, refunded.taken);
+    let human = format!(
+        "{} USD of credit of {order} are refunded: {} USD go back to the customer",
+        plan.credit, plan.payment
+    );
+    let json = json!({
+        "order": order,
+        "account": plan.order.account,
+        "credit_usd": plan.credit.to_string(),
+        "payment_usd": plan.payment.to_string(),
+        "outcome": taken.outcome,
     });
     context.out.answer(&human, &json)
 }

@@ -23,6 +23,7 @@ mod route;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod vouchers;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -161,6 +162,13 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
         Command::Keys(args::Keys::Revoke { selector }) => keys::revoke(context, selector).await,
         Command::Credits(args::Credits::Grant(args)) => credits::grant(context, args).await,
         Command::Credits(args::Credits::Show { account }) => credits::show(context, account).await,
+        Command::Credits(args::Credits::Orders { account }) => {
+            credits::orders(context, account.as_deref()).await
+        }
+        Command::Credits(args::Credits::Refund { order, amount }) => {
+            credits::refund(context, order, *amount).await
+        }
+        Command::Vouchers(vouchers) => vouchers::run(context, vouchers).await,
         Command::Byok(byok) => byok::run(context, byok).await,
         Command::Policies(rules) => rules::run(context, RuleKind::Policy, rules).await,
         Command::Presets(rules) => rules::run(context, RuleKind::Preset, rules).await,

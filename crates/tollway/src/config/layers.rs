@@ -65,22 +65,39 @@ impl Layers {
             match value.get_ref() {
                 DeValue::Table(table) if name == "providers" => self.add_providers(table, &place, problems),
                 DeValue::Table(table) => {
-                    for (key, value) in table {
-                        let path = format!("{name}.{}", key.get_ref());
-                        let mut spot = Spot::of(value, &place);
-                        spot.place = place(key.span());
-                        if keys().any(|known| known.path == path) {
-                            self.plain.insert(path, spot);
-                        } else {
-                            problems.push(unknown(spot.place, path));
-                        }
-                    }
+                    self.add_section(name, table, &place, problems);
                 }
                 _ if sections().contains(name) => {
                     let why = format!("is a section; write `[{name}]` and its keys below");
                     problems.push(Problem::rule(at, name, why));
                 }
                 _ => problems.push(unknown(at, name.to_owned())),
+            }
+        }
+    }
+
+    /// A section's keys, and those of sections within it such as `[payments.stripe]`.
+    fn add_section(
+        &mut self,
+        name: &str,
+        table: &DeTable<'_>,
+        place: &dyn Fn(Range<usize>) -> Place,
+        problems: &mut Vec<Problem>,
+    ) {
+        for (key, value) in table {
+            let path = format!("{name}.{}", key.get_ref());
+            if let DeValue::Table(inner) = value.get_ref()
+                && keys()
+                    .any(|known| known.path.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')))
+            {
+                self.add_section(&path, inner, place, problems);
+                continue;
+            }
+            let spot = spot_of_key(key.span(), value, place);
+            if keys().any(|known| known.path == path) {
+                self.plain.insert(path, spot);
+            } else {
+                problems.push(unknown(spot.place, path));
             }
         }
     }
@@ -145,6 +162,11 @@ impl Layers {
                 [section, key] if keys().any(|known| known.path == format!("{section}.{key}")) => {
                     if set {
                         self.plain.insert(format!("{section}.{key}"), spot);
+                    }
+                }
+                [section, inner, key] if keys().any(|k| k.path == format!("{section}.{inner}.{key}")) => {
+                    if set {
+                        self.plain.insert(format!("{section}.{inner}.{key}"), spot);
                     }
                 }
                 [_, _] => problems.push(unknown(spot.place, lower.replace("__", "."))),

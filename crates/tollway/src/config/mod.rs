@@ -12,6 +12,7 @@ mod cloud;
 mod env;
 mod keys;
 mod layers;
+mod money;
 mod problem;
 mod providers;
 mod settings;
@@ -27,12 +28,13 @@ pub use cloud::Cloud;
 pub use env::Environment;
 pub use keys::{Key, Preset, keys, model_keys, provider_keys};
 pub(crate) use layers::{SHORT_FORMS, SPECIAL, variable};
+pub use money::{Payments, Seller, Stripe};
 pub use problem::{Place, Problem, Problems};
 pub use providers::{ProviderState, provider_states};
 pub use settings::{
-    Billing, Brand, Byok, Cache, CatalogSettings, CloudConfig, Config, Fees, Idempotency, Journal,
-    JournalSync, Limits, Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server,
-    StoreSettings, StoreUrl, Upstream,
+    Billing, Brand, Byok, Cache, CatalogSettings, CloudConfig, Config, Idempotency, Journal, JournalSync,
+    Limits, Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl,
+    Upstream,
 };
 pub use types::{Network, any_contains};
 
@@ -92,6 +94,7 @@ pub fn parse(file: Option<&FileText>, env: &Environment, known_slugs: &[&str]) -
         config.providers.insert(slug.clone(), provider);
     }
     config.bootstrap_key = bootstrap_key(env, &mut problems);
+    payment_secrets(&mut config, &layers, env, &mut problems);
     config.log.filter = log_filter(env, &mut problems);
     check_together(&config, &layers, &mut problems);
     if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
@@ -117,6 +120,35 @@ fn bootstrap_key(env: &Environment, problems: &mut Vec<Problem>) -> Option<ApiKe
                 format!("refused (value hidden): {error}"),
             ));
             None
+        }
+    }
+}
+
+/// Fills the secrets of payments from the variables that the configuration names.
+fn payment_secrets(config: &mut Config, layers: &Layers, env: &Environment, problems: &mut Vec<Problem>) {
+    let mut find = |key: &str, name: &Option<String>| {
+        let name = name.as_deref()?;
+        let value = env.get(name).filter(|value| !value.is_empty());
+        if value.is_none() {
+            let place = layers.plain.get(key).map_or(Place::Default, |spot| spot.place.clone());
+            let why = format!("names `{name}`, which is not set; set it, or remove the key");
+            problems.push(Problem::rule(place, key, why));
+        }
+        value.map(str::to_owned)
+    };
+    let stripe = &mut config.payments.stripe;
+    let key = find("payments.stripe.secret_key_env", &stripe.secret_key_env);
+    stripe.secret_key = stripe.secret_key.take().or(key.map(SecretString::from));
+    let Some(text) = find("payments.stripe.webhook_secret_env", &stripe.webhook_secret_env) else { return };
+    let all = text.split(',').map(|secret| SecretString::from(secret.trim().to_owned())).collect();
+    match keys::money::secrets(all) {
+        Some(secrets) if stripe.webhook_secrets.is_empty() => stripe.webhook_secrets = secrets,
+        Some(_) => {}
+        None => {
+            let why = "names a variable with something else than one or two secrets of 8 characters or more";
+            let key = "payments.stripe.webhook_secret_env";
+            let place = layers.plain.get(key).map_or(Place::Default, |spot| spot.place.clone());
+            problems.push(Problem::rule(place, key, why.to_owned()));
         }
     }
 }
@@ -159,6 +191,9 @@ fn check_together(config: &Config, layers: &Layers, problems: &mut Vec<Problem>)
             "server.admin_listen",
             "is the same as `server.listen`; leave it unset to serve metrics there",
         );
+    }
+    if config.fees.top_up_min > config.fees.top_up_max {
+        refuse("fees.top_up_min_usd", "is more than `fees.top_up_max_usd`; make it at most that");
     }
     if config.upstream.sse_frame_bytes_max > config.upstream.response_bytes_max {
         refuse(

@@ -9,10 +9,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use catalog::{OnDisconnect, Protocol};
-use ledger::{BillingMode, FeeRate, Period};
+use ledger::{BillingMode, Period};
 use types::{ApiKeyText, ExposeSecret, Money, SecretString};
 
 use super::Network;
+use super::money::{Payments, Seller};
 
 /// Everything that was configured.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +27,11 @@ pub struct Config {
     pub store: StoreSettings,
     pub catalog: CatalogSettings,
     pub billing: Billing,
-    pub fees: Fees,
     pub byok: Byok,
+    /// `[fees]` and `[credits]`.
+    pub fees: ledger::Fees,
+    pub payments: Payments,
+    pub seller: Seller,
     pub brand: Brand,
     pub routing: Routing,
     pub upstream: Upstream,
@@ -46,6 +50,8 @@ pub struct Config {
 pub struct Server {
     pub listen: SocketAddr,
     pub admin_listen: Option<SocketAddr>,
+    /// Without a slash at the end.
+    pub public_url: Option<String>,
     pub data_dir: PathBuf,
     /// 0: one per core.
     pub workers: usize,
@@ -66,6 +72,7 @@ impl Default for Server {
         Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             admin_listen: None,
+            public_url: None,
             data_dir: PathBuf::new(),
             workers: 0,
             spin_us: 0,
@@ -112,13 +119,6 @@ impl Default for Billing {
     fn default() -> Billing {
         Billing { mode: BillingMode::Metered, receipt_key: None, receipt_key_file: None }
     }
-}
-
-/// `[fees]`
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs, reason = "the table of keys is the documentation")]
-pub struct Fees {
-    pub byok_percent: FeeRate,
 }
 
 /// `[byok]`

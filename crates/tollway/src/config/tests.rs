@@ -29,6 +29,10 @@ fn every_key_has_an_effect() {
         let mut env = vec![(layers::variable(key.path), key.example)];
         match key.path {
             "server.tls_cert_file" => env.push(("TOLLWAY_SERVER__TLS_KEY_FILE".into(), "k.pem")),
+            "payments.stripe.secret_key_env" => env.push(("STRIPE_SECRET_KEY".into(), "sk_test_x")),
+            "payments.stripe.webhook_secret_env" => {
+                env.push(("STRIPE_WEBHOOK_SECRET".into(), "whsec_one_x,whsec_two_x"));
+            }
             "server.tls_key_file" => env.push(("TOLLWAY_SERVER__TLS_CERT_FILE".into(), "c.pem")),
             _ => {}
         }
@@ -61,6 +65,46 @@ fn every_key_has_an_effect() {
         let text = format!("[[providers.lab.models]]\n{id}{} = {value}", key.name());
         let got = read(&text, &[]).unwrap_or_else(|problems| panic!("{}: {problems}", key.path));
         assert_ne!(format!("{:?}", got.providers["lab"].models[0]), bare, "{}", key.path);
+    }
+}
+
+#[test]
+fn payments_and_fees_read_from_the_file() {
+    let text = r#"
+        [fees]
+        top_up = [{ percent = "3", until = "2026-12-31" }, { percent = "5" }]
+        markup = { "openai/*" = "2.5", "*" = "1" }
+        volume_discount = [{ from_usd = "1000", percent = "2" }]
+        [payments.stripe]
+        secret_key_env = "KEY_OF_STRIPE"
+        webhook_secret = ["whsec_first", "whsec_second"]
+        base_url = "http://127.0.0.1:8420/"
+        [seller]
+        address = ["Main Street 1", "10115 Berlin"]
+    "#;
+    let config = read(text, &[("KEY_OF_STRIPE", "sk_test_1")]).unwrap();
+    assert_eq!((config.fees.top_up.len(), config.fees.markup.len(), config.fees.discount.len()), (2, 2, 1));
+    let stripe = &config.payments.stripe;
+    assert_eq!(stripe.secret_key.as_ref().unwrap().expose_secret(), "sk_test_1");
+    assert_eq!((stripe.webhook_secrets.len(), stripe.base_url.as_str()), (2, "http://127.0.0.1:8420"));
+    assert_eq!(config.seller.address.len(), 2);
+    let one = read("[payments.stripe]\nwebhook_secret = \"whsec_first\"", &[]).unwrap();
+    assert_eq!(one.payments.stripe.webhook_secrets.len(), 1);
+    let debug = format!("{config:?}");
+    assert!(!debug.contains("whsec_first") && !debug.contains("sk_test_1"), "{debug}");
+    let rows = [
+        ("[fees]\ntop_up = [{ percent = \"3\", until = \"2026-12-31\" }]", "fees.top_up"),
+        ("[fees]\ntop_up = [{ procent = \"3\" }]", "fees.top_up"),
+        ("[fees]\nmarkup = { \"a*b\" = \"1\" }", "fees.markup"),
+        ("[fees]\ntop_up_min_usd = \"20000\"", "fees.top_up_max_usd"),
+        ("[payments.stripe]\nsecret_key_env = \"NOWHERE\"", "NOWHERE"),
+        ("[payments.stripe]\nwebhook_secret = [\"\"]", "webhook_secret"),
+        ("[payments.stripes]\nsecret_key = \"x\"", "payments.stripe"),
+        ("[payments.stripe]\nsecret_kye = \"x\"", "payments.stripe.secret_key"),
+    ];
+    for (text, expect) in rows {
+        let problems = read(text, &[]).unwrap_err().to_string();
+        assert!(problems.contains(expect), "{text}: {problems}");
     }
 }
 

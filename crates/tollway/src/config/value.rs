@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use types::{PriceKind, Rate, SecretString};
 
 use super::keys::{Key, Kind, Preset, model_keys, parse_size};
+use super::money::Row;
 use super::problem::{Place, Problem, What, nearest};
 use super::settings::{ModelConfig, without_credentials};
 
@@ -185,8 +186,20 @@ fn try_set<T>(
         Kind::Secret { set, .. } => ensure(set(into, SecretString::from(spot.raw.text()?)))?,
         Kind::List { set, .. } => ensure(set(into, &list(spot)?))?,
         Kind::Secrets { set, .. } => {
-            ensure(set(into, list(spot)?.into_iter().map(SecretString::from).collect()))?;
+            // One secret needs no brackets.
+            let all = match &spot.raw {
+                Raw::Text(one) => vec![one.clone()],
+                _ => list(spot)?,
+            };
+            ensure(set(into, all.into_iter().map(SecretString::from).collect()))?;
         }
+        Kind::Tables { set, .. } => {
+            let spot = spot.structured().ok_or(Refused)?;
+            let Raw::List(items) = &spot.raw else { return Err(Refused) };
+            let rows = items.iter().map(|item| texts(&table(item)?)).collect::<Result<Vec<_>, _>>()?;
+            ensure(set(into, &rows))?;
+        }
+        Kind::Texts { set, .. } => ensure(set(into, &texts(&table(spot)?)?.into_iter().collect()))?,
         Kind::Headers(put) => put(into, headers(path, &table(spot)?, problems)),
         Kind::Prices(put) => put(into, prices(path, &table(spot)?, problems)),
         Kind::Models(put) => {
@@ -215,6 +228,11 @@ fn table(spot: &Spot) -> Result<Vec<(String, Spot)>, Refused> {
         Raw::Table(entries) => Ok(entries),
         _ => Err(Refused),
     }
+}
+
+/// The values of a table, all of them texts.
+fn texts(entries: &[(String, Spot)]) -> Result<Row, Refused> {
+    entries.iter().map(|(name, spot)| Ok((name.clone(), spot.raw.text()?.to_owned()))).collect()
 }
 
 fn headers(

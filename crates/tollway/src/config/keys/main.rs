@@ -37,6 +37,16 @@ pub(super) static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "server.public_url",
+        preset: Unset("`http://` or `https://` and `server.listen`"),
+        example: "https://llm.example.com",
+        doc: "Where customers reach this server: what addresses in mails, on invoices and at payment begin with.",
+        kind: Kind::Text {
+            allowed: "an `http://` or `https://` URL without user and password",
+            set: |c, v| super::money::url(v).map(|url| c.server.public_url = Some(url)).is_some(),
+        },
+    },
+    Key {
         path: "server.data_dir",
         preset: Value("./data"),
         example: "/var/lib/tollway",
@@ -195,16 +205,6 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Text {
             allowed: "a path",
             set: |c, v| path(v).map(|path| c.billing.receipt_key_file = Some(path)).is_some(),
-        },
-    },
-    Key {
-        path: "fees.byok_percent",
-        preset: Value("5"),
-        example: "2.5",
-        doc: "The fee of calls that accounts' own provider keys pay for, in percent of what they would cost at list price; 0 is none.",
-        kind: Kind::Text {
-            allowed: "a percentage from 0 to 100 with up to two digits after the point",
-            set: |c, v| v.parse().map(|rate| c.fees.byok_percent = rate).is_ok(),
         },
     },
     Key {

@@ -2,12 +2,14 @@
 
 mod flow;
 mod main;
+pub(super) mod money;
 mod provider;
 
 use std::collections::BTreeMap;
 
 use types::SecretString;
 
+use super::money::Row;
 use super::settings::{Config, ModelConfig, ProviderConfig};
 
 /// What a key is when nobody sets it.
@@ -52,6 +54,10 @@ pub(crate) enum Kind<T: 'static> {
     Secrets { allowed: &'static str, set: fn(&mut T, Vec<SecretString>) -> bool },
     /// A list of texts. `set` answers whether every one has its form.
     List { allowed: &'static str, set: fn(&mut T, &[String]) -> bool },
+    /// A list of tables of texts. `set` answers whether every one has its form.
+    Tables { allowed: &'static str, set: fn(&mut T, &[Row]) -> bool },
+    /// A table of texts. `set` answers whether every one has its form.
+    Texts { allowed: &'static str, set: fn(&mut T, &BTreeMap<String, String>) -> bool },
     /// A table of HTTP headers.
     Headers(fn(&mut T, BTreeMap<String, SecretString>)),
     /// A table of prices.
@@ -73,6 +79,8 @@ impl<T> Key<T> {
             Kind::Text { allowed, .. }
             | Kind::Secret { allowed, .. }
             | Kind::Secrets { allowed, .. }
+            | Kind::Tables { allowed, .. }
+            | Kind::Texts { allowed, .. }
             | Kind::List { allowed, .. } => (*allowed).to_owned(),
             Kind::Headers(_) => {
                 "a table of header names and text values, without Host, Content-Length, Connection and \
@@ -99,7 +107,7 @@ impl<T> Key<T> {
 
 /// The keys of the whole, section by section.
 pub fn keys() -> impl Iterator<Item = &'static Key<Config>> + Clone {
-    main::KEYS.iter().chain(flow::KEYS)
+    main::KEYS.iter().chain(money::KEYS).chain(flow::KEYS)
 }
 
 /// The keys of a provider.
