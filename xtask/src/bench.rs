@@ -2,7 +2,8 @@
 //!
 //! The proxy under test has core 0 for itself; the provider and the client share core 1. All proxies are up the whole
 //! time, and rounds go round-robin over them, so that what the machine does meanwhile hits all alike. Each figure is
-//! the median of its rounds. Tollway does its whole work: key, limits, prepaid hold, metering, journal.
+//! the median of its rounds. Tollway does its whole work: key, limits, prepaid hold, metering, journal. Its CPU time counts
+//! until everything is booked, which it does after calls where both want the core.
 
 pub mod load;
 mod process;
@@ -64,14 +65,16 @@ pub fn run(args: &Args) -> Result<bool> {
     for target in Target::ALL {
         measure(&setup, target, &Effort { latency_requests: 300, throughput_ms: 200, streams: 10, ..QUICK })?;
     }
+    let mut governed = Vec::new();
     for round in 1..=effort.rounds {
         for (at, target) in Target::ALL.into_iter().enumerate() {
             println!("round {round} of {}: {}", effort.rounds, target.name());
             rounds[at].push(measure(&setup, target, &effort)?);
         }
+        governed.push(governance(&setup, &effort)?);
     }
     setup.measure_loaded();
-    let report = report::Report::new(&rounds, &setup.facts);
+    let report = report::Report::new(&rounds, &governed, &setup.facts);
     println!("\n{}", report.table());
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report.json())?;
@@ -81,6 +84,16 @@ pub fn run(args: &Args) -> Result<bool> {
         fs::write(sh::root().join("docs/benchmarks.md"), report.page())?;
     }
     Ok(!args.check || report.goals_met())
+}
+
+/// Requests per second at 32 connections with the plain key and with the one under budgets, in turns.
+fn governance(setup: &Setup, effort: &Effort) -> Result<(f64, f64)> {
+    let rate = |key: &str| {
+        let (outcome, _) =
+            load_with(setup, Target::Tollway, Shape::Plain, (key, 32), None, effort.throughput_ms)?;
+        anyhow::Ok(outcome.requests as f64 / outcome.seconds)
+    };
+    Ok((rate(&setup.key)?, rate(&setup.governed_key)?))
 }
 
 /// One round of everything against one target.
@@ -114,16 +127,20 @@ fn load(
     count: Option<u64>,
     duration_ms: u64,
 ) -> Result<(Outcome, f64)> {
+    load_with(setup, target, shape, (&setup.key, connections), count, duration_ms)
+}
+
+fn load_with(
+    setup: &Setup,
+    target: Target,
+    shape: Shape,
+    (key, connections): (&str, usize),
+    count: Option<u64>,
+    duration_ms: u64,
+) -> Result<(Outcome, f64)> {
     let mut command = Command::new("taskset");
     command.args(["-c", "1"]).arg(setup.release.join("xtask")).arg("load");
-    command.args([
-        "--port",
-        &setup.port(target, shape).to_string(),
-        "--key",
-        &setup.key,
-        "--shape",
-        shape.name(),
-    ]);
+    command.args(["--port", &setup.port(target, shape).to_string(), "--key", key, "--shape", shape.name()]);
     command.args(["--connections", &connections.to_string(), "--duration-ms", &duration_ms.to_string()]);
     if let Some(count) = count {
         command.args(["--count", &count.to_string()]);
@@ -131,6 +148,7 @@ fn load(
     let before = setup.cpu_us(target);
     let text = sh::capture(&mut command)
         .with_context(|| format!("{} {} c={connections}", target.name(), shape.name()))?;
+    setup.settle();
     let used = setup.cpu_us(target) - before;
     let outcome: Outcome = serde_json::from_str(&text).context("reading what the load generator said")?;
     let per_request = used as f64 / (outcome.requests.max(1) as f64);

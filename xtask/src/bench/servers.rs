@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::load::{MODEL, Shape};
@@ -59,6 +59,8 @@ pub struct Facts {
 pub struct Setup {
     pub release: PathBuf,
     pub key: String,
+    /// A key with everything that can govern it: budgets on three levels, limits of its own, tags.
+    pub governed_key: String,
     pub facts: Facts,
     upstream_port: u16,
     nginx_port: u16,
@@ -100,6 +102,7 @@ impl Setup {
             tollway = next;
             start_ms.push(took_ms);
         }
+        let governed_key = make_governed_key(&release, dir.path(), tollway_port)?;
         let facts = Facts {
             tollway_idle_kib: process::resident_kib(tollway.pid()),
             nginx_idle_kib: process::resident_kib(nginx.pid()),
@@ -110,6 +113,7 @@ impl Setup {
         Ok(Setup {
             release,
             key,
+            governed_key,
             facts,
             upstream_port,
             nginx_port,
@@ -138,6 +142,19 @@ impl Setup {
             Target::Direct => 0,
             Target::Nginx => process::cpu_us(self.nginx.pid()),
             Target::Tollway => process::cpu_us(self.tollway.pid()),
+        }
+    }
+
+    /// Waits until Tollway has booked what it was asked: what is left over would be work in another's measurement, and would be
+    /// missing in its own.
+    pub fn settle(&self) {
+        const QUIET_US: u64 = 10_000;
+        for _ in 0..200 {
+            let before = self.cpu_us(Target::Tollway);
+            std::thread::sleep(Duration::from_millis(300));
+            if self.cpu_us(Target::Tollway) - before < QUIET_US {
+                break;
+            }
         }
     }
 
@@ -233,6 +250,56 @@ fn make_key(release: &Path, dir: &Path) -> Result<String> {
     let key = made["key"].as_str().context("`keys create --json` gave no key")?;
     ensure!(!key.is_empty(), "`keys create --json` gave an empty key");
     Ok(key.to_owned())
+}
+
+/// A key under budgets of its project, its tag and itself, with limits of requests, tokens and spending by day, and tags.
+fn make_governed_key(release: &Path, dir: &Path, port: u16) -> Result<String> {
+    let mut create = tollway(release, dir);
+    create.args(["keys", "create", "--name", "bench-manager", "--management", "--json"]);
+    let made: Value =
+        serde_json::from_str(&sh::capture(&mut create)?).context("reading the management key")?;
+    let manager = made["key"].as_str().context("`keys create --json` gave no key")?;
+    let key = json!({
+        "name": "bench-governed", "project": "bench", "tags": ["blue", "bench"], "limit_usd": CREDIT_USD,
+        "limit_reset": "daily", "requests_per_minute": 1_000_000_000, "tokens_per_minute": 1_000_000_000_000_i64,
+    });
+    let made = post(port, "/v1/keys", manager, &key)?;
+    let text = made["key"].as_str().with_context(|| format!("no key was made: {made}"))?.to_owned();
+    let id = made["data"]["id"].as_str().with_context(|| format!("the key has no id: {made}"))?;
+    for subject in ["project:bench", "tag:blue", &format!("key:{id}")] {
+        let budget = json!({
+            "name": subject, "subject": subject, "period": "month", "amount_usd": CREDIT_USD, "hard": true,
+        });
+        let made = post(port, "/v1/budgets", manager, &budget)?;
+        ensure!(made["data"]["id"].is_string(), "no budget was made: {made}");
+    }
+    // A change acts within a second.
+    std::thread::sleep(Duration::from_secs(1));
+    Ok(text)
+}
+
+/// Asks the server's management API, again for as long as the key is not known there yet.
+fn post(port: u16, path: &str, key: &str, body: &Value) -> Result<Value> {
+    let body = body.to_string();
+    let mut answer = String::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\nauthorization: Bearer {key}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        )?;
+        answer.clear();
+        stream.read_to_string(&mut answer)?;
+        if !answer.starts_with("HTTP/1.1 401") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let (_, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
+    serde_json::from_str(body).with_context(|| format!("`{path}` answered: {answer}"))
 }
 
 #[cfg(test)]
