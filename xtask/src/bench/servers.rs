@@ -260,7 +260,7 @@ fn make_governed_key(release: &Path, dir: &Path, port: u16) -> Result<String> {
         serde_json::from_str(&sh::capture(&mut create)?).context("reading the management key")?;
     let manager = made["key"].as_str().context("`keys create --json` gave no key")?;
     let key = json!({
-        "name": "bench-governed", "project": "bench", "tags": ["blue", "bench"], "limit_usd": CREDIT_USD,
+        "name": "bench-governed", "project": "bench", "tags": ["blue", "bench"], "limit": 1_000_000,
         "limit_reset": "daily", "requests_per_minute": 1_000_000_000, "tokens_per_minute": 4_000_000_000_u32,
     });
     let made = post(port, "/v1/keys", manager, &key)?;

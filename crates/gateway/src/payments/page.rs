@@ -146,7 +146,10 @@ fn signed(invoice: &Invoice, amount: Money) -> String {
 }
 
 fn footer(page: &mut String, invoice: &Invoice, body: &Value) {
-    let processor = text(body, "processor").unwrap_or_default();
+    let processor = match text(body, "processor").unwrap_or_default() {
+        "stripe" => "Stripe",
+        other => other,
+    };
     let payment = text(body, "payment").unwrap_or_default();
     let done = if invoice.corrects.is_some() { "Refunded" } else { "Paid" };
     let _ = write!(
