@@ -278,7 +278,7 @@ fn make_governed_key(release: &Path, dir: &Path, port: u16) -> Result<String> {
     Ok(text)
 }
 
-/// Asks the server's management API, again for as long as the key is not known there yet.
+/// Asks the server's management API, again for as long as it has not heard of what was made before.
 fn post(port: u16, path: &str, key: &str, body: &Value) -> Result<Value> {
     let body = body.to_string();
     let mut answer = String::new();
@@ -293,7 +293,7 @@ fn post(port: u16, path: &str, key: &str, body: &Value) -> Result<Value> {
         )?;
         answer.clear();
         stream.read_to_string(&mut answer)?;
-        if !answer.starts_with("HTTP/1.1 401") {
+        if answer.starts_with("HTTP/1.1 2") {
             break;
         }
         std::thread::sleep(Duration::from_millis(200));
