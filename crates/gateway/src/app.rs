@@ -73,6 +73,8 @@ pub struct Gateway {
     pub payments: crate::payments::Payments,
     /// Accounts that pay less at present.
     pub discounts: crate::terms::Discounts,
+    /// Between those who write into the store and the job that takes changes in.
+    pub news: crate::news::News,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }
@@ -91,6 +93,17 @@ impl Gateway {
         F: Future<Output = T> + Send + 'static,
     {
         self.control.spawn(future).await.ok()
+    }
+
+    /// The same for what writes keys and budgets: when it is over, this node knows what was written.
+    pub(crate) async fn written<T, F>(&self, future: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let done = self.on_control(future).await;
+        self.news.taken_in().await;
+        done
     }
 }
 

@@ -180,7 +180,7 @@ async fn write(
     status: StatusCode,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let (gateway, stored) = (Arc::clone(&worker.gateway), row.clone());
-    let done = worker.gateway.on_control(async move { gateway.store.put_budget(&stored).await }).await;
+    let done = worker.gateway.written(async move { gateway.store.put_budget(&stored).await }).await;
     match done {
         Some(Ok(())) => {
             let mut response = router::json(json!({ "data": object(&row, None) }).to_string());

@@ -49,6 +49,7 @@ pub mod mail;
 pub mod messages;
 pub mod metrics;
 pub mod models;
+pub mod news;
 pub mod payments;
 mod planning;
 mod policies;

@@ -237,6 +237,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         learned: Default::default(),
         replays: Default::default(),
         seals: Default::default(),
+        news: Default::default(),
         listings: Default::default(),
         receipts: shared.receipts,
     })

@@ -62,6 +62,28 @@ async fn becomes(actor: &Actor, body: &Value, status: u16) -> Reply {
 }
 
 #[tokio::test]
+async fn what_was_written_is_known_at_once() {
+    let office = office().await;
+    for number in 0..5 {
+        let made =
+            office.manager.post("/v1/keys", &json!({"name": number.to_string()})).await.expect(201).json();
+        let actor = office.app.with_key(made["key"].as_str().expect("a text"));
+        actor.chat_request(&cent()).send().await.expect(200);
+        let subject = format!("key:{}", made["data"]["id"].as_str().expect("an id"));
+        let budget = json!({"subject": subject, "amount_usd": "0.01", "period": "day"});
+        office.manager.post("/v1/budgets", &budget).await.expect(201);
+        let all = office.manager.get("/v1/budgets").await.expect(200).json();
+        assert!(
+            all["data"].as_array().is_some_and(|all| all.iter().any(|one| one["subject"] == *subject)),
+            "{all}"
+        );
+        let hash = made["data"]["hash"].as_str().expect("a hash");
+        office.manager.request("DELETE", &format!("/v1/keys/{hash}")).send().await.expect(200);
+        actor.chat_request(&cent()).send().await.expect(401);
+    }
+}
+
+#[tokio::test]
 async fn a_key_lives_through_the_api() {
     let office = office().await;
     let (key, made) = office.key(&json!({"name": "ci", "limit": 0.02, "limit_reset": "daily"})).await;

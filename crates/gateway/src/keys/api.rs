@@ -188,8 +188,7 @@ where
             let key = named(worker, &parts, &manager)?;
             let (gateway, now) = (Arc::clone(&worker.gateway), worker.gateway.clock.now());
             let id = key.rules.id.clone();
-            let done =
-                worker.gateway.on_control(async move { gateway.store.revoke_key(&id, now).await }).await;
+            let done = worker.gateway.written(async move { gateway.store.revoke_key(&id, now).await }).await;
             stored(done)?;
             Ok(router::json(r#"{"deleted":true}"#))
         }
@@ -277,7 +276,7 @@ async fn create(
     };
     let rules = rules_of(&new, limits);
     let shared = Arc::clone(gateway);
-    stored(gateway.on_control(async move { shared.store.insert_key(&new).await }).await)?;
+    stored(gateway.written(async move { shared.store.insert_key(&new).await }).await)?;
     let purse = (rules.spend_limit, Money::ZERO, Money::ZERO);
     Ok(answer(&object_of(&rules, purse, Money::ZERO), StatusCode::CREATED, Some(&text)))
 }
@@ -328,8 +327,7 @@ async fn edit(
     };
     let (account, id) = (key.rules.account.clone(), key.rules.id.clone());
     let shared = Arc::clone(gateway);
-    let done =
-        gateway.on_control(async move { shared.store.edit_key(&account, &id, &edit, now).await }).await;
+    let done = gateway.written(async move { shared.store.edit_key(&account, &id, &edit, now).await }).await;
     let row = stored(done)?;
     let rules = KeyRules {
         disabled: row.disabled,
@@ -359,7 +357,7 @@ async fn rotate(
         (key.rules.account.clone(), key.rules.id.clone(), text.hash(), text.label());
     let shared = Arc::clone(gateway);
     let done = gateway
-        .on_control(async move { shared.store.rotate_key(&account, &id, (hash, &label), until, now).await });
+        .written(async move { shared.store.rotate_key(&account, &id, (hash, &label), until, now).await });
     let row = stored(done.await)?;
     let rules = KeyRules {
         previous: row.previous,

@@ -136,4 +136,28 @@ both! {
         let report = store.verify().await.unwrap();
         assert_eq!((report.problems, report.corrections), (vec![], 40));
     }
+
+    async fn under_markup_and_discount_the_charge_follows_the_price(store) {
+        owner(&store).await;
+        let percent = |text: &str| text.parse().unwrap();
+        let terms = ledger::Terms { markup: percent("10"), discount: percent("3.3") };
+        let marked = |n| {
+            let mut record = GenerationRecord { terms: terms.some(), ..record(n) };
+            record.charged = record.charge().total;
+            record
+        };
+        let records: Vec<GenerationRecord> = (1..4).map(marked).collect();
+        fold(&store, "s1", 0, 10, &records).await.unwrap();
+        good(&store).await;
+        let half = version("0.075", "0.30");
+        let done = rerate(&store, &half, true, false).await;
+        assert_eq!(done.changed.len(), 3);
+        for one in &done.changed {
+            let cost = one.record.cost.total.checked_add(one.correction.cost).unwrap();
+            let charged = one.record.charged.checked_add(one.correction.charged).unwrap();
+            assert_eq!(charged, terms.charge(cost).total);
+            assert_ne!(one.correction.charged, one.correction.cost);
+        }
+        good(&store).await;
+    }
 }

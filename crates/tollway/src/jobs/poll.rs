@@ -220,7 +220,15 @@ fn rules(row: KeyRow) -> KeyRules {
 
 /// The job.
 pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping: watch::Receiver<bool>) {
-    while !super::pause(&mut stopping, EVERY).await {
+    loop {
+        let stops = tokio::select! {
+            stops = super::pause(&mut stopping, EVERY) => stops,
+            () = gateway.news.wanted() => false,
+        };
+        if stops {
+            return;
+        }
+        let look = gateway.news.begin();
         let table = gateway.keys.load_full();
         let keys = poller.once(&gateway.store, &table, gateway.clock.now()).await.map(|changed| {
             if let Some(table) = changed {
@@ -244,5 +252,6 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping:
                 }
             }
         }
+        gateway.news.end(look);
     }
 }
