@@ -22,7 +22,8 @@ fuzz_target!(|input: &[u8]| {
             frame(&logged.record, &mut again).expect("it was read from a frame");
         }
         let second = scan(&again, 0, usize::MAX).expect("our own journal");
-        let records = |scan: Scan<'_>| scan.records.into_iter().map(|logged| logged.record).collect::<Vec<_>>();
+        let records =
+            |scan: Scan<'_>| scan.records.into_iter().map(|logged| logged.record).collect::<Vec<_>>();
         assert_eq!((second.tail, records(second)), (Tail::Clean, records(found)));
     }
 });
