@@ -18,6 +18,7 @@ fuzz_target!(|body: &[u8]| {
         input_cost: Money::from_nanos(1),
         output_cost: Money::ZERO,
         warnings: Vec::new(),
+        own_key_cost: None,
         metadata: None,
     };
     let ours = render(body, &answer, &ident, &settlement);

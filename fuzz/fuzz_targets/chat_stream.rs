@@ -27,6 +27,7 @@ fuzz_target!(|stream: &[u8]| {
         input_cost: Money::from_nanos(1),
         output_cost: Money::ZERO,
         warnings: Vec::new(),
+        own_key_cost: None,
         metadata: None,
     };
     relay.last(&settlement, &mut Vec::new());

@@ -50,6 +50,7 @@ fuzz_target!(|input: &[u8]| {
         input_cost: Money::from_nanos(1),
         output_cost: Money::ZERO,
         warnings: Vec::new(),
+        own_key_cost: None,
         metadata: None,
     };
     if failed {

@@ -54,6 +54,7 @@ fuzz_target!(|input: &[u8]| {
         input_cost: "0.000000001".parse().expect("an amount"),
         output_cost: "0".parse().expect("an amount"),
         warnings: Vec::new(),
+        own_key_cost: None,
         metadata: None,
     };
     let out = plain.render(answer, &ident, &settlement);
