@@ -21,7 +21,7 @@ use types::Money;
 use crate::amount;
 
 /// Tokens in and out of every answer: at $1 and $2 per million it costs 60,000 nano-dollars.
-pub(crate) const TOKENS: Tokens = Tokens { prompt: 20, completion: 20, cached: 0, reasoning: 0 };
+const TOKENS: Tokens = Tokens { prompt: 20, completion: 20, cached: 0, reasoning: 0 };
 pub(crate) const COST_EACH: Money = Money::from_nanos(60_000);
 
 /// How hard to try.
@@ -73,17 +73,22 @@ pub(crate) struct Received {
     pub(crate) stop: bool,
 }
 
-/// Runs the loop. `progress` hears the number of each kill.
-pub async fn run(options: Options, mut progress: impl FnMut(usize)) -> Report {
+/// A provider that says three words. Streams pause for so many milliseconds, so that kills fall into the middle of them too.
+pub(crate) fn words(pause: u64) -> FakeUpstream {
     let upstream = FakeUpstream::start();
-    upstream.answer_with(|request| {
+    upstream.answer_with(move |request| {
         if request.wants_stream() {
-            // Pauses, so that kills fall into the middle of streams too.
-            Script::words(&["one"]).delay(3).finish(&[" two", " three"], TOKENS)
+            Script::words(&["one"]).delay(pause).finish(&[" two", " three"], TOKENS)
         } else {
             Script::chat("one two three", TOKENS)
         }
     });
+    upstream
+}
+
+/// Runs the loop. `progress` hears the number of each kill.
+pub async fn run(options: Options, mut progress: impl FnMut(usize)) -> Report {
+    let upstream = words(3);
     let mut app = start(&upstream).await;
     let received = Arc::new(Mutex::new(Received::default()));
     let mut report = Report::default();

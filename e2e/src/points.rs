@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use testkit::{Actor, FakeUpstream, Lab, Script, TestApp, ask, ask_stream};
+use testkit::{Actor, FakeUpstream, Lab, TestApp, ask, ask_stream};
 use types::Money;
 
-use crate::chaos::{self, COST_EACH, Received, TOKENS};
+use crate::chaos::{self, COST_EACH, Received};
 
 /// Where a plain call can die; a stream besides in its middle.
 const POINTS: [&str; 10] =
@@ -71,14 +71,7 @@ pub async fn run(
     store_url: Option<&str>,
     mut progress: impl FnMut(&str, usize),
 ) -> Report {
-    let upstream = FakeUpstream::start();
-    upstream.answer_with(|request| {
-        if request.wants_stream() {
-            Script::words(&["one"]).delay(2).finish(&[" two", " three"], TOKENS)
-        } else {
-            Script::chat("one two three", TOKENS)
-        }
-    });
+    let upstream = chaos::words(2);
     let mut app = start(&upstream, store_url).await;
     let received = Arc::new(Mutex::new(Received::default()));
     let mut report = Report::default();

@@ -88,6 +88,18 @@ pub struct Outbound {
     pub body: Bytes,
 }
 
+/// What proves who calls, where a fixed header can't.
+pub(crate) async fn prove(
+    target: &Target,
+    path: &PathAndQuery,
+    headers: &[(HeaderName, HeaderValue)],
+    body: &[u8],
+) -> Result<Vec<(HeaderName, HeaderValue)>, credentials::CredentialsError> {
+    let Some(credentials) = &target.credentials else { return Ok(Vec::new()) };
+    let (scheme, authority) = (target.scheme.as_str(), target.authority.as_str());
+    credentials.prove(credentials::Unsigned { scheme, authority, path, headers, body }).await
+}
+
 /// Sends a request. The caller bounds the time to the first byte. `sent` is set when the request begins to leave.
 pub async fn send(
     pool: &Pool,
@@ -97,19 +109,7 @@ pub async fn send(
     clock: &dyn Clock,
     sent: &mut Sent,
 ) -> Result<Reply, UpstreamError> {
-    let proof = match &target.credentials {
-        None => Vec::new(),
-        Some(credentials) => {
-            let unsigned = credentials::Unsigned {
-                scheme: target.scheme.as_str(),
-                authority: target.authority.as_str(),
-                path: &outbound.path,
-                headers: &outbound.headers,
-                body: &outbound.body,
-            };
-            credentials.prove(unsigned).await?
-        }
-    };
+    let proof = prove(target, &outbound.path, &outbound.headers, &outbound.body).await?;
     // A pooled connection may have been closed by the other side just now: then the request never left, and a fresh
     // connection gets it.
     loop {

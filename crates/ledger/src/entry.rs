@@ -242,18 +242,12 @@ pub fn entry_of(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> 
     }
     let written_off = cost.checked_sub(charged).ok_or(EntryError::Overflow)?;
     let margin = cost.checked_sub(record.provider_cost).ok_or(EntryError::Overflow)?;
-    let mut postings = vec![
-        Posting { account: book_of(record), amount: charged.negated() },
-        Posting { account: BookAccount::Writeoff, amount: written_off.negated() },
-        Posting { account: BookAccount::Margin, amount: margin },
+    let own = [
+        (book_of(record), charged.negated()),
+        (BookAccount::Writeoff, written_off.negated()),
+        (BookAccount::Margin, margin),
     ];
-    postings.extend(
-        provider_costs(record)
-            .into_iter()
-            .map(|(slug, amount)| Posting { account: BookAccount::Provider(slug.to_owned()), amount }),
-    );
-    let id = EntryId::new(format!("{ENTRY_OF_GENERATION}{}", record.id));
-    Entry::new(id, record.created, EntryKind::Generation, postings).map(Some)
+    with_providers(record, own).map(Some)
 }
 
 /// How a generation is booked that the caller's own key paid for.
@@ -265,18 +259,22 @@ fn entry_of_fee(record: &GenerationRecord) -> Result<Option<Entry>, EntryError> 
     if record.charged == Money::ZERO && record.provider_cost == Money::ZERO {
         return Ok(None);
     }
-    let mut postings = vec![
-        Posting { account: book_of(record), amount: record.charged.negated() },
-        Posting { account: BookAccount::Fees, amount: record.charged },
-        Posting { account: BookAccount::Margin, amount: record.provider_cost.negated() },
+    let own = [
+        (book_of(record), record.charged.negated()),
+        (BookAccount::Fees, record.charged),
+        (BookAccount::Margin, record.provider_cost.negated()),
     ];
-    postings.extend(
-        provider_costs(record)
-            .into_iter()
-            .map(|(slug, amount)| Posting { account: BookAccount::Provider(slug.to_owned()), amount }),
-    );
+    with_providers(record, own).map(Some)
+}
+
+/// The entry of a generation: these, and what each provider takes.
+fn with_providers(record: &GenerationRecord, own: [(BookAccount, Money); 3]) -> Result<Entry, EntryError> {
+    let providers = provider_costs(record)
+        .into_iter()
+        .map(|(slug, amount)| (BookAccount::Provider(slug.to_owned()), amount));
+    let postings = own.into_iter().chain(providers).map(|(account, amount)| Posting { account, amount });
     let id = EntryId::new(format!("{ENTRY_OF_GENERATION}{}", record.id));
-    Entry::new(id, record.created, EntryKind::Generation, postings).map(Some)
+    Entry::new(id, record.created, EntryKind::Generation, postings.collect())
 }
 
 /// Who takes `provider_cost`: each attempt's provider its part where the attempts account for the whole, else the provider

@@ -205,6 +205,13 @@ pub(crate) async fn add_corrected(
     Ok(())
 }
 
+/// Refuses an account that is not there.
+pub(crate) async fn require_account(tx: &mut Tx, account: &str) -> Result<(), StoreError> {
+    let sql = "SELECT id FROM accounts WHERE id = $1";
+    let known: Vec<(String,)> = tx.fetch(sql, &[account.into()]).await?;
+    known.first().map(drop).ok_or_else(|| StoreError::NotFound(format!("account `{account}`")))
+}
+
 /// Text that a person chose: not empty, at most 200 characters, none of them a control character.
 pub(crate) fn require_plain(what: &str, text: &str) -> Result<(), StoreError> {
     if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {

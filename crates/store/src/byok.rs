@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ledger::{BookAccount, ENTRY_OF_GENERATION, Entry, EntryKind, GenerationRecord, book_of};
 use types::{AccountId, KeyId, Money, Timestamp};
 
-use crate::accounts::{TotalsDelta, add_totals, require_plain};
+use crate::accounts::{TotalsDelta, add_totals, require_account, require_plain};
 use crate::changes::{self, Counter};
 use crate::corrections::{Corrected, Rerated};
 use crate::db::{Tx, Value, decode_row};
@@ -316,11 +316,7 @@ impl Store {
     pub async fn credit_byok(&self, entry: &Entry, reason: Option<&str>) -> Result<ByokCredited, StoreError> {
         let (account, amount) = credited(entry)?;
         let mut tx = self.db.write().await?;
-        let known: Vec<(String,)> =
-            tx.fetch("SELECT id FROM accounts WHERE id = $1", &[account.into()]).await?;
-        if known.is_empty() {
-            return Err(StoreError::NotFound(format!("account `{account}`")));
-        }
+        require_account(&mut tx, account).await?;
         // Rows are locked in the order that the crate's page tells: entries, balances, then counters.
         let applied = entries::book_once(&mut tx, &NewEntry { entry, reason, evidence: None }).await?;
         let mut totals_seq = 0;

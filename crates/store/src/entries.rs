@@ -7,7 +7,7 @@ use ledger::chain::{self, Digest};
 use ledger::{BookAccount, ENTRY_OF_GENERATION, Entry, EntryKind};
 use types::Money;
 
-use crate::accounts::{TotalsDelta, add_totals};
+use crate::accounts::{TotalsDelta, add_totals, require_account};
 use crate::chain::{Head, Unsealed};
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
@@ -19,11 +19,7 @@ impl Store {
     pub async fn grant(&self, entry: &Entry, reason: Option<&str>) -> Result<Balance, StoreError> {
         let (account, amount) = granted(entry)?;
         let mut tx = self.db.write().await?;
-        let known: Vec<(String,)> =
-            tx.fetch("SELECT id FROM accounts WHERE id = $1", &[account.into()]).await?;
-        if known.is_empty() {
-            return Err(StoreError::NotFound(format!("account `{account}`")));
-        }
+        require_account(&mut tx, account).await?;
         let applied = book_once(&mut tx, &NewEntry { entry, reason, evidence: None }).await?;
         if applied {
             let seq = changes::next(&mut tx, Counter::Totals).await?;

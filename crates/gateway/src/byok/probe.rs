@@ -9,7 +9,7 @@ use catalog::Protocol;
 use http::uri::PathAndQuery;
 
 use super::settings::Tested;
-use crate::upstream::{credentials, get};
+use crate::upstream::{self, get};
 use crate::world::Target;
 
 /// How long the provider may take.
@@ -20,22 +20,10 @@ pub(crate) async fn ask(target: &Target) -> (Tested, String) {
     let Some(path) = list_of_models(target) else {
         return (Tested::NotTested, String::from("the provider has no free call to ask with"));
     };
-    let proof = match &target.credentials {
-        None => Vec::new(),
-        Some(credentials) => {
-            let unsigned = credentials::Unsigned {
-                scheme: target.scheme.as_str(),
-                authority: target.authority.as_str(),
-                path: &path,
-                headers: &[],
-                body: &[],
-            };
-            match tokio::time::timeout(TIMEOUT, credentials.prove(unsigned)).await {
-                Ok(Ok(proof)) => proof,
-                Ok(Err(error)) => return (Tested::NotTested, error.to_string()),
-                Err(_) => return (Tested::NotTested, String::from("nobody gave a token in time")),
-            }
-        }
+    let proof = match tokio::time::timeout(TIMEOUT, upstream::prove(target, &path, &[], &[])).await {
+        Ok(Ok(proof)) => proof,
+        Ok(Err(error)) => return (Tested::NotTested, error.to_string()),
+        Err(_) => return (Tested::NotTested, String::from("nobody gave a token in time")),
     };
     let refused =
         |status| matches!(status, 401 | 403) || (status == 400 && target.protocol == Protocol::Gemini);

@@ -31,6 +31,18 @@ pub(super) fn fee_record(n: u64, mode: BillingMode, from: FeeFrom) -> Generation
     record
 }
 
+/// A balance for fees, and calls whose fees come out of each of the three books.
+async fn with_fees(store: &Store) -> [GenerationRecord; 3] {
+    owner(store).await;
+    let granted = ledger::grant_byok(account("owner"), nanos(1_000_000), EntryId::new("b1"), NOW).unwrap();
+    store.credit_byok(&granted, None).await.unwrap();
+    [
+        fee_record(1, BillingMode::Prepaid, FeeFrom::Byok),
+        fee_record(2, BillingMode::Prepaid, FeeFrom::Credits),
+        fee_record(3, BillingMode::Metered, FeeFrom::Byok),
+    ]
+}
+
 both! {
     async fn a_key_is_kept_edited_once_and_taken_away(store, url) {
         assert!(store.insert_byok(&key("byok_1")).await.is_err(), "no account yet");
@@ -89,14 +101,7 @@ both! {
     }
 
     async fn fees_are_folded_into_the_books_that_pay_them(store) {
-        owner(&store).await;
-        let granted = ledger::grant_byok(account("owner"), nanos(1_000_000), EntryId::new("b1".to_owned()), NOW).unwrap();
-        store.credit_byok(&granted, None).await.unwrap();
-        let records = [
-            fee_record(1, BillingMode::Prepaid, FeeFrom::Byok),
-            fee_record(2, BillingMode::Prepaid, FeeFrom::Credits),
-            fee_record(3, BillingMode::Metered, FeeFrom::Byok),
-        ];
+        let records = with_fees(&store).await;
         let fees = records.each_ref().map(|record| record.charged);
         assert!(fees.iter().all(|fee| *fee > Money::ZERO));
         let folded = store.fold("s", 0, 10, &logged(&records)).await.unwrap();
@@ -120,14 +125,7 @@ both! {
     }
 
     async fn a_wrong_price_is_put_right_on_fees_too(store) {
-        owner(&store).await;
-        let granted = ledger::grant_byok(account("owner"), nanos(1_000_000), EntryId::new("b1".to_owned()), NOW).unwrap();
-        store.credit_byok(&granted, None).await.unwrap();
-        let records = [
-            fee_record(1, BillingMode::Prepaid, FeeFrom::Byok),
-            fee_record(2, BillingMode::Prepaid, FeeFrom::Credits),
-            fee_record(3, BillingMode::Metered, FeeFrom::Byok),
-        ];
+        let records = with_fees(&store).await;
         fold(&store, "s", 0, 10, &records).await.unwrap();
         let before = store.byok_totals(0).await.unwrap();
         let half = super::corrections::version("0.075", "0.30");

@@ -1,5 +1,20 @@
 //! What can be checked by one statement.
 
+/// Totals of accounts beside the postings that they are the sum of.
+macro_rules! totals_and_postings {
+    ($totals:literal, $amount:literal, $postings:literal) => {
+        concat!(
+            "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT) FROM (SELECT ",
+            $totals,
+            " UNION ALL SELECT p.account, 0, ",
+            $amount,
+            " FROM postings p JOIN entries e ON e.id = p.entry WHERE ",
+            $postings,
+            ") both_sides GROUP BY account HAVING SUM(total) <> SUM(posted)"
+        )
+    };
+}
+
 /// Name, what the two numbers are, statement that returns subject and two numbers for each failure. Sums are cast because
 /// Postgres widens them.
 pub(super) const CHECKS: &[(&str, &str, &str)] = &[
@@ -40,48 +55,48 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
     (
         "account_credited",
         "total, postings other than generations'",
-        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
-        FROM (SELECT 'credits:' || account AS account, credited AS total, 0 AS posted FROM account_totals
-            UNION ALL SELECT p.account, 0, p.amount FROM postings p JOIN entries e ON e.id = p.entry
-            WHERE e.kind NOT IN ('generation', 'correction') AND p.account LIKE 'credits:%') both_sides
-        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+        totals_and_postings!(
+            "'credits:' || account AS account, credited AS total, 0 AS posted FROM account_totals",
+            "p.amount",
+            "e.kind NOT IN ('generation', 'correction') AND p.account LIKE 'credits:%'"
+        ),
     ),
     (
         "account_charged",
         "total, postings of generations and corrections",
-        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
-        FROM (SELECT 'credits:' || account AS account, charged AS total, 0 AS posted FROM account_totals
-            UNION ALL SELECT 'usage:' || account, metered, 0 FROM account_totals
-            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
-            WHERE e.kind IN ('generation', 'correction') AND (p.account LIKE 'credits:%' OR p.account LIKE 'usage:%')) both_sides
-        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+        totals_and_postings!(
+            "'credits:' || account AS account, charged AS total, 0 AS posted FROM account_totals
+            UNION ALL SELECT 'usage:' || account, metered, 0 FROM account_totals",
+            "-p.amount",
+            "e.kind IN ('generation', 'correction') AND (p.account LIKE 'credits:%' OR p.account LIKE 'usage:%')"
+        ),
     ),
     (
         "byok_credited",
         "total, postings other than generations'",
-        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
-        FROM (SELECT 'byok:' || account AS account, credited AS total, 0 AS posted FROM byok_totals
-            UNION ALL SELECT p.account, 0, p.amount FROM postings p JOIN entries e ON e.id = p.entry
-            WHERE e.kind NOT IN ('generation', 'correction') AND p.account LIKE 'byok:%') both_sides
-        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+        totals_and_postings!(
+            "'byok:' || account AS account, credited AS total, 0 AS posted FROM byok_totals",
+            "p.amount",
+            "e.kind NOT IN ('generation', 'correction') AND p.account LIKE 'byok:%'"
+        ),
     ),
     (
         "byok_charged",
         "total, postings of generations and corrections",
-        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
-        FROM (SELECT 'byok:' || account AS account, charged AS total, 0 AS posted FROM byok_totals
-            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
-            WHERE e.kind IN ('generation', 'correction') AND p.account LIKE 'byok:%') both_sides
-        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+        totals_and_postings!(
+            "'byok:' || account AS account, charged AS total, 0 AS posted FROM byok_totals",
+            "-p.amount",
+            "e.kind IN ('generation', 'correction') AND p.account LIKE 'byok:%'"
+        ),
     ),
     (
         "byok_corrected",
         "corrected of the total, corrections",
-        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
-        FROM (SELECT 'byok:' || account AS account, corrected AS total, 0 AS posted FROM byok_totals
-            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
-            WHERE e.kind = 'correction' AND p.account LIKE 'byok:%') both_sides
-        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+        totals_and_postings!(
+            "'byok:' || account AS account, corrected AS total, 0 AS posted FROM byok_totals",
+            "-p.amount",
+            "e.kind = 'correction' AND p.account LIKE 'byok:%'"
+        ),
     ),
     (
         "key_spent",
@@ -103,12 +118,12 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
     (
         "account_corrected",
         "total, corrections",
-        "SELECT account, CAST(SUM(total) AS BIGINT), CAST(SUM(posted) AS BIGINT)
-        FROM (SELECT 'credits:' || account AS account, charged_corrected AS total, 0 AS posted FROM account_totals
-            UNION ALL SELECT 'usage:' || account, metered_corrected, 0 FROM account_totals
-            UNION ALL SELECT p.account, 0, -p.amount FROM postings p JOIN entries e ON e.id = p.entry
-            WHERE e.kind = 'correction' AND (p.account LIKE 'credits:%' OR p.account LIKE 'usage:%')) both_sides
-        GROUP BY account HAVING SUM(total) <> SUM(posted)",
+        totals_and_postings!(
+            "'credits:' || account AS account, charged_corrected AS total, 0 AS posted FROM account_totals
+            UNION ALL SELECT 'usage:' || account, metered_corrected, 0 FROM account_totals",
+            "-p.amount",
+            "e.kind = 'correction' AND (p.account LIKE 'credits:%' OR p.account LIKE 'usage:%')"
+        ),
     ),
     (
         "total_from_the_future",
