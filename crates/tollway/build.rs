@@ -3,7 +3,10 @@
 use std::path::Path;
 
 fn main() -> Result<(), String> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
+    // Asked for now, not when this was compiled: a target folder may outlive the clone that filled it.
+    let manifest_dir =
+        std::env::var_os("CARGO_MANIFEST_DIR").ok_or("CARGO_MANIFEST_DIR is not set; build with cargo")?;
+    let dir = Path::new(&manifest_dir).join("../../catalog");
     println!("cargo::rerun-if-changed={}", dir.display());
     let snapshot = catalog::load_dir(&dir)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;

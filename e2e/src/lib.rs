@@ -8,4 +8,5 @@ pub mod databases;
 pub mod disconnects;
 pub mod points;
 pub mod programs;
+pub mod top_ups;
 pub mod webhooks;

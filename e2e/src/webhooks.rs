@@ -27,6 +27,8 @@ pub struct FakeStripe {
     /// The scripted server.
     pub server: FakeUpstream,
     refunded: Arc<Mutex<BTreeMap<String, i64>>>,
+    /// The order of each payment that was asked for without a page, by its idempotency key.
+    automatic: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl FakeStripe {
@@ -34,7 +36,8 @@ impl FakeStripe {
     pub fn start() -> FakeStripe {
         let server = FakeUpstream::start();
         let refunded: Arc<Mutex<BTreeMap<String, i64>>> = Arc::default();
-        let book = Arc::clone(&refunded);
+        let automatic: Arc<Mutex<BTreeMap<String, String>>> = Arc::default();
+        let (book, payments) = (Arc::clone(&refunded), Arc::clone(&automatic));
         server.answer_with(move |request| {
             let form = form(request.body());
             let field = |name: &str| form.get(name).cloned().unwrap_or_default();
@@ -49,6 +52,17 @@ impl FakeStripe {
                     *book.lock().entry(payment.clone()).or_default() += field("amount").parse().unwrap_or(0);
                     let charge = payment.replacen("pi_", "ch_", 1);
                     Script::json(200, &json!({"id": "re_1", "charge": charge, "status": "succeeded"}))
+                }
+                ("POST", "/v1/payment_intents") => {
+                    let (order, key) = (field("metadata[order]"), request.header("idempotency-key"));
+                    payments.lock().insert(key.unwrap_or_default().to_owned(), order.clone());
+                    let amount: i64 = field("amount").parse().unwrap_or(0);
+                    let metadata = json!({"order": order, "kind": field("metadata[kind]")});
+                    Script::json(
+                        200,
+                        &json!({"id": format!("pi_{order}"), "status": "succeeded", "amount_received": amount,
+                            "currency": "usd", "payment_method": "pm_1", "metadata": metadata}),
+                    )
                 }
                 ("GET", path) if path.starts_with("/v1/payment_intents/") => {
                     let charge = path.replacen("/v1/payment_intents/pi_", "ch_", 1);
@@ -68,12 +82,24 @@ impl FakeStripe {
                 ),
             }
         });
-        FakeStripe { server, refunded }
+        FakeStripe { server, refunded, automatic }
     }
 
     /// What was refunded of a payment, in cents.
     pub fn refunded(&self, payment: &str) -> i64 {
         self.refunded.lock().get(payment).copied().unwrap_or(0)
+    }
+
+    /// How many payments were made without a page.
+    pub fn automatic(&self) -> i64 {
+        i64::try_from(self.automatic.lock().len()).unwrap_or(i64::MAX)
+    }
+
+    /// An order for which two such payments were made.
+    pub fn paid_twice(&self) -> Option<String> {
+        let orders = self.automatic.lock().values().cloned().collect::<Vec<_>>();
+        let mut seen = std::collections::BTreeSet::new();
+        orders.into_iter().find(|order| !seen.insert(order.clone()))
     }
 
     /// The forms that were sent to a path.

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use e2e::chaos::Options;
 use e2e::databases::Schema;
-use e2e::points;
+use e2e::{points, top_ups};
 
 use crate::postgres::Postgres;
 use crate::sh;
@@ -64,6 +64,20 @@ fn run_points(args: &Args) -> Result<bool> {
             println!("{database}, {kind}: {report:#?}");
             is_good &= report.problems.is_empty();
         }
+        let progress = |point: &str, number: usize| {
+            if number == args.count {
+                println!("{database}, payments: died {number} times at {point}");
+            }
+        };
+        let report = runtime.block_on(async {
+            let schema = match &server {
+                Some(url) => Some(Schema::on(url, "points_payments").await),
+                None => None,
+            };
+            top_ups::run(options, schema.as_ref().map(|schema| schema.url.as_str()), progress).await
+        });
+        println!("{database}, payments: {report:#?}");
+        is_good &= report.problems.is_empty();
     }
     Ok(is_good)
 }

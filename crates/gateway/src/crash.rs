@@ -5,7 +5,7 @@
 const VARIABLE: &str = "TOLLWAY_CRASH_AT";
 
 /// Every place, in the order in which a call comes by.
-pub const POINTS: [&str; 12] = [
+pub const POINTS: [&str; 13] = [
     // Money is set aside, and nothing is written.
     "hold",
     // An `Idempotency-Key` is written down, and no provider has been called.
@@ -26,6 +26,8 @@ pub const POINTS: [&str; 12] = [
     "fold",
     // They are in the store, and the folding job does not know it yet.
     "folded",
+    // The order of an automatic top-up is stored, and nobody was asked to pay it.
+    "ordered",
     // A payment is known and not booked.
     "top_up",
     // It is booked and not answered.

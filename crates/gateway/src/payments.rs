@@ -33,6 +33,7 @@ use types::{AccountId, Money, SecretString, Timestamp};
 
 use crate::app::{Gateway, Worker};
 use crate::auth::Access;
+use crate::crash;
 use crate::error::GatewayError;
 use crate::key::caller;
 use crate::keys::KeyState;
@@ -207,7 +208,9 @@ pub(crate) async fn tell(
     notice: &store::Notice,
     now: Timestamp,
 ) -> Result<store::Taken, StoreError> {
+    crash::point("top_up");
     let taken = store.take_notice(notice, &payments.seller.json(), now).await?;
+    crash::point("topped_up");
     let order = taken.order.as_ref().map_or("", |order| order.id.as_str());
     match taken.outcome {
         "ignored" | "duplicate" | "paid_before" | "nothing_new" => {

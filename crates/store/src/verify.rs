@@ -4,6 +4,7 @@
 mod chained;
 mod checks;
 mod generations;
+mod payments;
 
 use crate::{Store, StoreError};
 
@@ -79,7 +80,7 @@ impl Store {
     ) -> Result<VerifyReport, StoreError> {
         let mut tx = self.db.read().await?;
         let mut report = VerifyReport::default();
-        for (check, sides, sql) in checks::CHECKS.iter().chain(crate::payments::CHECKS) {
+        for (check, sides, sql) in checks::CHECKS.iter().chain(payments::CHECKS) {
             let rows: Vec<(String, i64, i64)> = tx.fetch(sql, &[]).await?;
             for (subject, one, other) in rows {
                 report.add(check, &subject, format!("{sides}: {one}, {other}"));

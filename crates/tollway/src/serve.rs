@@ -85,7 +85,8 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let workers = workers(&config);
 
     let (stop_jobs, jobs_stopping) = watch::channel(false);
-    payments::begin(&gateway, jobs_stopping.clone()).await;
+    payments::begin(&gateway, Duration::from_millis(config.payments.interval_ms), jobs_stopping.clone())
+        .await;
     let (stop, stopping) = watch::channel(false);
     let threads = start_workers(&gateway, &config, workers, doors, &stopping)?;
     let (hang_up, hangups) = mpsc::channel(1);

@@ -2,7 +2,7 @@
 
 use e2e::chaos::{self, Options};
 use e2e::databases::Schema;
-use e2e::points;
+use e2e::{points, top_ups};
 use testkit::{FakeUpstream, TestApp};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,6 +43,25 @@ async fn on_postgres_plain_calls_survive_a_death_at_every_point() {
 async fn on_postgres_streams_survive_a_death_at_every_point() {
     if let Some(schema) = Schema::fresh("points_streams").await {
         die_everywhere(true, Some(&schema.url)).await;
+        schema.remove().await;
+    }
+}
+
+async fn die_at_payments(store_url: Option<&str>) {
+    let report = top_ups::run(SAMPLE, store_url, |_, _| {}).await;
+    assert!(report.problems.is_empty(), "{report:#?}");
+    assert!(report.automatic > 0 && report.unanswered > 0, "both kinds were under way: {report:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_survive_a_death_at_every_point() {
+    die_at_payments(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres_payments_survive_a_death_at_every_point() {
+    if let Some(schema) = Schema::fresh("points_payments").await {
+        die_at_payments(Some(&schema.url)).await;
         schema.remove().await;
     }
 }

@@ -26,6 +26,7 @@ use super::stripe::{Stripe, StripeError, field, text};
 use super::{Counter, PaymentError, amount, month_began, random_id, usd};
 use crate::app::{Gateway, Worker};
 use crate::body::ResponseBody;
+use crate::crash;
 use crate::error::GatewayError;
 use crate::mail::Mail;
 use crate::router;
@@ -168,6 +169,7 @@ async fn begin(gateway: &Gateway, due: &Due) -> Result<Option<Order>, StoreError
     if !gateway.store.begin_auto_top_up(&order, month).await? {
         return Ok(None);
     }
+    crash::point("ordered");
     gateway.store.order(&id, Some(&due.account)).await.map(Some)
 }
 

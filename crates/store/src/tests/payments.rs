@@ -83,6 +83,27 @@ async fn read(store: &Store, id: &str) -> Order {
     store.order(id, Some(&account("owner"))).await.unwrap()
 }
 
+/// A payment of which a part was refunded and a part is disputed, and a voucher that was redeemed.
+pub(super) async fn paid_and_partly_back(store: &Store) {
+    open(store, "o1").await;
+    told(store, "e1", paid_says("o1")).await;
+    told(store, "e2", returned_says("o1", 300)).await;
+    told(store, "e3", disputed_says("o1", 400, Dispute::Open)).await;
+    let voucher = NewVoucher {
+        id: "v1".to_owned(),
+        hash: KeyHash::of("code1"),
+        label: "TW-1".to_owned(),
+        batch: "b".to_owned(),
+        amount: cents(500),
+        per_account: 1,
+        created: NOW,
+        expires: None,
+    };
+    store.insert_vouchers(&[voucher]).await.unwrap();
+    let redemption = Redemption { hash: KeyHash::of("code1"), account: account("owner"), at: NOW };
+    store.redeem(&redemption).await.unwrap();
+}
+
 both! {
     async fn a_payment_is_credited_once(store) {
         open(&store, "o1").await;

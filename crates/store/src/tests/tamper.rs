@@ -146,6 +146,72 @@ const TABLES: &[Table] = &[
     },
 ];
 
+/// What payments, invoices and vouchers say of money. What else their rows hold (the processor's ids, who asked) is no statement
+/// about money, and references to other rows the database keeps.
+const PAYMENTS: &[(Table, &[&str])] = &[
+    (
+        Table {
+            name: "payment_orders",
+            key: "id",
+            columns: &[
+                ("processor", Text),
+                ("balance", Text),
+                ("status", Text),
+                ("total", Number),
+                ("fee", Number),
+                ("credited", Number),
+                ("paid", Number),
+                ("refunded", Number),
+                ("disputed", Number),
+                ("booked_back", Number),
+                ("set_aside", Number),
+            ],
+        },
+        &["o1"],
+    ),
+    (
+        Table { name: "payment_disputes", key: "id", columns: &[("amount", Number), ("state", Text)] },
+        &["dp_1"],
+    ),
+    (
+        Table {
+            name: "invoices",
+            key: "id",
+            columns: &[
+                ("id", Text),
+                ("series", Text),
+                ("account", Text),
+                ("corrects", Text),
+                ("year", Number),
+                ("seq", Number),
+                ("credit", Number),
+                ("fee", Number),
+                ("total", Number),
+            ],
+        },
+        &["INV-2026-000001", "CN-2026-000001"],
+    ),
+    (
+        Table {
+            name: "vouchers",
+            key: "id",
+            columns: &[("redeemed_by", Text), ("amount", Number), ("redeemed", Number)],
+        },
+        &["v1"],
+    ),
+];
+
+/// By what else a report may name a row of this table.
+fn also_named(table: &str) -> &'static [&'static str] {
+    match table {
+        "payment_orders" => &["clearing"],
+        "payment_disputes" => &["o1"],
+        "invoices" => &["o1", "INV-2026", "CN-2026"],
+        "vouchers" => &["voucher:v1"],
+        _ => &[],
+    }
+}
+
 async fn problems(store: &Store) -> Vec<Problem> {
     store.verify().await.unwrap().problems
 }
@@ -185,9 +251,14 @@ async fn flip_text(store: &Store, table: &Table, column: &str, key: &str) {
         let sql = format!("UPDATE {} SET {column} = $2 WHERE {} = $1{only}", table.name, table.key);
         run(store, sql.clone(), &[key.into(), new.as_str().into()]).await;
         let what = format!("{}.{column}: {old} -> {new}", table.name);
-        found(store, &what, &[key, if is_key { &new } else { key }]).await;
+        let names = [also_named(table.name), &[key, &new]].concat();
+        found(store, &what, &names).await;
         let back = if is_key { new.as_str() } else { key };
-        let old = if column == "reason" && old.is_empty() { Value::OptText(None) } else { old.into() };
+        let old = if matches!(column, "reason" | "corrects") && old.is_empty() {
+            Value::OptText(None)
+        } else {
+            old.into()
+        };
         run(store, sql, &[back.into(), old]).await;
     }
 }
@@ -209,7 +280,12 @@ async fn flip_number(store: &Store, table: &Table, column: &str, key: &str) {
         let update =
             |line| format!("UPDATE {} SET {column} = $2 WHERE {} = $1{}", table.name, table.key, only(line));
         run(store, update(0), &[key.into(), new.into()]).await;
-        found(store, &format!("{}.{column}: {old} -> {new}", table.name), &[key]).await;
+        found(
+            store,
+            &format!("{}.{column}: {old} -> {new}", table.name),
+            &[also_named(table.name), &[key]].concat(),
+        )
+        .await;
         run(store, update(if column == "line" { new } else { 0 }), &[key.into(), old.into()]).await;
     }
 }
@@ -270,6 +346,20 @@ both! {
                 match kind {
                     Text => flip_text(&store, table, column, &key).await,
                     Number => flip_number(&store, table, column, &key).await,
+                }
+            }
+        }
+        assert_eq!(problems(&store).await, [], "everything was put back");
+    }
+
+    async fn one_changed_bit_of_a_payment_is_found_and_named(store) {
+        super::payments::paid_and_partly_back(&store).await;
+        assert_eq!(problems(&store).await, []);
+        for (table, keys) in PAYMENTS {
+            for (key, (column, kind)) in keys.iter().flat_map(|key| table.columns.iter().map(move |column| (key, column))) {
+                match kind {
+                    Text => flip_text(&store, table, column, key).await,
+                    Number => flip_number(&store, table, column, key).await,
                 }
             }
         }

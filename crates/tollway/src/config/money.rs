@@ -8,6 +8,8 @@ use types::{Money, SecretString};
 /// `[payments]`
 #[derive(Clone, Debug, Default)]
 pub struct Payments {
+    /// How often automatic top-ups are looked after, milliseconds.
+    pub interval_ms: u64,
     /// `[payments.stripe]`
     pub stripe: Stripe,
 }

@@ -7,13 +7,10 @@ use gateway::app::Gateway;
 use gateway::payments::{auto, month_began};
 use tokio::sync::watch;
 
-/// How often.
-const EVERY: Duration = Duration::from_secs(5);
-
 /// Reads the discounts, so that the first call has its own, and starts the job.
-pub(crate) async fn begin(gateway: &Arc<Gateway>, stopping: watch::Receiver<bool>) {
+pub(crate) async fn begin(gateway: &Arc<Gateway>, every: Duration, stopping: watch::Receiver<bool>) {
     discounts(gateway).await;
-    tokio::spawn(run(Arc::clone(gateway), stopping));
+    tokio::spawn(run(Arc::clone(gateway), every, stopping));
 }
 
 /// Reads the use of the month, where a discount goes by it.
@@ -29,8 +26,8 @@ async fn discounts(gateway: &Gateway) {
 }
 
 /// The job.
-async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
-    while !super::pause(&mut stopping, EVERY).await {
+async fn run(gateway: Arc<Gateway>, every: Duration, mut stopping: watch::Receiver<bool>) {
+    while !super::pause(&mut stopping, every).await {
         discounts(&gateway).await;
         if let Err(error) = auto::pass(&gateway).await {
             tracing::warn!(%error, "automatic top-ups wait: the store doesn't answer");

@@ -104,6 +104,13 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Text { allowed: AMOUNT, set: |c, v| amount(v).map(|m| c.fees.trial = m).is_some() },
     },
     Key {
+        path: "payments.interval_ms",
+        preset: Value("5000"),
+        example: "1000",
+        doc: "How often balances are looked through for automatic top-ups that are due.",
+        kind: Kind::Number { min: 10, max: 60_000, set: |c, v| c.payments.interval_ms = v },
+    },
+    Key {
         path: "payments.stripe.secret_key",
         preset: Unset("`secret_key_env`, else nothing can be paid by Stripe"),
         example: "sk_test_example",
