@@ -24,6 +24,8 @@ use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::{caller, rfc3339};
+use crate::upstream::guard::Guard;
+use crate::world::Target;
 use crate::{read_body, router};
 
 /// Most webhooks of an account.
@@ -157,6 +159,11 @@ async fn create(
     let url = url.ok_or_else(|| {
         invalid("`url` is an address such as https://example.com/hooks, without user and password")
     })?;
+    // Judged at each delivery again, for a name may come to stand for another address; what is wrong now is told now.
+    let target =
+        Target::of_url(url.as_str()).map_err(|why| invalid(format!("`url` can't be used: {why}")))?;
+    let guard = Guard::new(worker.gateway.settings.fetch_private);
+    guard.judge(&target).await.map_err(|why| invalid(format!("`url` can't be used: {why}")))?;
     if let Some(unknown) = asked.kinds.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
         let unknown: String = unknown.chars().take(60).collect();
         return Err(invalid(format!("`{unknown}` is no kind of alert; there are {}", KINDS.join(", "))));

@@ -112,3 +112,17 @@ async fn no_provider_address_of_an_account_leads_within() {
     std::net::TcpStream::connect(("127.0.0.1", trap.port)).expect("the trap");
     testkit::eventually("the trap to work", || async { (trap.seen() == 1).then_some(()) }).await;
 }
+
+#[tokio::test]
+async fn no_notice_can_be_asked_for_from_within() {
+    let (upstream, trap) = (FakeUpstream::start(), Trap::set());
+    let (_app, manager) = app(&upstream).await;
+    for url in trap.table() {
+        let reply = manager.post("/v1/webhooks", &json!({"url": url})).await;
+        assert_eq!(reply.status, 400, "{url}: {}", reply.text());
+        assert!(reply.text().contains("`url`"), "{url}: {}", reply.text());
+    }
+    assert_eq!((manager.get("/v1/webhooks").await.json()["data"].clone(), trap.seen()), (json!([]), 0));
+    std::net::TcpStream::connect(("127.0.0.1", trap.port)).expect("the trap");
+    testkit::eventually("the trap to work", || async { (trap.seen() == 1).then_some(()) }).await;
+}

@@ -62,3 +62,28 @@ async fn once(
     let sent = connection.send(request).await;
     Ok(sent.map_err(|_| String::from("its server broke off"))?.status().as_u16())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_notice_is_sent_within() {
+        let trap = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = trap.local_addr().unwrap().port().to_string();
+        let table = include_str!("../../../../e2e/tests/all/ssrf/urls.txt");
+        for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let url = line.replace("{port}", &port);
+            let sent = post(&url, &[], Bytes::from_static(b"{}"), &Guard::new(false)).await;
+            assert!(sent.is_err(), "{url}: {sent:?}");
+        }
+        let own = format!("http://127.0.0.1:{port}/");
+        let open = Guard::new(true);
+        let (sent, came) = tokio::join!(post(&own, &[], Bytes::new(), &open), async {
+            // The first who comes is this one: nobody came before.
+            let (mut stream, _) = trap.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 204 No Content\r\n\r\n").await
+        });
+        assert!(came.is_ok() && sent == Ok(204), "{sent:?}");
+    }
+}
