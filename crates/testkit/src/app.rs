@@ -141,7 +141,7 @@ impl TestApp {
         command.envs(env.iter().copied());
         command.args(arguments).stdin(Stdio::null());
         let run = tokio::task::spawn_blocking(move || command.output());
-        match crate::within("a command to end", run).await {
+        match crate::within_ms(crate::COMMAND_PATIENCE_MS, "a command to end", run).await {
             Ok(Ok(output)) => output,
             failed => panic!("could not run tollway {arguments:?}: {failed:?}"),
         }

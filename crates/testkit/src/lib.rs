@@ -23,11 +23,19 @@ use std::time::Duration;
 /// How long the kit waits for something that must happen, milliseconds. It bounds a failing test, nothing else.
 pub const PATIENCE_MS: u64 = 20_000;
 
+/// The same for a command, which may have a hundred thousand records to check.
+pub const COMMAND_PATIENCE_MS: u64 = 300_000;
+
 /// Waits for `what`, and panics when it doesn't come within [`PATIENCE_MS`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_millis(PATIENCE_MS), future).await {
+    within_ms(PATIENCE_MS, what, future).await
+}
+
+/// Waits for `what`, and panics when it doesn't come within so many milliseconds.
+pub async fn within_ms<T>(patience_ms: u64, what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_millis(patience_ms), future).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {PATIENCE_MS} ms in vain: {what}"),
+        Err(_) => panic!("waited {patience_ms} ms in vain: {what}"),
     }
 }
 

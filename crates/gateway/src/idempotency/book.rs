@@ -72,7 +72,8 @@ struct Entry {
     segment: Option<u32>,
 }
 
-/// The keys of this node.
+/// The keys of this node. Where both locks are held, that of the disk was taken first; a note is written down and known to be
+/// under that lock, so that its segment does not go in between.
 #[derive(Debug)]
 pub struct Idempotency {
     limits: Limits,
@@ -147,7 +148,8 @@ impl Idempotency {
 
     /// Writes down that a provider is about to be called.
     pub(super) fn begin(&self, asked: &Asked, id: GenerationId, at: Timestamp) -> std::io::Result<()> {
-        let place = self.disk.lock().append(&note(State::Begun, asked, id, at), &[])?;
+        let mut disk = self.disk.lock();
+        let place = disk.append(&note(State::Begun, asked, id, at), &[])?;
         self.noted(&asked.key, place);
         Ok(())
     }
@@ -156,7 +158,8 @@ impl Idempotency {
     pub(super) fn keep(&self, asked: &Asked, id: GenerationId, at: Timestamp, answer: &Answer) -> bool {
         let head = Head { status: answer.status, headers: answer.headers.clone() };
         let line = Note { head: Some(head), ..note(State::Kept, asked, id, at) };
-        let written = self.disk.lock().append(&line, &answer.body).map_err(|error| {
+        let mut disk = self.disk.lock();
+        let written = disk.append(&line, &answer.body).map_err(|error| {
             tracing::error!(generation = %id, %error, "an answer can't be kept for its Idempotency-Key");
         });
         let known = written.as_ref().map_or(Known::NotKept(id), |place| Known::Kept(id, *place));
@@ -164,14 +167,16 @@ impl Idempotency {
         if let Ok(place) = written {
             self.noted(&asked.key, place);
         }
+        drop(disk);
         self.make_room(at);
         written.is_ok()
     }
 
     /// The call was answered, and its answer is not there for another time.
     pub(super) fn keep_nothing(&self, asked: &Asked, id: GenerationId, at: Timestamp) {
+        let mut disk = self.disk.lock();
         self.set(&asked.key, Known::NotKept(id));
-        self.append(&note(State::NotKept, asked, id, at));
+        self.append(&mut disk, &note(State::NotKept, asked, id, at));
     }
 
     /// Nobody knows how the call ended: it was at a provider. What was written down says so already.
@@ -182,7 +187,7 @@ impl Idempotency {
     /// The call failed and cost nothing: the key is free. `begun`: it was written down.
     pub(super) fn free(&self, asked: &Asked, id: GenerationId, at: Timestamp, begun: bool) {
         if begun {
-            self.append(&note(State::Free, asked, id, at));
+            self.append(&mut self.disk.lock(), &note(State::Free, asked, id, at));
         }
         self.held.lock().entries.remove(&asked.key);
     }
@@ -200,9 +205,8 @@ impl Idempotency {
         }
     }
 
-    fn append(&self, note: &Note) {
-        let appended = self.disk.lock().append(note, &[]);
-        match appended {
+    fn append(&self, disk: &mut Disk, note: &Note) {
+        match disk.append(note, &[]) {
             Ok(place) => self.noted(&note.key, place),
             Err(error) => {
                 tracing::error!(generation = %note.id, %error, "an Idempotency-Key can't be written down");
@@ -228,13 +232,13 @@ impl Idempotency {
     fn make_room(&self, now: Timestamp) {
         loop {
             let oldest = self.limits.oldest(now);
-            let Some(segment) = self.disk.lock().is_to_go(oldest) else { return };
-            // Writing them down takes the same lock.
+            let mut disk = self.disk.lock();
+            let Some(segment) = disk.is_to_go(oldest) else { return };
             let notes = self.held.lock().leave(segment);
             for note in &notes {
-                self.append(note);
+                self.append(&mut disk, note);
             }
-            if let Err(error) = self.disk.lock().drop_oldest() {
+            if let Err(error) = disk.drop_oldest() {
                 tracing::warn!(%error, "a file of old answers could not be deleted");
             }
         }

@@ -105,3 +105,41 @@ fn answers_make_room_and_their_keys_say_so_after_a_restart_too() {
     assert_eq!(book.look(&under_way, at(1)), Known::Lost(id(99)), "its note was written again");
     assert!(rows.iter().all(|row| book.look(row, at(1)) != Known::Nothing), "no key is forgotten");
 }
+
+/// Eight threads fill the book beyond its room while a key that was given up is under way: no segment goes that nobody looked
+/// through, and no note of an old state comes after that of a newer one.
+#[test]
+fn threads_that_make_room_at_once_forget_no_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = limits(10_000, 1 << 20);
+    let book = Idempotency::open(dir.path(), "a", &small, at(0)).unwrap();
+    let all: Vec<Asked> = (0..8).flat_map(|thread| (0..60).map(move |n| long(thread, n))).collect();
+    std::thread::scope(|scope| {
+        for rows in all.chunks(60) {
+            let book = &book;
+            scope.spawn(move || {
+                for (number, row) in rows.iter().enumerate() {
+                    assert!(book.take(row, id(number as u128), at(0)));
+                    book.begin(row, id(number as u128), at(0)).unwrap();
+                    assert!(book.keep(row, id(number as u128), at(0), &answer(row, 60 * 1024)));
+                }
+            });
+        }
+    });
+    drop(book);
+    let book = Idempotency::open(dir.path(), "b", &small, at(1)).unwrap();
+    let look = |row: &Asked| book.look(row, at(1));
+    assert!(
+        all.iter().all(|row| matches!(look(row), Known::NotKept(_) | Known::Kept(..))),
+        "{:?}",
+        look(&all[0])
+    );
+    let kept = all.iter().filter(|row| matches!(look(row), Known::Kept(..))).count();
+    assert!(kept >= 8, "{kept}");
+}
+
+fn long(thread: u8, number: u8) -> Asked {
+    let mut key = [number; 32];
+    key[0] = thread;
+    Asked { account: 1, key, print: [1; 32] }
+}
