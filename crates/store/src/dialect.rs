@@ -4,6 +4,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+// Statements are not logged: a slow one would write its whole text, which for a batch is kilobytes of placeholders.
+use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -33,7 +35,8 @@ pub(crate) async fn open(url: &str) -> Result<Db, StoreError> {
         return open_sqlite(rest.strip_prefix("//").unwrap_or(rest)).await;
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let options = PgConnectOptions::from_str(url)?.application_name("tollway");
+        let options =
+            PgConnectOptions::from_str(url)?.application_name("tollway").disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -56,7 +59,8 @@ pub(crate) async fn open_to_read(url: &str) -> Result<Db, StoreError> {
         .filename(path)
         .read_only(true)
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
-        .pragma("query_only", "ON");
+        .pragma("query_only", "ON")
+        .disable_statement_logging();
     let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
     let writer = pool.connect_with(options).await?;
     require_version(&writer).await?;
@@ -78,7 +82,8 @@ async fn open_sqlite(path: &str) -> Result<Db, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
-        .foreign_keys(true);
+        .foreign_keys(true)
+        .disable_statement_logging();
     let pool = |connections: u32| {
         SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
     };
