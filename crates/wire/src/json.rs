@@ -130,14 +130,18 @@ pub fn elements(text: &[u8], span: &Range<usize>, max: usize) -> Vec<Range<usize
     found
 }
 
-/// The first element of the array at `span` of a text that was scanned before; what follows it is not looked at.
-pub fn first_element(text: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+/// The members of the first element of the array at `span` of a text that was scanned before; empty when it is no object,
+/// `None` when there is no element.
+pub fn members_of_first(text: &[u8], span: &Range<usize>) -> Option<Vec<Member>> {
     let mut scanner = Scanner { text, at: span.start };
     scanner.expect(b'[', "expected an array").ok()?;
     scanner.space();
     let start = scanner.at;
-    scanner.value(1).ok()?;
-    Some(start..scanner.at)
+    match scanner.peek()? {
+        b'{' => Some(members(text, &(start..span.end))),
+        b']' => None,
+        _ => Some(Vec::new()),
+    }
 }
 
 /// How many elements the array at `span` has.
@@ -185,6 +189,45 @@ pub fn boolean(text: &[u8], span: &Range<usize>) -> Option<bool> {
 /// A text as a JSON string with its quotes.
 pub fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| String::from("\"\""))
+}
+
+/// Bytes that are looked through word by word; a text that is longer is worth a vectorized search.
+const SHORT_BYTES: usize = 64;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte of a word that a string can't simply hold: a quote, a backslash, a control character. Exact up to
+/// the lowest one, since borrows go upwards only.
+const fn special(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let slash = word ^ (ONES * b'\\' as u64);
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let slash = slash.wrapping_sub(ONES) & !slash;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | slash | control) & HIGHS
+}
+
+/// How many bytes stand before the first that a string can't simply hold. Most strings of a request are short keys and values,
+/// for which setting up a vectorized search takes longer than the search.
+fn plain_bytes(rest: &[u8]) -> usize {
+    let (short, long) = rest.split_at_checked(SHORT_BYTES).unwrap_or((rest, &[]));
+    let (words, tail) = short.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return number * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    if let Some(at) = tail.iter().position(is_special) {
+        return words.len() * 8 + at;
+    }
+    let end = memchr2(b'"', b'\\', long).unwrap_or(long.len());
+    let plain = long.get(..end).unwrap_or_default();
+    // Without an early exit this compiles to a few vector instructions.
+    let has_control = plain.iter().fold(false, |found, byte| found | (*byte < 0x20));
+    let at = if has_control { plain.iter().position(|byte| *byte < 0x20).unwrap_or(end) } else { end };
+    short.len() + at
 }
 
 struct Scanner<'t> {
@@ -334,24 +377,14 @@ impl Scanner<'_> {
     fn string(&mut self) -> Result<(), ScanError> {
         self.at += 1;
         loop {
-            let rest = self.text.get(self.at..).unwrap_or_default();
-            let end = memchr2(b'"', b'\\', rest);
-            let plain = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-            // Without an early exit this compiles to a few vector instructions.
-            if plain.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
-                let offset = plain.iter().position(|byte| *byte < 0x20).unwrap_or(0);
-                return Err(ScanError {
-                    at: self.at + offset,
-                    what: "a raw control character inside a string",
-                });
-            }
-            self.at += plain.len();
+            self.at += plain_bytes(self.text.get(self.at..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(_) => self.escape()?,
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(self.error("a raw control character inside a string")),
                 None => return Err(self.error("a string without its closing quote")),
             }
         }
@@ -439,6 +472,21 @@ mod tests {
         }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
         assert_eq!(object(deep.as_bytes()).unwrap_err().what, "nesting deeper than 128 levels");
+    }
+
+    #[test]
+    fn a_string_ends_where_it_ends_however_long_it_is() {
+        for special in (0..0x20).chain([b'"', b'\\']) {
+            for len in 0..200 {
+                for other in [b'a', b' ', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']'] {
+                    let mut text = vec![other; len];
+                    assert_eq!(plain_bytes(&text), len);
+                    text.push(special);
+                    text.extend([0, b'"', b'\\', other]);
+                    assert_eq!(plain_bytes(&text), len, "{special} after {len} times {other}");
+                }
+            }
+        }
     }
 
     fn any_json() -> impl Strategy<Value = serde_json::Value> {

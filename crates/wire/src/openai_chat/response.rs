@@ -40,8 +40,7 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
         return Err(AnswerError::Provider(provider_error::read(200, body)));
     }
     let choices = json::find(body, &members, "choices").map(|m| m.value.clone()).ok_or(AnswerError::Empty)?;
-    let first = json::first_element(body, &choices).ok_or(AnswerError::Empty)?;
-    let choice = json::members(body, &first);
+    let choice = json::members_of_first(body, &choices).ok_or(AnswerError::Empty)?;
     let start = body.iter().position(|b| *b == b'{').unwrap_or(0);
     let end = body.iter().rposition(|b| *b == b'}').map_or(body.len(), |at| at + 1);
     let text = |members: &[Member], key| {
@@ -56,7 +55,9 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
         json::members(body, &message.value).iter().for_each(|member| tally(&mut said, body, member));
     }
     let mut calls = Calls::default();
-    if let Some(message) = json::find(body, &choice, "message") {
+    // Most answers call nothing, which is told without a pass over the message.
+    let calls_tools = |m: &&Member| memchr::memmem::find(json::slice(body, &m.value), TOOL_CALLS).is_some();
+    if let Some(message) = json::find(body, &choice, "message").filter(calls_tools) {
         json::members(body, &message.value).iter().for_each(|member| judge(&mut calls, body, member));
     }
     let seen = Seen {
@@ -72,9 +73,11 @@ pub fn scan(body: &[u8]) -> Result<Answer, AnswerError> {
     Ok(Answer { span: start..end, members, seen })
 }
 
+const TOOL_CALLS: &[u8] = b"tool_calls";
+
 /// Takes in the arguments of functions that a message or delta calls.
 pub(super) fn judge(calls: &mut Calls, text: &[u8], member: &Member) {
-    if json::slice(text, &member.key) != b"tool_calls" {
+    if json::slice(text, &member.key) != TOOL_CALLS {
         return;
     }
     for (at, call) in Node::at(text, &member.value).elements().into_iter().enumerate() {
