@@ -113,6 +113,10 @@ mod tests {
             ("1.234", Err(FeeRateError), ""),
             ("", Err(FeeRateError), ""),
             (".5", Err(FeeRateError), ""),
+            ("5.", Err(FeeRateError), ""),
+            ("5.x", Err(FeeRateError), ""),
+            ("x.5", Err(FeeRateError), ""),
+            ("0005", Err(FeeRateError), ""),
         ];
         for (text, hundredths, shown) in rows {
             let rate = text.parse::<FeeRate>();
@@ -142,6 +146,8 @@ mod tests {
             for text in ["5", "0.01", "33.33"] {
                 let covered = rate(text).covers(Money::from_nanos(amount));
                 assert!(rate(text).of(covered) <= Money::from_nanos(amount), "{text} {amount}");
+                let more = covered.saturating_add(Money::from_nanos(1));
+                assert!(rate(text).of(more) > Money::from_nanos(amount), "{text} {amount}");
             }
         }
     }

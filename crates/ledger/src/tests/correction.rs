@@ -52,6 +52,28 @@ fn what_changes_follows_the_rules() {
     }
 }
 
+/// A call that an own key paid for: its cost is no money of ours, so that only a change of the fee is a correction.
+#[test]
+fn a_fee_is_corrected_where_it_changes() {
+    let fee = Fee { rate: "10".parse().unwrap(), due: nanos(10), from: FeeFrom::Byok };
+    let record = |charged| GenerationRecord {
+        byok_key: Some("byok_1".to_owned()),
+        fee: Some(fee),
+        ..billed(100, charged, 0)
+    };
+    let rows = [
+        (10, 50, false, Some([-50, -5, 0])),
+        (10, 200, true, Some([100, 10, 0])),
+        (10, 200, false, None),
+        (0, 50, false, None),
+    ];
+    for (charged, total, collect, expect) in rows {
+        let record = record(charged);
+        let found = correction(&record, Standing::of(&record), &again(total), collect).unwrap();
+        assert_eq!(differences(found), expect, "{charged} -> {total}, {collect}");
+    }
+}
+
 #[test]
 fn a_record_without_attempts_follows_where_all_was_the_provider_s() {
     let slim = billed(100, 100, 100).slim();

@@ -4,7 +4,7 @@ use types::{AccountId, EntryId, Money, Timestamp};
 use super::sample;
 use crate::{
     BalanceKind, BillingMode, BookAccount, DiscountStep, FeeOn, FeeStep, Fees, FeesError, Pattern, Payment,
-    Percent, Split, Terms, TopUpError, cents, entry_of, from_cents, promotion,
+    Percent, Split, Terms, TopUpError, cents, entry_of, from_cents, promotion, whole_cents,
 };
 
 fn percent(text: &str) -> Percent {
@@ -118,6 +118,91 @@ fn the_sentences_say_what_holds_today() {
 }
 
 #[test]
+fn every_sentence_is_said_where_it_holds_and_only_there() {
+    let day = |day| format!("day {day}");
+    let none = Fees { top_up_min: usd("5"), ..Fees::default() };
+    assert_eq!(
+        none.sentences(1, &day),
+        [
+            "Topping up is free of fees.",
+            "The least that can be topped up is 5 USD.",
+            "Credit that is not used can be refunded without the fee.",
+            "All amounts are in US dollars.",
+        ]
+    );
+    let all = Fees {
+        top_up: vec![
+            FeeStep { percent: Percent::ZERO, until: Some(10) },
+            FeeStep { percent: percent("5"), until: None },
+        ],
+        fee_on: FeeOn::Included,
+        fee_min: Money::ZERO,
+        byok: "2.5".parse().unwrap(),
+        markup: vec![
+            (Pattern::new("lab/*").unwrap(), percent("10")),
+            (Pattern::new("lab/free").unwrap(), Percent::ZERO),
+        ],
+        discount: vec![DiscountStep { from: usd("1000"), percent: percent("1") }],
+        refund_fees: true,
+        trial: usd("1"),
+        ..none
+    };
+    assert_eq!(
+        all.sentences(1, &day),
+        [
+            "Topping up is free of fees through day 10.",
+            "Topping up costs 5 % of what is paid, taken out of it from day 11.",
+            "The least that can be topped up is 5 USD.",
+            "Calls with your own provider keys cost 2.5 % of their price.",
+            "lab/* costs 10 % more than at the provider.",
+            "From 1000 USD of use in a calendar month on, 1 % off.",
+            "Credit that is not used can be refunded with its part of the fee.",
+            "A new account begins with 1 USD.",
+            "All amounts are in US dollars.",
+        ]
+    );
+    assert_eq!([FeeOn::Top, FeeOn::Included].map(FeeOn::name), ["top", "included"]);
+}
+
+#[test]
+fn the_ends_of_what_is_allowed_are_allowed() {
+    assert_eq!(fees().top_up(usd("10000"), 1).unwrap().credited, usd("10000"));
+    assert_eq!(fees().top_up(usd("5"), 1).unwrap().credited, usd("5"));
+    assert_eq!(fees().top_up(usd("10000.01"), 1), Err(TopUpError::TooMuch(usd("10000"))));
+    assert_eq!(fees().top_up(usd("4.99"), 1), Err(TopUpError::TooLittle(usd("5"))));
+    assert_eq!(Split::of(Money::ZERO, Money::ZERO, Money::ZERO, true), Split::default(), "nothing is split");
+    let discount = |text: &str| Fees {
+        discount: vec![DiscountStep { from: Money::ZERO, percent: percent(text) }],
+        ..fees()
+    };
+    assert_eq!(discount("100").check(), Ok(()));
+    assert_eq!(discount("100.0001").check(), Err(FeesError::TooMuch));
+}
+
+#[test]
+fn amounts_are_counted_in_cents() {
+    for (text, count, whole) in [
+        ("0", Some(0), "0"),
+        ("0.01", Some(1), "0.01"),
+        ("12.34", Some(1_234), "12.34"),
+        ("-2.5", Some(-250), "-2.5"),
+        ("12.349999999", None, "12.34"),
+        ("-0.001", None, "-0.01"),
+    ] {
+        assert_eq!((cents(usd(text)), whole_cents(usd(text))), (count, usd(whole)), "{text}");
+        assert_eq!(count.and_then(from_cents), count.map(|_| usd(text)), "{text}");
+    }
+    assert_eq!(from_cents(i64::MAX), None);
+}
+
+#[test]
+fn terms_are_written_where_there_are_any() {
+    let terms = Terms { markup: percent("5"), discount: Percent::ZERO };
+    assert_eq!(serde_json::to_string(&terms).unwrap(), r#"{"up":50000}"#);
+    assert_eq!((terms.some(), Terms::default().some()), (Some(terms), None));
+}
+
+#[test]
 fn a_marked_up_generation_is_booked_with_its_margin() {
     let mut record = sample(1);
     record.mode = BillingMode::Prepaid;
@@ -181,6 +266,18 @@ proptest! {
         } else {
             prop_assert!(included, "a fee on top leaves the credit whole");
         }
+    }
+
+    #[test]
+    /// Nothing that costs so much is charged more than the amount; anything dearer is, before its discount.
+    fn what_an_amount_covers_is_the_most_that_it_covers(nanos in 0i64..i64::MAX / 16, up in 0u32..=10_000_000) {
+        let terms = Terms { markup: Percent::from_ppm(up).unwrap(), discount: Percent::ZERO };
+        let total = Money::from_nanos(nanos);
+        let cost = terms.cost_within(total);
+        prop_assert!(terms.charge(cost).total <= total);
+        prop_assert!(terms.charge(cost.saturating_add(Money::from_nanos(1))).total > total);
+        let off = Terms { discount: Percent::from_ppm(300_000).unwrap(), ..terms };
+        prop_assert_eq!(off.cost_within(total), cost);
     }
 
     #[test]

@@ -215,3 +215,11 @@ proptest! {
         prop_assert!(scan.records.iter().enumerate().all(|(n, logged)| logged.record == sample(n as u128)));
     }
 }
+
+#[test]
+fn a_record_that_never_was_in_a_journal_has_its_sheet() {
+    let logged = Logged::whole(sample(1)).unwrap();
+    assert!(logged.has_own_sheet && !logged.lacks_sheet());
+    let bare = GenerationRecord { price_sheet: Default::default(), ..sample(1) };
+    assert!(!Logged::whole(bare).unwrap().has_own_sheet);
+}
