@@ -69,6 +69,8 @@ pub struct Gateway {
     pub replays: Arc<crate::replay::Running>,
     /// What signs receipts.
     pub receipts: crate::receipts::Signer,
+    /// How people come in.
+    pub people: crate::auth::settings::People,
     /// How money comes in.
     pub payments: crate::payments::Payments,
     /// Accounts that pay less at present.

@@ -1,4 +1,15 @@
-//! From a request's headers to the key that calls: in memory, in microseconds, without the database.
+//! From a request's headers to the key that calls: in memory, in microseconds, without the database. Below it, the people who
+//! sign in (`/v1/auth/...`): they are looked up in the store, and no call of a model waits for them.
+
+mod error;
+pub mod me;
+mod password;
+pub(crate) mod routes;
+pub(crate) mod session;
+pub mod settings;
+mod sign_in;
+pub mod sign_up;
+mod throttle;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,6 +17,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use types::{KeyHash, Network, Timestamp, any_contains, checksum_ok};
 
+pub use self::error::AuthError;
+use crate::desk::Desk;
 use crate::error::GatewayError;
 use crate::keys::{KeyState, KeyTable};
 
@@ -33,13 +46,37 @@ pub(crate) fn note_address(headers: &mut HeaderMap, peer: IpAddr, trusted: &[Net
     }
 }
 
+/// Where a call came from, where that was noted.
+pub(crate) fn address(headers: &HeaderMap) -> Option<IpAddr> {
+    headers.get(ADDRESS).and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
+impl Desk<'_> {
+    /// People.
+    pub(crate) fn people(&self) -> &settings::People {
+        &self.gateway().people
+    }
+
+    /// Takes what was mailed: whose it is, and what is to be done.
+    pub(crate) async fn take(
+        &self,
+        text: &str,
+        kind: &'static str,
+    ) -> Result<(String, String), GatewayError> {
+        let (hash, now) = (KeyHash::of(text.trim()), self.now());
+        let taken =
+            self.store(|gateway| async move { gateway.store.take_token(&hash, kind, now).await }).await?;
+        taken.ok_or_else(|| AuthError::Token.into())
+    }
+}
+
 /// Whether a key may call from where the call came from.
 pub(crate) fn check_address(key: &KeyState, headers: &HeaderMap) -> Result<(), GatewayError> {
     let limits = &key.rules.limits;
     if limits.allowed_ips.is_empty() {
         return Ok(());
     }
-    let address = headers.get(ADDRESS).and_then(|value| value.to_str().ok()?.parse().ok());
+    let address = address(headers);
     match limits.admits(address) {
         true => Ok(()),
         false => Err(GatewayError::KeyRule(format!(
@@ -60,6 +97,8 @@ pub enum Access {
     ManagementKey,
     /// Either kind of key.
     AnyKey,
+    /// Who is signed in.
+    Session,
 }
 
 /// Finds the key, and checks that it is valid now and of the right kind.
@@ -102,6 +141,7 @@ pub fn authenticate(
         Access::ManagementKey if !rules.management => Err(GatewayError::WrongKeyKind(
             "this needs a management key; make one with `tollway keys create --management`",
         )),
+        Access::Session => Err(AuthError::NoSession.into()),
         _ => Ok(Arc::clone(key)),
     }
 }

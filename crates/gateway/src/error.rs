@@ -13,6 +13,7 @@ use types::GenerationId;
 use wire::json::quote;
 
 pub use self::table::TABLE;
+use crate::auth::AuthError;
 use crate::body::ResponseBody;
 use crate::key::rfc3339;
 use crate::payments::PaymentError;
@@ -248,6 +249,9 @@ pub enum GatewayError {
     /// A payment's path refuses.
     #[error(transparent)]
     Payment(#[from] PaymentError),
+    /// A path of people refuses.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// The path is served with another method.
     #[error("this path is served by {0}")]
     MethodNotAllowed(&'static str),
@@ -360,6 +364,7 @@ impl GatewayError {
             GatewayError::AnswerNotKept(_) => (409, "answer_not_kept"),
             GatewayError::NotFound(_) => (404, "not_found"),
             GatewayError::Payment(error) => error.kind(),
+            GatewayError::Auth(error) => error.kind(),
             GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
             GatewayError::Internal => (500, "internal"),
         }
@@ -372,6 +377,7 @@ impl GatewayError {
             | GatewayError::TokensLimited { retry_after, .. }
             | GatewayError::Resting { retry_after, .. } => Some(*retry_after),
             GatewayError::ProviderBusy { retry_after, .. } => *retry_after,
+            GatewayError::Auth(error) => error.retry_after(),
             GatewayError::Overloaded(_)
             | GatewayError::ReplayBusy(_)
             | GatewayError::IdempotencyInFlight(_)

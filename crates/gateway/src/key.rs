@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use types::{Money, Timestamp};
 
 use crate::app::Worker;
+use crate::auth::session::Visit;
 use crate::auth::{Access, authenticate, check_address};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -17,6 +18,15 @@ use crate::router;
 
 /// Finds the caller's key, for the routes that show what is theirs.
 pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<Arc<KeyState>, GatewayError> {
+    if let Some(Visit(visit)) = parts.extensions.get::<Visit>() {
+        let visitor = visit.as_ref().map_err(Clone::clone)?;
+        return match access {
+            Access::ManagementKey | Access::AnyKey | Access::Session => Ok(Arc::clone(&visitor.key)),
+            Access::ApiKey | Access::Public => {
+                Err(GatewayError::WrongKeyKind("a session can't call models; use an API key"))
+            }
+        };
+    }
     let gateway = &worker.gateway;
     let prefix = &gateway.settings.brand.key_prefix;
     let text = crate::auth::key_text(&parts.headers);

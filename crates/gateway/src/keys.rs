@@ -10,6 +10,7 @@ pub mod budgets;
 pub mod limits;
 mod rate;
 mod spike;
+mod visitor;
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -21,30 +21,25 @@ mod tax_id;
 pub(crate) mod vouchers;
 pub(crate) mod webhook;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Store, StoreError};
 use types::{AccountId, Money, SecretString, Timestamp};
 
-use crate::app::{Gateway, Worker};
+use crate::app::Worker;
 use crate::auth::Access;
 use crate::crash;
+use crate::desk::Desk;
 use crate::error::GatewayError;
 use crate::key::caller;
 use crate::keys::KeyState;
-use crate::mail::{Mail, Mailer};
-use crate::read_body;
+use crate::mail::{Mail, Mailer, To};
 
 pub use error::PaymentError;
 use stripe::Stripe;
-
-/// Largest body of these paths but the webhook's.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Who issues invoices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,62 +100,26 @@ impl Payments {
 
 /// A management key's holder before one of these paths.
 pub(crate) struct Counter<'a> {
-    pub(crate) worker: &'a Arc<Worker>,
-    pub(crate) parts: &'a Parts,
+    desk: Desk<'a>,
     pub(crate) key: Arc<KeyState>,
 }
 
 impl<'a> Counter<'a> {
     pub(crate) fn open(worker: &'a Arc<Worker>, parts: &'a Parts) -> Result<Counter<'a>, GatewayError> {
         let key = caller(worker, parts, Access::ManagementKey)?;
-        Ok(Counter { worker, parts, key })
-    }
-
-    pub(crate) fn gateway(&self) -> &'a Arc<Gateway> {
-        &self.worker.gateway
+        Ok(Counter { desk: Desk::open(worker, parts), key })
     }
 
     pub(crate) fn account(&self) -> AccountId {
         self.key.account.id.clone()
     }
+}
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.gateway().clock.now()
-    }
+impl<'a> Deref for Counter<'a> {
+    type Target = Desk<'a>;
 
-    /// Asks the store, on its own runtime: what was begun there ends, whether or not the caller waits.
-    pub(crate) async fn store<T, F>(&self, ask: impl FnOnce(Arc<Gateway>) -> F) -> Result<T, GatewayError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        let asked = ask(Arc::clone(self.gateway()));
-        match self.gateway().on_control(asked).await {
-            Some(Ok(done)) => Ok(done),
-            Some(Err(StoreError::NotFound(what))) => {
-                Err(GatewayError::NotFound(format!("no {what} of this account has that id")))
-            }
-            Some(Err(StoreError::Invalid(why))) => Err(GatewayError::InvalidRequest(why)),
-            _ => Err(GatewayError::StoreUnavailable),
-        }
-    }
-
-    /// The body, in its one form.
-    pub(crate) async fn body<B, T>(&self, body: B, example: &str) -> Result<T, GatewayError>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        T: DeserializeOwned,
-    {
-        let body = read_body(&self.parts.headers, body, BODY_BYTES_MAX).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            GatewayError::InvalidRequest(format!("the body can't be read: {error}; send {example}"))
-        })
-    }
-
-    /// What stands in the path after this segment.
-    pub(crate) fn segment(&self, before: &str) -> String {
-        let mut segments = self.parts.uri.path().split('/').skip_while(|segment| *segment != before);
-        segments.nth(1).unwrap_or_default().to_owned()
+    fn deref(&self) -> &Desk<'a> {
+        &self.desk
     }
 }
 
@@ -227,8 +186,8 @@ pub(crate) async fn tell(
         }
     }
     if let Some(order) = taken.order.as_ref().filter(|_| taken.outcome == "credited") {
-        payments.mailer.send(&Mail {
-            to: order.account.clone(),
+        payments.mailer.send(Mail {
+            to: To::Account(order.account.clone()),
             subject: format!("{} USD were credited", order.top_up.credited),
             text: format!(
                 "{} USD were paid (order {}), {} USD are credited. Invoices: {}/v1/invoices",

@@ -23,9 +23,9 @@ use crate::error::GatewayError;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, audio, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback, gemini,
-    generation, health, idempotency, images, key, keys, messages, models, payments, policies, presets,
-    receipts, replay, rerank, responses, route as dry_run, webhooks,
+    activity, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback,
+    gemini, generation, health, idempotency, images, key, keys, messages, models, payments, policies,
+    presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -82,6 +82,7 @@ pub(crate) enum Handler {
     ByokBalance,
     PresetFrom(Dialect),
     Payments(payments::routes::At),
+    Auth(auth::routes::At),
     Catalog,
     ModelsDev,
     Schema,
@@ -131,7 +132,8 @@ where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Send,
 {
-    if worker.gateway.keys.load().asks_addresses() {
+    let is_auth = plain(request.uri().path()).starts_with("/v1/auth/");
+    if is_auth || worker.gateway.keys.load().asks_addresses() {
         note_address(request.headers_mut(), peer, &worker.gateway.settings.trusted_proxies);
     }
     let id = worker.generation_id(worker.gateway.clock.now());
@@ -184,7 +186,7 @@ where
     let handler = found.iter().find(|route| route.method == method.as_str());
     let mut response = match handler {
         Some(route) => {
-            let call = AssertUnwindSafe(dispatch(worker, route.handler, id, request)).catch_unwind();
+            let call = AssertUnwindSafe(dispatch(worker, route, id, request)).catch_unwind();
             match call.await {
                 Ok(result) => {
                     let dialect = route.handler.speaks().0;
@@ -264,14 +266,14 @@ fn matches(pattern: &str, path: &str) -> bool {
 
 async fn dispatch<B>(
     worker: &Arc<Worker>,
-    handler: Handler,
+    route: &Route,
     id: types::GenerationId,
     request: Request<B>,
 ) -> Result<Response<ResponseBody>, GatewayError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     if parts.headers.contains_key(header::TRANSFER_ENCODING)
         && parts.headers.contains_key(header::CONTENT_LENGTH)
     {
@@ -279,7 +281,10 @@ where
             "the request has both `Content-Length` and `Transfer-Encoding`; send one of them",
         )));
     }
-    match handler {
+    if matches!(route.access, Access::ManagementKey | Access::AnyKey | Access::Session) {
+        Box::pin(auth::session::note(worker, &mut parts)).await;
+    }
+    match route.handler {
         // On the heap: every level of futures above would otherwise copy the largest one below it.
         Handler::Chat => Box::pin(chat::completions(worker, id, parts.headers, body)).await,
         Handler::Completions => Box::pin(completions::create(worker, id, parts.headers, body)).await,
@@ -321,6 +326,7 @@ where
         }
         Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
         Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
+        Handler::Auth(at) => Box::pin(auth::routes::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,

@@ -28,6 +28,7 @@ mod keys;
 mod migrate;
 mod orders;
 mod payments;
+mod people;
 mod provider_use;
 mod responses;
 mod rules;
@@ -52,6 +53,7 @@ pub use invoices::{INVOICES_LISTED_MAX, Invoice};
 pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
 pub use orders::{NewOrder, ORDERS_LISTED_MAX, Order, OrderKind, OrderStatus};
 pub use payments::{Dispute, Notice, RefundPlan, Says, Taken};
+pub use people::{MailedToken, Session, User};
 pub use provider_use::ProviderUse;
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{

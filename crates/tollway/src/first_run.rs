@@ -6,29 +6,35 @@ use std::io::Write;
 use store::{NewKey, Store};
 use types::{AccountId, ApiKeyText, Timestamp};
 
-use crate::cli::{OWNER, generate};
+use crate::cli::{OWNER, generate, users};
 use crate::config::Config;
 
-/// Makes the owner's account on the first start, with a key unless one was given. The key is returned only when it was made.
-pub(crate) async fn prepare(
-    store: &Store,
-    config: &Config,
-    now: Timestamp,
-) -> anyhow::Result<Option<ApiKeyText>> {
+/// What a first start makes, and shows once.
+#[derive(Debug, Default)]
+pub(crate) struct First {
+    /// The first key.
+    pub(crate) key: Option<ApiKeyText>,
+    /// What its reader owns the server with.
+    pub(crate) owner_token: Option<String>,
+}
+
+/// Makes the owner's account on the first start, with a key unless one was given, and a token for its owner to come in with.
+pub(crate) async fn prepare(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<First> {
     let owner = AccountId::new(OWNER);
     store.ensure_account(&owner, "Owner", now).await?;
     if let Some(given) = &config.bootstrap_key {
         let (id, _) = generate(&config.brand.key_prefix)?;
         store.ensure_key(&new_key(id, owner, given, "bootstrap", now)).await?;
-        return Ok(None);
+        return Ok(First::default());
     }
     // Whether this is the first start is told by the keys, revoked ones too: whoever revoked them all wants none back.
     if !store.list_keys(None).await?.is_empty() {
-        return Ok(None);
+        return Ok(First::default());
     }
     let (id, text) = generate(&config.brand.key_prefix)?;
     store.insert_key(&new_key(id, owner, &text, "first key", now)).await?;
-    Ok(Some(text))
+    let token = users::invitation(store, "", &users::ownership(), now).await?;
+    Ok(First { key: Some(text), owner_token: Some(token) })
 }
 
 fn new_key(
@@ -61,8 +67,8 @@ pub(crate) struct Greeting<'a> {
     pub(crate) config: &'a Config,
     /// `http://127.0.0.1:8080`.
     pub(crate) base_url: &'a str,
-    /// The first key, when it was made just now.
-    pub(crate) key: Option<&'a ApiKeyText>,
+    /// What was made just now.
+    pub(crate) first: &'a First,
     /// Names of the real providers that are on.
     pub(crate) providers: &'a [String],
 }
@@ -87,7 +93,7 @@ impl Greeting<'_> {
         } else {
             text.push_str(&format!("Switched on: {}\n", self.providers.join(", ")));
         }
-        let key = match self.key {
+        let key = match &self.first.key {
             Some(key) => {
                 text.push_str(&format!(
                     "\nYour first API key, shown only this once:\n\n  {}\n",
@@ -101,6 +107,13 @@ impl Greeting<'_> {
             "\nTry it:\n\n  curl -N {}/v1/chat/completions \\\n    -H \"Authorization: Bearer {key}\" \\\n    -H \"Content-Type: application/json\" \\\n    -d '{{\"model\":\"{}/auto\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n\n",
             self.base_url, brand.slug
         ));
+        if let Some(token) = &self.first.owner_token {
+            text.push_str(&format!(
+                "To sign in as the owner, within 7 days and only once:\n\n  curl {}/v1/auth/accept \\\n    -d \
+                 '{{\"token\":\"{token}\",\"email\":\"you@example.com\",\"password\":\"...\"}}'\n\n",
+                self.base_url
+            ));
+        }
         text
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod expire;
 pub(crate) mod fold;
+pub(crate) mod mails;
 pub(crate) mod payments;
 pub(crate) mod poll;
 pub(crate) mod reload;

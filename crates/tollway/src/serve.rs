@@ -15,20 +15,22 @@ use gateway::app::{Gateway, Worker};
 use gateway::byok::{Byok, Keeper};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
+use gateway::mail::{Mail, Mailer};
 use store::Store;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use types::{ApiKeyText, Clock, SystemClock};
+use types::{Clock, SystemClock};
 
 use crate::cli::Loaded;
 use crate::config::{self, Config, Environment};
-use crate::first_run::{self, Greeting};
+use crate::first_run::{self, First, Greeting};
 use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
+use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
-use crate::jobs::{alerts, expire, fold, payments, poll, reload, vitals};
+use crate::jobs::{alerts, expire, fold, mails, payments, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
 use crate::{receipt_keys, secrets, telemetry, wire_up};
@@ -81,7 +83,8 @@ fn lock(config: &Config) -> anyhow::Result<File> {
 
 async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) -> anyhow::Result<()> {
     let config = loaded.config.clone();
-    let Assembled { gateway, folder, poller, events, first_key } = assemble(loaded, &env, control).await?;
+    let Assembled { gateway, folder, poller, events, first, mails: (transport, mails) } =
+        assemble(loaded, &env, control).await?;
     let workers = workers(&config);
 
     let (stop_jobs, jobs_stopping) = watch::channel(false);
@@ -100,12 +103,13 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
     tokio::spawn(alerts::run(Arc::clone(&gateway), events, jobs_stopping.clone()));
     tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
+    tokio::spawn(mails::run(Arc::clone(&gateway), transport, mails, jobs_stopping.clone()));
     let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
     let watching = tokio::spawn(health);
     let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env };
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 
-    greet(&gateway, &config, first_key.as_ref());
+    greet(&gateway, &config, &first);
     wait_for_the_end(hang_up).await?;
     gateway.draining.store(true, Ordering::Relaxed);
     tracing::info!("stopping: no new connections; calls in flight have {} s", config.server.drain_s);
@@ -129,7 +133,8 @@ struct Assembled {
     folder: Folder,
     poller: Poller,
     events: mpsc::Receiver<Event>,
-    first_key: Option<ApiKeyText>,
+    first: First,
+    mails: (Transport, mpsc::Receiver<Mail>),
 }
 
 /// Opens what is stored, books what an earlier start left, and puts the gateway together.
@@ -143,7 +148,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         async move { Store::open(url.expose()).await }
     });
     let store = opening.await?.with_context(|| format!("can't open the store {url}; check store.url"))?;
-    let first_key = first_run::prepare(&store, &config, clock.now()).await?;
+    let first = first_run::prepare(&store, &config, clock.now()).await?;
     let metrics = Arc::default();
     let boot = boot_name(clock.now().micros())?;
     let journal = wire_up::journal(&config, workers(&config), Arc::clone(&metrics), &boot)?;
@@ -157,6 +162,9 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
     let idempotency = wire_up::idempotency(&config, &settings, &boot, clock.now())?;
     let world = wire_up::world(&config, catalog, env, None, &settings, Arc::clone(&clock))?;
     vitals::restore(&world, &config.server.data_dir, clock.now());
+    let (mailer, mails) = Mailer::into_queue();
+    let payments = wire_up::payments(&config, mailer)?;
+    let transport = Transport::of(&config, &payments.public_url)?;
     let gateway = wire_up::gateway(wire_up::Shared {
         receipts: receipt_keys::signer(&config)?,
         settings,
@@ -167,14 +175,15 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         signer: secrets::signer(&config.server.data_dir)?,
         journal,
         idempotency,
-        payments: wire_up::payments(&config)?,
+        people: wire_up::people(&config, &payments.public_url),
+        payments,
         metrics,
         store,
         control,
         clock,
     });
     vitals::restore_learned(&gateway, &config.server.data_dir);
-    Ok(Assembled { gateway, folder, poller, events, first_key })
+    Ok(Assembled { gateway, folder, poller, events, first, mails: (transport, mails) })
 }
 
 /// What the last calls wrote goes into the books, unless the store takes too long.
@@ -332,13 +341,13 @@ async fn drain(serving: &Serving, at_most: Duration) {
     }
 }
 
-fn greet(gateway: &Gateway, config: &Config, key: Option<&types::ApiKeyText>) {
+fn greet(gateway: &Gateway, config: &Config, first: &First) {
     let world = gateway.world.load();
     let real = world.switched_on().into_iter().filter(|(p, _)| p.protocol != catalog::Protocol::Sandbox);
     let providers: Vec<String> = real.map(|(p, state)| format!("{} ({})", p.name, state.why)).collect();
     let scheme = if config.server.tls_cert_file.is_some() { "https" } else { "http" };
     let base_url = format!("{scheme}://{}", config.server.listen);
-    Greeting { config, base_url: &base_url, key, providers: &providers }.print();
+    Greeting { config, base_url: &base_url, first, providers: &providers }.print();
 }
 
 /// Returns on SIGTERM or SIGINT; passes SIGHUP on.

@@ -9,12 +9,14 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use catalog::Snapshot;
 use gateway::app::Gateway;
+use gateway::auth::settings::{People, PeopleSettings};
 use gateway::byok::seal::Masters;
 use gateway::byok::{Byok, master_key_path};
 use gateway::cache::{Cache, Limits};
 use gateway::idempotency::{self, Idempotency};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
+use gateway::mail::Mailer;
 use gateway::metrics::Metrics;
 use gateway::payments::stripe::Stripe;
 use gateway::payments::{Payments, Seller};
@@ -162,7 +164,7 @@ pub(crate) fn masters(config: &Config) -> anyhow::Result<Masters> {
 }
 
 /// How money comes in.
-pub(crate) fn payments(config: &Config) -> anyhow::Result<Payments> {
+pub(crate) fn payments(config: &Config, mailer: Mailer) -> anyhow::Result<Payments> {
     let (stripe, seller) = (&config.payments.stripe, &config.seller);
     let scheme = if config.server.tls_cert_file.is_some() { "https" } else { "http" };
     let own = || format!("{scheme}://{}", config.server.listen);
@@ -185,7 +187,18 @@ pub(crate) fn payments(config: &Config) -> anyhow::Result<Payments> {
             email: seller.email.clone(),
             note: seller.invoice_note.clone(),
         },
-        mailer: Default::default(),
+        mailer,
+    })
+}
+
+/// People, as they come in here.
+pub(crate) fn people(config: &Config, public_url: &str) -> People {
+    let seconds = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
+    People::new(PeopleSettings {
+        sign_up: config.people.sign_up,
+        idle_s: seconds(config.people.idle_s),
+        session_s: seconds(config.people.session_s),
+        is_secure: public_url.starts_with("https://"),
     })
 }
 
@@ -205,6 +218,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) receipts: receipts::Signer,
     pub(crate) payments: Payments,
+    pub(crate) people: People,
 }
 
 /// Puts it together.
@@ -233,6 +247,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         escalations: Default::default(),
         retries: Default::default(),
         payments: shared.payments,
+        people: shared.people,
         discounts: Default::default(),
         learned: Default::default(),
         replays: Default::default(),

@@ -25,6 +25,7 @@ mod kill;
 mod losses;
 mod money;
 mod payments;
+mod people;
 mod policies;
 mod replay;
 mod routing;

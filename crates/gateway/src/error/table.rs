@@ -40,6 +40,15 @@ docs! {
     "policy_not_found" 404 "The account has no policy of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/policies`.";
     "preset_not_found" 404 "The account has no preset of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/presets`.";
     "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
+    "invalid_credentials" 401 "The address or the password is wrong; which of the two is not told." "Try again, or ask for another password at `POST /v1/auth/reset`.";
+    "session_invalid" 401 "A session is needed, and there is none, or it is over." "Sign in at `POST /v1/auth/sign-in`.";
+    "sign_up_closed" 403 "People come in by invitation here, or not at all." "Ask the operator for an invitation.";
+    "foreign_page" 403 "A session's cookie came with a request that no page of this site made." "Send the session as `Authorization: Bearer`.";
+    "token_invalid" 400 "What was mailed is unknown, was used before, or is too old." "Ask for another.";
+    "email_invalid" 422 "The text is no mail address." "Correct it.";
+    "password_weak" 422 "The password is easy to guess; the message says why." "Take a longer one: a few words that don't belong together.";
+    "too_many_tries" 429 "Too many tries failed for this address or from this place." "Wait as long as `Retry-After` says.";
+    "sign_in_busy" 503 "Too many people sign in at the moment." "Try again in a few seconds.";
     "payments_off" 404 "Nothing can be paid here: no payment processor is configured." "The operator sets `payments.stripe.secret_key`.";
     "voucher_unknown" 404 "The voucher's code is mistyped, unknown or revoked." "Copy the code again.";
     "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";

@@ -28,7 +28,7 @@ use crate::app::{Gateway, Worker};
 use crate::body::ResponseBody;
 use crate::crash;
 use crate::error::GatewayError;
-use crate::mail::Mail;
+use crate::mail::{Mail, To};
 use crate::router;
 
 #[derive(Deserialize)]
@@ -265,8 +265,8 @@ async fn method(gateway: &Gateway, stripe: &Stripe, due: &Due) -> Result<String,
 pub(crate) async fn stop(gateway: &Gateway, account: &AccountId, order: Option<&str>, why: &str) {
     let now = gateway.clock.now();
     match gateway.store.stop_auto_top_up(account, order, why, now).await {
-        Ok(true) => gateway.payments.mailer.send(&Mail {
-            to: account.clone(),
+        Ok(true) => gateway.payments.mailer.send(Mail {
+            to: To::Account(account.clone()),
             subject: "Your automatic top-up was switched off".to_owned(),
             text: format!(
                 "An automatic top-up could not be paid: {why}. It is off until you switch it on again; top up at \

@@ -5,6 +5,7 @@ use wire::hub::Dialect;
 
 use super::{Handler, Route};
 use crate::auth::Access;
+use crate::auth::routes::At as Auth;
 use crate::payments::routes::At;
 use crate::rules::edit::Op;
 use crate::{budgets, keys, webhooks};
@@ -21,6 +22,16 @@ const fn route(
 
 const fn pay(method: &'static str, path: &'static str, at: At, about: &'static str) -> Route {
     route(method, path, Access::ManagementKey, Handler::Payments(at), about)
+}
+
+const fn person(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    at: Auth,
+    about: &'static str,
+) -> Route {
+    route(method, path, access, Handler::Auth(at), about)
 }
 
 /// Every route of the data plane. Those under `/v1` are served under `/api/v1` too.
@@ -388,6 +399,42 @@ pub const ROUTES: &[Route] = &[
         Handler::PresetFrom(Dialect::Responses),
         "a preset out of a Responses request",
     ),
+    person(
+        "POST",
+        "/v1/auth/sign-up",
+        Access::Public,
+        Auth::SignUp,
+        "ask to come in; what proves the address is mailed",
+    ),
+    person("POST", "/v1/auth/verify", Access::Public, Auth::Verify, "come in with what was mailed"),
+    person(
+        "POST",
+        "/v1/auth/accept",
+        Access::Public,
+        Auth::Accept,
+        "come in by invitation, or claim the server",
+    ),
+    person("POST", "/v1/auth/sign-in", Access::Public, Auth::SignIn, "a session for address and password"),
+    person("POST", "/v1/auth/reset", Access::Public, Auth::Reset, "have a token for another password mailed"),
+    person(
+        "POST",
+        "/v1/auth/reset/confirm",
+        Access::Public,
+        Auth::Confirm,
+        "choose another password with it",
+    ),
+    person("POST", "/v1/auth/sign-out", Access::Session, Auth::SignOut, "end this session"),
+    person("GET", "/v1/auth/me", Access::Session, Auth::Me, "who is signed in"),
+    person(
+        "POST",
+        "/v1/auth/password",
+        Access::Session,
+        Auth::Password,
+        "another password; other sessions end",
+    ),
+    person("GET", "/v1/auth/sessions", Access::Session, Auth::Sessions, "one's own sessions"),
+    person("DELETE", "/v1/auth/sessions", Access::Session, Auth::EndAll, "end all of them"),
+    person("DELETE", "/v1/auth/sessions/{id}", Access::Session, Auth::End, "end one of them"),
     route("GET", "/catalog.json", Access::Public, Handler::Catalog, "the whole catalog with provenance"),
     route(
         "GET",

@@ -4,6 +4,7 @@ mod entry;
 mod fees;
 mod hold;
 mod journal;
+mod names;
 mod receipt;
 mod vectors;
 

@@ -10,6 +10,7 @@ mod grants;
 mod keys;
 mod open;
 mod payments;
+mod people;
 mod responses;
 mod rules;
 mod tamper;

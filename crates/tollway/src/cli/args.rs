@@ -51,6 +51,9 @@ pub enum Command {
     /// Make, list and revoke voucher codes that are worth credit.
     #[command(subcommand)]
     Vouchers(Vouchers),
+    /// People: invite, list, disable, make a token that claims the server.
+    #[command(subcommand)]
+    Users(Users),
     /// Write routing policies, asked for as the model `policy/NAME`, and read them.
     #[command(subcommand)]
     Policies(Rules),
@@ -217,6 +220,33 @@ pub enum Vouchers {
     Revoke {
         /// The voucher's id, or the batch.
         selector: String,
+    },
+}
+
+/// `tollway users`
+#[derive(Debug, Subcommand)]
+pub enum Users {
+    /// List everybody.
+    List,
+    /// Make a token with which somebody comes in.
+    Invite {
+        /// Whose: the address is theirs from then on.
+        email: String,
+        /// Into this account; left out, into one of their own.
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+    },
+    /// Make a token whose holder runs this server; earlier ones end.
+    OwnerToken,
+    /// Sign somebody out, and let them in no more.
+    Disable {
+        /// Address or id.
+        user: String,
+    },
+    /// Let somebody in again.
+    Enable {
+        /// Address or id.
+        user: String,
     },
 }
 

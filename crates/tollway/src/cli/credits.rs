@@ -125,7 +125,7 @@ pub(super) async fn refund(
     amount: Option<Money>,
 ) -> Result<(), Failure> {
     let (config, store) = keys::open(context).await?;
-    let payments = crate::wire_up::payments(&config)?;
+    let payments = crate::wire_up::payments(&config, Default::default())?;
     let now = context.clock.now();
     let refunded = refund::refund(&store, &payments, order, amount, now).await;
     store.close().await;

@@ -23,6 +23,7 @@ mod route;
 mod rules;
 #[cfg(test)]
 mod tests;
+pub(crate) mod users;
 mod vouchers;
 
 use std::ffi::OsString;
@@ -169,6 +170,7 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
             credits::refund(context, order, *amount).await
         }
         Command::Vouchers(vouchers) => vouchers::run(context, vouchers).await,
+        Command::Users(users) => users::run(context, users).await,
         Command::Byok(byok) => byok::run(context, byok).await,
         Command::Policies(rules) => rules::run(context, RuleKind::Policy, rules).await,
         Command::Presets(rules) => rules::run(context, RuleKind::Preset, rules).await,

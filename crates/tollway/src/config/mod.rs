@@ -13,6 +13,7 @@ mod env;
 mod keys;
 mod layers;
 mod money;
+pub mod people;
 mod problem;
 mod providers;
 mod settings;

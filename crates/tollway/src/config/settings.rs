@@ -14,6 +14,7 @@ use types::{ApiKeyText, ExposeSecret, Money, SecretString};
 
 use super::Network;
 use super::money::{Payments, Seller};
+use super::people::{Mail, People};
 
 /// Everything that was configured.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Config {
     /// `[fees]` and `[credits]`.
     pub fees: ledger::Fees,
     pub payments: Payments,
+    pub people: People,
+    pub mail: Mail,
     pub seller: Seller,
     pub brand: Brand,
     pub routing: Routing,

@@ -149,7 +149,7 @@ async fn no_key_is_ever_written_or_told() {
         said.into_iter().map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned())).collect();
     let names: Vec<&str> = said.iter().map(|(name, _)| name.as_str()).collect();
     assert!(names.iter().any(|name| name.ends_with("tollway.db")), "the database was searched: {names:?}");
-    assert!(shop.app.log().len() > 10_000, "the log was a log");
+    assert!(shop.app.log().lines().count() > 3, "the log was a log: {}", shop.app.log());
     let ours = shop.manager.key().expect("a key").to_owned();
     for secret in [MINE, BAD, FORCED, TYPO, OURS, testkit::app::OWNER_KEY, &ours] {
         for form in forms(secret) {

@@ -3,6 +3,7 @@
 mod flow;
 mod main;
 pub(super) mod money;
+mod people;
 mod provider;
 
 use std::collections::BTreeMap;
@@ -107,7 +108,7 @@ impl<T> Key<T> {
 
 /// The keys of the whole, section by section.
 pub fn keys() -> impl Iterator<Item = &'static Key<Config>> + Clone {
-    main::KEYS.iter().chain(money::KEYS).chain(flow::KEYS)
+    main::KEYS.iter().chain(money::KEYS).chain(people::KEYS).chain(flow::KEYS)
 }
 
 /// The keys of a provider.

@@ -100,7 +100,7 @@ pub(super) static KEYS: &[Key<Config>] = &[
         path: "credits.trial_usd",
         preset: Value("0"),
         example: "1",
-        doc: "The credit that a new account begins with. Comes into force with sign-up.",
+        doc: "The credit that the account of somebody who signs up begins with.",
         kind: Kind::Text { allowed: AMOUNT, set: |c, v| amount(v).map(|m| c.fees.trial = m).is_some() },
     },
     Key {

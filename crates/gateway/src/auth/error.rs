@@ -1,0 +1,66 @@
+//! What can go wrong with people, as they can act on it. Nothing here tells whether an address is known.
+
+use std::time::Duration;
+
+/// Why a path of people refuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// Address or password: which of the two is nobody's business.
+    #[error("the address or the password is wrong")]
+    Credentials,
+    /// Too many tries.
+    #[error("too many tries; try again in {} s", .0.as_secs().max(1))]
+    TooMany(Duration),
+    /// Too many people at once.
+    #[error("too many people sign in at the moment; try again in a few seconds")]
+    Busy,
+    /// What was mailed is unknown, used or too old.
+    #[error("this token is unknown, was used before, or is too old; ask for another")]
+    Token,
+    /// A password that is easy to guess.
+    #[error("this password is too weak: {0}")]
+    Weak(String),
+    /// No address.
+    #[error("`email` is no address such as ada@example.com")]
+    Email,
+    /// Who may sign up.
+    #[error("{0}")]
+    Closed(&'static str),
+    /// A session is asked for.
+    #[error(
+        "this needs a session: sign in at `POST /v1/auth/sign-in` and send its token as `Authorization: Bearer`"
+    )]
+    NoSession,
+    /// The session is over.
+    #[error("this session is over; sign in again")]
+    SessionOver,
+    /// A page elsewhere sent it.
+    #[error("a session's cookie is taken from this site's own pages only")]
+    ForeignPage,
+}
+
+impl AuthError {
+    /// HTTP status and `error.type`.
+    pub fn kind(&self) -> (u16, &'static str) {
+        match self {
+            AuthError::Credentials => (401, "invalid_credentials"),
+            AuthError::TooMany(_) => (429, "too_many_tries"),
+            AuthError::Busy => (503, "sign_in_busy"),
+            AuthError::Token => (400, "token_invalid"),
+            AuthError::Weak(_) => (422, "password_weak"),
+            AuthError::Email => (422, "email_invalid"),
+            AuthError::Closed(_) => (403, "sign_up_closed"),
+            AuthError::NoSession | AuthError::SessionOver => (401, "session_invalid"),
+            AuthError::ForeignPage => (403, "foreign_page"),
+        }
+    }
+
+    /// How long to wait, where waiting helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            AuthError::TooMany(wait) => Some(*wait),
+            AuthError::Busy => Some(Duration::from_secs(2)),
+            _ => None,
+        }
+    }
+}

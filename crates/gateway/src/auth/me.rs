@@ -1,0 +1,120 @@
+//! `/v1/auth/me`, one's own sessions and password.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use http_body::Body;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{Session, User};
+
+use super::throttle::Who;
+use super::{AuthError, Desk, address, password, session};
+use crate::app::Worker;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+use crate::key::rfc3339;
+use crate::router;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    current: String,
+    password: String,
+}
+
+/// A person, as they and the operator see them.
+pub fn user_object(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "account": user.account,
+        "is_operator": user.is_operator,
+        "created_at": rfc3339(user.created),
+        "disabled_at": user.disabled.map(rfc3339),
+    })
+}
+
+/// A session, as its person sees it.
+pub(super) fn session_object(session: &Session, own: Option<&str>) -> Value {
+    json!({
+        "id": session.id,
+        "current": own == Some(session.id.as_str()),
+        "created_at": rfc3339(session.created),
+        "seen_at": rfc3339(session.seen),
+        "expires_at": rfc3339(session.expires),
+        "address": session.address,
+        "agent": session.agent,
+    })
+}
+
+/// `GET /v1/auth/me`.
+pub(crate) fn show(parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let visitor = session::visitor(parts)?;
+    let session = session_object(&visitor.session, Some(&visitor.session.id));
+    let data = json!({ "user": user_object(&visitor.user), "session": session });
+    Ok(router::json(json!({ "data": data }).to_string()))
+}
+
+/// `GET /v1/auth/sessions`.
+pub(crate) async fn sessions(
+    worker: &Arc<Worker>,
+    parts: &Parts,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let desk = Desk::open(worker, parts);
+    let visitor = session::visitor(parts)?;
+    let (user, now) = (visitor.user.id.clone(), desk.now());
+    let all = desk.store(|gateway| async move { gateway.store.sessions(&user, now).await }).await?;
+    let own = Some(visitor.session.id.as_str());
+    let objects: Vec<Value> = all.iter().map(|session| session_object(session, own)).collect();
+    Ok(router::json(json!({ "data": objects }).to_string()))
+}
+
+/// `DELETE /v1/auth/sessions/{id}`, or all of them.
+pub(crate) async fn end(
+    worker: &Arc<Worker>,
+    parts: &Parts,
+    all: bool,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let desk = Desk::open(worker, parts);
+    let user = session::visitor(parts)?.user.id.clone();
+    let named = parts.uri.path().rsplit('/').next().filter(|_| !all).map(str::to_owned);
+    let ended = desk
+        .store(|gateway| async move { gateway.store.end_sessions(&user, named.as_deref()).await })
+        .await?;
+    match ended {
+        0 => Err(GatewayError::NotFound(String::from("no session of yours has that id"))),
+        ended => Ok(router::json(json!({ "data": { "ended": ended } }).to_string())),
+    }
+}
+
+/// `POST /v1/auth/password`: another one, by who knows the present one. The other sessions end.
+pub(crate) async fn password<B>(
+    worker: &Arc<Worker>,
+    parts: Parts,
+    body: B,
+) -> Result<Response<ResponseBody>, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let desk = Desk::open(worker, &parts);
+    let visitor = session::visitor(&parts)?.clone();
+    let change: Change = desk.body(body, r#"{"current": "...", "password": "..."}"#).await?;
+    password::judge(&change.password, &[&visitor.user.email, &visitor.user.name])?;
+    let who = Who::new(&visitor.user.email, address(&parts.headers));
+    desk.people().throttle.begin(&who, desk.now()).map_err(AuthError::TooMany)?;
+    let (passwords, control) = (&desk.people().passwords, &desk.gateway().control);
+    if !passwords.verify(control, &change.current, visitor.user.password.as_deref()).await? {
+        return Err(AuthError::Credentials.into());
+    }
+    desk.people().throttle.succeeded(&who);
+    let hash = passwords.hash(control, &change.password).await?;
+    desk.store(|gateway| async move {
+        gateway.store.set_password(&visitor.user.id, &hash, Some(&visitor.session.id)).await
+    })
+    .await?;
+    Ok(router::json(r#"{"data":{"changed":true}}"#))
+}

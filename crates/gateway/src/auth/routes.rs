@@ -1,0 +1,56 @@
+//! What is at the paths of people, `/v1/auth/...`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use http_body::Body;
+
+use super::{me, sign_in, sign_up};
+use crate::app::Worker;
+use crate::body::ResponseBody;
+use crate::error::GatewayError;
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    SignUp,
+    Verify,
+    Accept,
+    SignIn,
+    SignOut,
+    Reset,
+    Confirm,
+    Me,
+    Password,
+    Sessions,
+    End,
+    EndAll,
+}
+
+/// Serves a path.
+pub(crate) async fn serve<B>(
+    worker: &Arc<Worker>,
+    at: At,
+    parts: Parts,
+    body: B,
+) -> Result<Response<ResponseBody>, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    match at {
+        At::SignUp => sign_up::sign_up(worker, parts, body).await,
+        At::Verify => sign_up::verify(worker, parts, body).await,
+        At::Accept => sign_up::accept(worker, parts, body).await,
+        At::SignIn => sign_in::sign_in(worker, parts, body).await,
+        At::SignOut => sign_in::sign_out(worker, parts).await,
+        At::Reset => sign_in::reset(worker, parts, body).await,
+        At::Confirm => sign_in::confirm(worker, parts, body).await,
+        At::Me => me::show(&parts),
+        At::Password => me::password(worker, parts, body).await,
+        At::Sessions => me::sessions(worker, &parts).await,
+        At::End => me::end(worker, &parts, false).await,
+        At::EndAll => me::end(worker, &parts, true).await,
+    }
+}
