@@ -17,6 +17,9 @@ pub struct Args {
     /// At each named point instead of at any moment
     #[arg(long)]
     points: bool,
+    /// With --points: on one of the two databases only
+    #[arg(long, value_parser = ["sqlite", "postgres"])]
+    on: Option<String>,
     /// Where the variation starts
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -46,7 +49,9 @@ fn run_points(args: &Args) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let options = points::Options { count: args.count, seed: args.seed };
     let mut is_good = true;
-    for (database, server) in [("SQLite", None), ("Postgres", Some(postgres.url()))] {
+    let wanted = |name: &str| args.on.as_ref().is_none_or(|only| name.eq_ignore_ascii_case(only));
+    let databases = [("SQLite", None), ("Postgres", Some(postgres.url()))];
+    for (database, server) in databases.into_iter().filter(|(name, _)| wanted(name)) {
         for (kind, streamed) in [("plain", false), ("stream", true)] {
             let progress = |point: &str, number: usize| {
                 if number == args.count {

@@ -81,6 +81,9 @@ pub enum What {
         /// How many rounds
         #[arg(long, default_value_t = 1_000)]
         count: usize,
+        /// On one of the two databases only
+        #[arg(long, value_parser = ["sqlite", "postgres"])]
+        on: Option<String>,
     },
     /// Forged, unsigned, stale, replayed, reordered and wrong webhooks: not one may credit wrongly
     Webhooks {
@@ -106,7 +109,7 @@ pub fn run(what: &What) -> Result<bool> {
         What::Outcomes(args) => outcomes::run(args),
         What::Simulate { seed } => simulate::run(*seed),
         What::Disconnects { count } => money::disconnects(*count),
-        What::Admission { count } => money::admission(*count),
+        What::Admission { count, on } => money::admission(*count, on.as_deref()),
         What::Webhooks { count } => webhooks::run(*count),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),

@@ -22,7 +22,7 @@ pub(super) fn disconnects(count: usize) -> Result<bool> {
 }
 
 /// True when in every round exactly those were admitted whom the money was for.
-pub(super) fn admission(rounds: usize) -> Result<bool> {
+pub(super) fn admission(rounds: usize, on: Option<&str>) -> Result<bool> {
     let runtime = ready()?;
     let postgres = Postgres::start()?;
     let progress = |round: usize| {
@@ -31,7 +31,9 @@ pub(super) fn admission(rounds: usize) -> Result<bool> {
         }
     };
     let mut is_good = true;
-    for (name, server) in [("SQLite", None), ("Postgres", Some(postgres.url()))] {
+    let wanted = |name: &str| on.is_none_or(|only| name.eq_ignore_ascii_case(only));
+    let databases = [("SQLite", None), ("Postgres", Some(postgres.url()))];
+    for (name, server) in databases.into_iter().filter(|(name, _)| wanted(name)) {
         let report = runtime.block_on(async {
             let schema = match &server {
                 Some(url) => Some(Schema::on(url, "admission").await),
