@@ -1,6 +1,7 @@
 //! The real binary, over sockets. One test binary; each module is one subject.
 #![expect(clippy::indexing_slicing, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod access;
 mod aimock;
 mod bad_input;
 mod books;
