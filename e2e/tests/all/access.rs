@@ -52,7 +52,8 @@ async fn every_route_asks_for_the_caller_that_its_table_says() {
             let request = caller.actor.request(route.method, &path);
             let request = if route.method == "GET" { request } else { request.json(&json!({})) };
             let reply = request.send().await;
-            let what = format!("{} {path} by {}: {} {}", route.method, caller.name, reply.status, reply.text());
+            let what =
+                format!("{} {path} by {}: {} {}", route.method, caller.name, reply.status, reply.text());
             assert!(reply.status < 500, "{what}");
             // Each dialect words a refusal in its own way.
             let says = |text: &str| reply.text().contains(text);

@@ -14,6 +14,9 @@ pub enum AuthError {
     /// Too many people at once.
     #[error("too many people sign in at the moment; try again in a few seconds")]
     Busy,
+    /// The store does not answer.
+    #[error("people can't be looked up now: the store doesn't answer")]
+    Unavailable,
     /// What was mailed is unknown, used or too old.
     #[error("this token is unknown, was used before, or is too old; ask for another")]
     Token,
@@ -46,6 +49,7 @@ impl AuthError {
             AuthError::Credentials => (401, "invalid_credentials"),
             AuthError::TooMany(_) => (429, "too_many_tries"),
             AuthError::Busy => (503, "sign_in_busy"),
+            AuthError::Unavailable => (503, "store_unavailable"),
             AuthError::Token => (400, "token_invalid"),
             AuthError::Weak(_) => (422, "password_weak"),
             AuthError::Email => (422, "email_invalid"),
@@ -59,7 +63,7 @@ impl AuthError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             AuthError::TooMany(wait) => Some(*wait),
-            AuthError::Busy => Some(Duration::from_secs(2)),
+            AuthError::Busy | AuthError::Unavailable => Some(Duration::from_secs(2)),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::{Session, User};
 
 use super::throttle::Who;
-use super::{AuthError, Desk, address, password, session};
+use super::{AuthError, Desk, address, session};
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -103,7 +103,6 @@ where
     let desk = Desk::open(worker, &parts);
     let visitor = session::visitor(&parts)?.clone();
     let change: Change = desk.body(body, r#"{"current": "...", "password": "..."}"#).await?;
-    password::judge(&change.password, &[&visitor.user.email, &visitor.user.name])?;
     let who = Who::new(&visitor.user.email, address(&parts.headers));
     desk.people().throttle.begin(&who, desk.now()).map_err(AuthError::TooMany)?;
     let (passwords, control) = (&desk.people().passwords, &desk.gateway().control);
@@ -111,7 +110,8 @@ where
         return Err(AuthError::Credentials.into());
     }
     desk.people().throttle.succeeded(&who);
-    let hash = passwords.hash(control, &change.password).await?;
+    let own = [visitor.user.email.as_str(), visitor.user.name.as_str()];
+    let hash = passwords.take(control, &change.password, &own).await?;
     desk.store(|gateway| async move {
         gateway.store.set_password(&visitor.user.id, &hash, Some(&visitor.session.id)).await
     })

@@ -33,10 +33,22 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Hashes a password into a PHC string.
-    pub(crate) async fn hash(&self, control: &Handle, password: &str) -> Result<String, AuthError> {
+    /// Judges a new password and hashes it into a PHC string. `own` is what is known of the person: it is no secret. Both take
+    /// too long for a thread that carries calls.
+    pub(crate) async fn take(
+        &self,
+        control: &Handle,
+        password: &str,
+        own: &[&str],
+    ) -> Result<String, AuthError> {
         let password = password.to_owned();
-        self.run(control, move || hash(&password)).await?.ok_or(AuthError::Busy)
+        let own: Vec<String> = own.iter().map(|text| (*text).to_owned()).collect();
+        self.run(control, move || {
+            let own: Vec<&str> = own.iter().map(String::as_str).collect();
+            judge(&password, &own)?;
+            hash(&password).ok_or(AuthError::Busy)
+        })
+        .await?
     }
 
     /// Whether it is the password behind a hash. Without a hash the answer is no, after as much work.
@@ -99,8 +111,8 @@ fn verify(password: &str, known: &str) -> bool {
     PasswordHash::new(known).is_ok_and(|known| argon2().verify_password(password.as_bytes(), &known).is_ok())
 }
 
-/// Refuses what is easy to guess. `own` is what is known of the person: it is no secret.
-pub(crate) fn judge(password: &str, own: &[&str]) -> Result<(), AuthError> {
+/// Refuses what is easy to guess.
+fn judge(password: &str, own: &[&str]) -> Result<(), AuthError> {
     let chars = password.chars().count();
     if !(CHARS_MIN..=CHARS_MAX).contains(&chars) {
         return Err(AuthError::Weak(format!("it has to have {CHARS_MIN} to {CHARS_MAX} characters")));

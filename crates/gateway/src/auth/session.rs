@@ -81,7 +81,7 @@ async fn look_up(worker: &Arc<Worker>, text: &str) -> Result<Visitor, AuthError>
         }
         Ok::<_, store::StoreError>(found)
     });
-    let found = found.await.and_then(Result::ok).ok_or(AuthError::Busy)?;
+    let found = found.await.and_then(Result::ok).ok_or(AuthError::Unavailable)?;
     let (session, user) = found.ok_or(AuthError::SessionOver)?;
     let keys = worker.gateway.keys.load();
     let key = keys.visitor(&user.account, &session.id, &user.email, session.created);

@@ -12,7 +12,7 @@ use store::User;
 
 use super::sign_up::{RESET, email, mailed};
 use super::throttle::Who;
-use super::{AuthError, Desk, address, me, password, session};
+use super::{AuthError, Desk, address, me, session};
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -152,8 +152,7 @@ where
 {
     let desk = Desk::open(worker, &parts);
     let chosen: Chosen = desk.body(body, r#"{"token": "mt_...", "password": "..."}"#).await?;
-    password::judge(&chosen.password, &[])?;
-    let hash = desk.people().passwords.hash(&desk.gateway().control, &chosen.password).await?;
+    let hash = desk.people().passwords.take(&desk.gateway().control, &chosen.password, &[]).await?;
     let (email, _) = desk.take(&chosen.token, RESET).await?;
     let user = desk
         .store(|gateway| async move {

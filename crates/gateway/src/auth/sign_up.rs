@@ -15,7 +15,7 @@ use types::{AccountId, EntryId, KeyHash, Money, Timestamp};
 
 use super::settings::SignUp;
 use super::throttle::Who;
-use super::{AuthError, Desk, address, password, session};
+use super::{AuthError, Desk, address, session};
 use crate::app::{Gateway, Worker};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -119,10 +119,10 @@ where
         desk.body(body, r#"{"email": "ada@example.com", "password": "...", "name": "Ada"}"#).await?;
     let email = email(&asked.email)?;
     let name = name(asked.name.as_deref(), &email)?;
-    password::judge(&asked.password, &[&email, &name])?;
     let who = Who::new(&format!("sign-up {email}"), address(&parts.headers));
     desk.people().throttle.begin(&who, desk.now()).map_err(AuthError::TooMany)?;
-    let password = desk.people().passwords.hash(&desk.gateway().control, &asked.password).await?;
+    let (passwords, control) = (&desk.people().passwords, &desk.gateway().control);
+    let password = passwords.take(control, &asked.password, &[&email, &name]).await?;
     let waiting = serde_json::to_string(&Waiting { name, password }).map_err(|_| GatewayError::Internal)?;
     let (text, token) =
         mailed(SIGN_UP, &email, waiting, desk.now(), SIGN_UP_S).ok_or(GatewayError::Internal)?;
@@ -203,11 +203,11 @@ where
     let accepted: Accepted = desk.body(body, example).await?;
     // All that can be wrong is found before the token is taken.
     let told = accepted.email.as_deref().map(email).transpose()?;
-    password::judge(&accepted.password, &[told.as_deref().unwrap_or_default()])?;
     if let Some(given) = &accepted.name {
         name(Some(given), "")?;
     }
-    let password = desk.people().passwords.hash(&desk.gateway().control, &accepted.password).await?;
+    let own = [told.as_deref().unwrap_or_default(), accepted.name.as_deref().unwrap_or_default()];
+    let password = desk.people().passwords.take(&desk.gateway().control, &accepted.password, &own).await?;
     let (invited, body) = desk.take(&accepted.token, INVITATION).await?;
     let invitation: Invitation = serde_json::from_str(&body).map_err(|_| AuthError::Token)?;
     let email = if invited.is_empty() { told.ok_or(AuthError::Email)? } else { invited };

@@ -1,7 +1,8 @@
 //! Tries that failed, by address and by where they came from: after a few, each further one has to wait, longer each time.
 //!
 //! - A try counts as failed until it succeeds, so that many at once are not let in together.
-//! - Nobody is locked out for good: the longest wait is a quarter of an hour, and an hour of quiet forgets everything.
+//! - Nobody is locked out for good: the longest wait is a quarter of an hour, for a place a minute, and an hour of quiet forgets
+//!   everything.
 //! - Bounded: what was met longest ago is forgotten when there is too much of it.
 
 use std::collections::HashMap;
@@ -16,6 +17,8 @@ const FREE_BY_EMAIL: u32 = 5;
 /// The same for a place that many people may share.
 const FREE_BY_PLACE: u32 = 20;
 const WAIT_MAX_S: i64 = 900;
+/// So long only: others are there who did nothing.
+const WAIT_MAX_AT_PLACE_S: i64 = 60;
 const FORGOTTEN_AFTER_S: i64 = 3_600;
 /// Entries of one generation; two are kept.
 const ENTRIES_MAX: usize = 20_000;
@@ -60,12 +63,15 @@ impl Throttle {
     /// Counts a try; `Err`: it has to wait, and was not counted.
     pub(crate) fn begin(&self, who: &Who, now: Timestamp) -> Result<(), Duration> {
         let mut held = self.0.lock();
-        let keys = || [(Some(who.email), FREE_BY_EMAIL), (who.place, FREE_BY_PLACE)].into_iter();
-        let wait = keys().filter_map(|(key, free)| held.wait(&key?, free, now)).max();
+        let keys = || {
+            [(Some(who.email), FREE_BY_EMAIL, WAIT_MAX_S), (who.place, FREE_BY_PLACE, WAIT_MAX_AT_PLACE_S)]
+                .into_iter()
+        };
+        let wait = keys().filter_map(|(key, free, longest)| held.wait(&key?, (free, longest), now)).max();
         if let Some(wait) = wait {
             return Err(wait);
         }
-        keys().filter_map(|(key, _)| key).for_each(|key| held.count(key, now));
+        keys().filter_map(|(key, ..)| key).for_each(|key| held.count(key, now));
         Ok(())
     }
 
@@ -92,10 +98,10 @@ impl Held {
         tries.filter(|tries| now.seconds() - tries.last.seconds() < FORGOTTEN_AFTER_S)
     }
 
-    fn wait(&self, key: &KeyHash, free: u32, now: Timestamp) -> Option<Duration> {
+    fn wait(&self, key: &KeyHash, (free, longest): (u32, i64), now: Timestamp) -> Option<Duration> {
         let tries = self.of(key, now)?;
         let beyond = tries.failed.checked_sub(free)?;
-        let wait = 1_i64.checked_shl(beyond.min(30)).unwrap_or(WAIT_MAX_S).min(WAIT_MAX_S);
+        let wait = 1_i64.checked_shl(beyond.min(30)).unwrap_or(longest).min(longest);
         let left = tries.last.seconds() + wait - now.seconds();
         u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_secs)
     }
