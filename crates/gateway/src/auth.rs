@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use types::{KeyHash, Network, Timestamp, any_contains, checksum_ok};
+use types::{KeyHash, Network, OWNER_ACCOUNT, Timestamp, any_contains, checksum_ok};
 
 pub use self::error::AuthError;
 use crate::desk::Desk;
@@ -86,6 +86,10 @@ pub(crate) fn check_address(key: &KeyState, headers: &HeaderMap) -> Result<(), G
     }
 }
 
+/// What somebody else is told.
+pub(crate) const NOT_THE_OPERATOR: &str =
+    "this is the operator's: it needs a management key of the owner's account";
+
 /// What a route asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -99,6 +103,8 @@ pub enum Access {
     AnyKey,
     /// Who is signed in.
     Session,
+    /// A management key of the owner's account, or who runs this server: what it shows is nobody else's.
+    Operator,
 }
 
 /// Finds the key, and checks that it is valid now and of the right kind.
@@ -137,6 +143,9 @@ pub fn authenticate(
     match access {
         Access::ApiKey if rules.management => {
             Err(GatewayError::WrongKeyKind("a management key can't call models; use an API key"))
+        }
+        Access::Operator if !rules.management || rules.account.as_str() != OWNER_ACCOUNT => {
+            Err(GatewayError::WrongKeyKind(NOT_THE_OPERATOR))
         }
         Access::ManagementKey if !rules.management => Err(GatewayError::WrongKeyKind(
             "this needs a management key; make one with `tollway keys create --management`",

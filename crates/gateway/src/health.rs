@@ -47,7 +47,7 @@ pub fn readyz(worker: &Arc<Worker>) -> Response<ResponseBody> {
 
 /// Prometheus' text, for a management key.
 pub fn metrics(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
-    caller(worker, parts, Access::ManagementKey)?;
+    caller(worker, parts, Access::Operator)?;
     Ok(metrics_text(worker))
 }
 

@@ -10,7 +10,7 @@ use types::{Money, Timestamp};
 
 use crate::app::Worker;
 use crate::auth::session::Visit;
-use crate::auth::{Access, authenticate, check_address};
+use crate::auth::{Access, NOT_THE_OPERATOR, authenticate, check_address};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::keys::{self, KeyState};
@@ -22,6 +22,8 @@ pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<A
         let visitor = visit.as_ref().map_err(Clone::clone)?;
         return match access {
             Access::ManagementKey | Access::AnyKey | Access::Session => Ok(Arc::clone(&visitor.key)),
+            Access::Operator if visitor.user.is_operator => Ok(Arc::clone(&visitor.key)),
+            Access::Operator => Err(GatewayError::WrongKeyKind(NOT_THE_OPERATOR)),
             Access::ApiKey | Access::Public => {
                 Err(GatewayError::WrongKeyKind("a session can't call models; use an API key"))
             }

@@ -281,7 +281,7 @@ where
             "the request has both `Content-Length` and `Transfer-Encoding`; send one of them",
         )));
     }
-    if matches!(route.access, Access::ManagementKey | Access::AnyKey | Access::Session) {
+    if matches!(route.access, Access::ManagementKey | Access::AnyKey | Access::Session | Access::Operator) {
         Box::pin(auth::session::note(worker, &mut parts)).await;
     }
     match route.handler {

@@ -47,6 +47,9 @@ text_id!(
     EntryId
 );
 
+/// The account of whoever runs the server.
+pub const OWNER_ACCOUNT: &str = "acct_owner";
+
 /// `gen-<unix seconds>-<20 alphanumerics>`: one client request and its outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GenerationId([u8; GenerationId::LEN]);

@@ -10,7 +10,7 @@ mod time;
 mod usage;
 
 pub use apikey::{ApiKeyText, KeyHash, KeyTextError, checksum_ok};
-pub use id::{AccountId, EntryId, GenerationId, KeyId};
+pub use id::{AccountId, EntryId, GenerationId, KeyId, OWNER_ACCOUNT};
 pub use money::{Money, MoneyError, NANOS_PER_USD};
 pub use network::{Network, any_contains};
 pub use price::{

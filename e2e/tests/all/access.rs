@@ -31,9 +31,17 @@ async fn every_route_asks_for_the_caller_that_its_table_says() {
     let (manager, _) = app.new_key(&["--management"]).await;
     let public = |access| access == Access::Public;
     let with_key = |access| matches!(access, Access::Public | Access::AnyKey | Access::ApiKey);
-    let with_manager = |access| matches!(access, Access::Public | Access::AnyKey | Access::ManagementKey);
-    let with_session =
-        |access| matches!(access, Access::Public | Access::AnyKey | Access::ManagementKey | Access::Session);
+    let with_manager =
+        |access| matches!(access, Access::Public | Access::AnyKey | Access::ManagementKey | Access::Operator);
+    let with_session = |access| access != Access::ApiKey;
+    // Who runs nothing here has their own account, and sees nothing of the server.
+    let tenant_manager = |access| matches!(access, Access::Public | Access::AnyKey | Access::ManagementKey);
+    let invited = app.cli(&["users", "invite", "tenant@example.com"]).await["token"].clone();
+    let accept = json!({"token": invited, "password": password});
+    let other = app.anonymous().post("/v1/auth/accept", &accept).await.expect(201).json();
+    let other = app.with_key(other["data"]["token"].as_str().expect("a token"));
+    let made = other.post("/v1/keys", &json!({"name": "m", "management": true})).await.expect(201).json();
+    let other_manager = app.with_key(made["key"].as_str().expect("a key"));
     let (mut tried, mut visitor) = (0, session(&app, password).await);
     for route in ROUTES {
         let path = route.path.replace("{author}", "mistralai").replace("{slug}", "mistral-small-2603");
@@ -46,6 +54,7 @@ async fn every_route_asks_for_the_caller_that_its_table_says() {
             Caller { name: "a wrong session", actor: app.with_key("st_wrong"), may: public },
             Caller { name: "an API key", actor: app.owner(), may: with_key },
             Caller { name: "a management key", actor: manager.clone(), may: with_manager },
+            Caller { name: "a tenant's management key", actor: other_manager.clone(), may: tenant_manager },
             Caller { name: "a session", actor: visitor.clone(), may: with_session },
         ];
         for caller in callers {
@@ -65,7 +74,12 @@ async fn every_route_asks_for_the_caller_that_its_table_says() {
             assert_eq!(refused, !(caller.may)(route.access), "{what}");
             tried += 1;
         }
-        if route.access == Access::Session {
+        if route.access != Access::Session {
+            let reply = other.request(route.method, &path).json(&json!({})).send().await;
+            let refused =
+                matches!(reply.status, 401 | 403) && reply.text().contains("this is the operator's");
+            assert_eq!(refused, route.access == Access::Operator, "{path}: {}", reply.text());
+        } else {
             visitor = session(&app, password).await;
         }
     }

@@ -446,11 +446,5 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/catalog/schema.json", Access::Public, Handler::Schema, "JSON Schema of /catalog.json"),
     route("GET", "/healthz", Access::Public, Handler::Healthz, "the process is up"),
     route("GET", "/readyz", Access::Public, Handler::Readyz, "calls can be served"),
-    route(
-        "GET",
-        "/metrics",
-        Access::ManagementKey,
-        Handler::Metrics,
-        "Prometheus; public on server.admin_listen",
-    ),
+    route("GET", "/metrics", Access::Operator, Handler::Metrics, "Prometheus; public on server.admin_listen"),
 ];

@@ -10,7 +10,7 @@ use super::output::columns;
 use super::{Context, Failure};
 
 /// The account that the first start makes.
-pub const OWNER: &str = "acct_owner";
+pub const OWNER: &str = types::OWNER_ACCOUNT;
 
 /// Makes a key's id and text from the system's randomness.
 ///

@@ -28,7 +28,7 @@ pub(super) static KEYS: &[Key<Config>] = &[
     },
     Key {
         path: "server.admin_listen",
-        preset: Unset("`/metrics` is on the main listener, for management keys only"),
+        preset: Unset("`/metrics` is on the main listener, for the owner's management keys only"),
         example: "127.0.0.1:9091",
         doc: "A second listener, for `/metrics` and the health checks, that asks for no key. Keep it private.",
         kind: Kind::Text {
