@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use types::{KeyHash, Network, OWNER_ACCOUNT, Timestamp, any_contains, checksum_ok};
 
 pub use self::error::AuthError;
+use self::throttle::Who;
 use crate::desk::Desk;
 use crate::error::GatewayError;
 use crate::keys::{KeyState, KeyTable};
@@ -55,6 +56,11 @@ impl Desk<'_> {
     /// People.
     pub(crate) fn people(&self) -> &settings::People {
         &self.gateway().people
+    }
+
+    /// Counts a try; one that has to wait is refused.
+    pub(crate) fn try_once(&self, who: &Who) -> Result<(), AuthError> {
+        self.people().throttle.begin(who, self.now()).map_err(AuthError::TooMany)
     }
 
     /// Takes what was mailed: whose it is, and what is to be done.

@@ -104,7 +104,7 @@ where
     let visitor = session::visitor(&parts)?.clone();
     let change: Change = desk.body(body, r#"{"current": "...", "password": "..."}"#).await?;
     let who = Who::new(&visitor.user.email, address(&parts.headers));
-    desk.people().throttle.begin(&who, desk.now()).map_err(AuthError::TooMany)?;
+    desk.try_once(&who)?;
     let (passwords, control) = (&desk.people().passwords, &desk.gateway().control);
     if !passwords.verify(control, &change.current, visitor.user.password.as_deref()).await? {
         return Err(AuthError::Credentials.into());

@@ -56,7 +56,7 @@ where
     // An address that is none has no person: it gets the same answer.
     let email = email(&asked.email).map_err(|_| AuthError::Credentials)?;
     let who = Who::new(&email, address(&parts.headers));
-    desk.people().throttle.begin(&who, desk.now()).map_err(AuthError::TooMany)?;
+    desk.try_once(&who)?;
     let user = desk.store(|gateway| async move { gateway.store.user_by_email(&email).await }).await?;
     let known = user.as_ref().filter(|user| user.disabled.is_none());
     let hash = known.and_then(|user| user.password.as_deref());
@@ -114,7 +114,7 @@ where
     let asked: Forgotten = desk.body(body, r#"{"email": "ada@example.com"}"#).await?;
     let email = email(&asked.email)?;
     let who = Who::new(&format!("reset {email}"), address(&parts.headers));
-    desk.people().throttle.begin(&who, desk.now()).map_err(AuthError::TooMany)?;
+    desk.try_once(&who)?;
     let (text, token) =
         mailed(RESET, &email, String::from("{}"), desk.now(), RESET_S).ok_or(GatewayError::Internal)?;
     let known = desk
@@ -152,8 +152,11 @@ where
 {
     let desk = Desk::open(worker, &parts);
     let chosen: Chosen = desk.body(body, r#"{"token": "mt_...", "password": "..."}"#).await?;
+    let who = Who::at(address(&parts.headers));
+    desk.try_once(&who)?;
     let hash = desk.people().passwords.take(&desk.gateway().control, &chosen.password, &[]).await?;
     let (email, _) = desk.take(&chosen.token, RESET).await?;
+    desk.people().throttle.succeeded(&who);
     let user = desk
         .store(|gateway| async move {
             let Some(user) = gateway.store.user_by_email(&email).await? else { return Ok(None) };

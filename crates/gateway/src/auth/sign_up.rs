@@ -120,7 +120,7 @@ where
     let email = email(&asked.email)?;
     let name = name(asked.name.as_deref(), &email)?;
     let who = Who::new(&format!("sign-up {email}"), address(&parts.headers));
-    desk.people().throttle.begin(&who, desk.now()).map_err(AuthError::TooMany)?;
+    desk.try_once(&who)?;
     let (passwords, control) = (&desk.people().passwords, &desk.gateway().control);
     let password = passwords.take(control, &asked.password, &[&email, &name]).await?;
     let waiting = serde_json::to_string(&Waiting { name, password }).map_err(|_| GatewayError::Internal)?;
@@ -206,9 +206,13 @@ where
     if let Some(given) = &accepted.name {
         name(Some(given), "")?;
     }
+    // Hashing costs more than a wrong token does.
+    let who = Who::at(address(&desk.parts.headers));
+    desk.try_once(&who)?;
     let own = [told.as_deref().unwrap_or_default(), accepted.name.as_deref().unwrap_or_default()];
     let password = desk.people().passwords.take(&desk.gateway().control, &accepted.password, &own).await?;
     let (invited, body) = desk.take(&accepted.token, INVITATION).await?;
+    desk.people().throttle.succeeded(&who);
     let invitation: Invitation = serde_json::from_str(&body).map_err(|_| AuthError::Token)?;
     let email = if invited.is_empty() { told.ok_or(AuthError::Email)? } else { invited };
     let name = name(accepted.name.as_deref(), &email)?;

@@ -43,19 +43,23 @@ pub(crate) struct Throttle(Mutex<Held>);
 /// Whose tries are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Who {
-    email: KeyHash,
+    email: Option<KeyHash>,
     place: Option<KeyHash>,
 }
 
 impl Who {
     /// An address, in lower case, and where the request came from: of IPv6 the network that one customer has.
     pub(crate) fn new(email: &str, place: Option<IpAddr>) -> Who {
+        Who { email: Some(KeyHash::of(&format!("email {email}"))), ..Who::at(place) }
+    }
+
+    /// Only where the request came from: it names nobody.
+    pub(crate) fn at(place: Option<IpAddr>) -> Who {
         let place = place.map(|ip| match ip.to_canonical() {
             IpAddr::V4(v4) => format!("place {v4}"),
             IpAddr::V6(v6) => format!("place {:x}", u128::from(v6) >> 64),
         });
-        let hash = KeyHash::of;
-        Who { email: hash(&format!("email {email}")), place: place.map(|place| hash(&place)) }
+        Who { email: None, place: place.map(|place| KeyHash::of(&place)) }
     }
 }
 
@@ -64,7 +68,7 @@ impl Throttle {
     pub(crate) fn begin(&self, who: &Who, now: Timestamp) -> Result<(), Duration> {
         let mut held = self.0.lock();
         let keys = || {
-            [(Some(who.email), FREE_BY_EMAIL, WAIT_MAX_S), (who.place, FREE_BY_PLACE, WAIT_MAX_AT_PLACE_S)]
+            [(who.email, FREE_BY_EMAIL, WAIT_MAX_S), (who.place, FREE_BY_PLACE, WAIT_MAX_AT_PLACE_S)]
                 .into_iter()
         };
         let wait = keys().filter_map(|(key, free, longest)| held.wait(&key?, (free, longest), now)).max();
@@ -78,8 +82,10 @@ impl Throttle {
     /// The try succeeded: its person's are forgotten, and it takes nothing from its place.
     pub(crate) fn succeeded(&self, who: &Who) {
         let mut held = self.0.lock();
-        held.now.remove(&who.email);
-        held.before.remove(&who.email);
+        if let Some(email) = &who.email {
+            held.now.remove(email);
+            held.before.remove(email);
+        }
         if let Some(tries) = who.place.and_then(|place| held.now.get_mut(&place)) {
             tries.failed = tries.failed.saturating_sub(1);
         }
