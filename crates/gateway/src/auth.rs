@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use types::{KeyHash, Network, OWNER_ACCOUNT, Timestamp, any_contains, checksum_ok};
+use types::{KeyHash, Network, OWNER_ACCOUNT, Right, Timestamp, any_contains, checksum_ok};
 
 pub use self::error::AuthError;
 use self::throttle::Who;
@@ -103,8 +103,8 @@ pub enum Access {
     Public,
     /// An API key that is valid now.
     ApiKey,
-    /// A management key that is valid now.
-    ManagementKey,
+    /// A management key, or who is signed in, whose role in the organization has a right.
+    Manage(Right),
     /// Either kind of key.
     AnyKey,
     /// Who is signed in.
@@ -150,12 +150,19 @@ pub fn authenticate(
         Access::ApiKey if rules.management => {
             Err(GatewayError::WrongKeyKind("a management key can't call models; use an API key"))
         }
-        Access::Operator if !rules.management || rules.account.as_str() != OWNER_ACCOUNT => {
+        Access::Operator
+            if !rules.management
+                || rules.account.as_str() != OWNER_ACCOUNT
+                || !rules.role.may(Right::Govern) =>
+        {
             Err(GatewayError::WrongKeyKind(NOT_THE_OPERATOR))
         }
-        Access::ManagementKey if !rules.management => Err(GatewayError::WrongKeyKind(
+        Access::Manage(_) if !rules.management => Err(GatewayError::WrongKeyKind(
             "this needs a management key; make one with `tollway keys create --management`",
         )),
+        Access::Manage(right) if !rules.role.may(right) => {
+            Err(AuthError::Role { role: rules.role, right }.into())
+        }
         Access::Session => Err(AuthError::NoSession.into()),
         _ => Ok(Arc::clone(key)),
     }

@@ -13,10 +13,9 @@ use store::{BudgetRow, StoreError};
 use types::Money;
 
 use crate::app::Worker;
-use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::{caller, rfc3339};
+use crate::key::{manager, rfc3339};
 use crate::keys::KeyState;
 use crate::keys::budgets::{Budget, EACH_USER};
 use crate::{read_body, router};
@@ -114,7 +113,7 @@ pub(crate) async fn serve<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let manager = caller(worker, &parts, Access::ManagementKey)?;
+    let manager = manager(&parts)?;
     let now = worker.gateway.clock.now();
     match op {
         Op::List => Ok(list(worker, &manager)),

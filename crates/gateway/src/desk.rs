@@ -43,15 +43,17 @@ impl<'a> Desk<'a> {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let asked = ask(Arc::clone(self.gateway()));
-        match self.gateway().on_control(asked).await {
-            Some(Ok(done)) => Ok(done),
-            Some(Err(StoreError::NotFound(what))) => {
-                Err(GatewayError::NotFound(format!("no {what} of this account has that id")))
-            }
-            Some(Err(StoreError::Conflict(why))) => Err(GatewayError::RuleExists(why)),
-            Some(Err(StoreError::Invalid(why))) => Err(GatewayError::InvalidRequest(why)),
-            _ => Err(GatewayError::StoreUnavailable),
-        }
+        told(self.gateway().on_control(asked).await)
+    }
+
+    /// The same for what changes keys: when it is over, this node knows of it.
+    pub(crate) async fn write<T, F>(&self, ask: impl FnOnce(Arc<Gateway>) -> F) -> Result<T, GatewayError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let asked = ask(Arc::clone(self.gateway()));
+        told(self.gateway().written(asked).await)
     }
 
     /// The body, in its one form.
@@ -70,5 +72,17 @@ impl<'a> Desk<'a> {
     pub(crate) fn segment(&self, before: &str) -> String {
         let mut segments = self.parts.uri.path().split('/').skip_while(|segment| *segment != before);
         segments.nth(1).unwrap_or_default().to_owned()
+    }
+}
+
+fn told<T>(done: Option<Result<T, StoreError>>) -> Result<T, GatewayError> {
+    match done {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(StoreError::NotFound(what))) => {
+            Err(GatewayError::NotFound(format!("no {what} of this account has that id")))
+        }
+        Some(Err(StoreError::Conflict(why))) => Err(GatewayError::RuleExists(why)),
+        Some(Err(StoreError::Invalid(why))) => Err(GatewayError::InvalidRequest(why)),
+        _ => Err(GatewayError::StoreUnavailable),
     }
 }

@@ -10,7 +10,7 @@ use types::{Money, Timestamp};
 
 use crate::app::Worker;
 use crate::auth::session::Visit;
-use crate::auth::{Access, NOT_THE_OPERATOR, authenticate, check_address};
+use crate::auth::{Access, AuthError, NOT_THE_OPERATOR, authenticate, check_address};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::keys::{self, KeyState};
@@ -21,7 +21,10 @@ pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<A
     if let Some(Visit(visit)) = parts.extensions.get::<Visit>() {
         let visitor = visit.as_ref().map_err(Clone::clone)?;
         return match access {
-            Access::ManagementKey | Access::AnyKey | Access::Session => Ok(Arc::clone(&visitor.key)),
+            Access::Manage(right) if !visitor.role.may(right) => {
+                Err(AuthError::Role { role: visitor.role, right }.into())
+            }
+            Access::Manage(_) | Access::AnyKey | Access::Session => Ok(Arc::clone(&visitor.key)),
             Access::Operator if visitor.user.is_operator => Ok(Arc::clone(&visitor.key)),
             Access::Operator => Err(GatewayError::WrongKeyKind(NOT_THE_OPERATOR)),
             Access::ApiKey | Access::Public => {
@@ -35,6 +38,16 @@ pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<A
     let key = authenticate(&gateway.keys.load(), text, access, prefix, gateway.clock.now())?;
     check_address(&key, &parts.headers)?;
     Ok(key)
+}
+
+/// Who administers: found before the handler by what the table of routes asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Manager(pub(crate) Arc<KeyState>);
+
+/// The caller of a route that is there for those who administer.
+pub(crate) fn manager(parts: &Parts) -> Result<Arc<KeyState>, GatewayError> {
+    let found = parts.extensions.get::<Manager>();
+    found.map(|Manager(key)| Arc::clone(key)).ok_or(GatewayError::Internal)
 }
 
 /// An object as text with amounts added as JSON numbers of their exact digits, which a tree of `f64` could not hold.

@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use ledger::{HoldSet, OnSpent, Period, Purse, Spent};
 use store::{BudgetRow, Rotation};
 use tokio::sync::Notify;
-use types::{AccountId, Clock, KeyHash, KeyId, Money, SystemClock, Timestamp};
+use types::{AccountId, Clock, KeyHash, KeyId, Money, Role, SystemClock, Timestamp};
 
 use self::budgets::{Budgets, Counted, passed, waking};
 use self::limits::Limits;
@@ -82,6 +82,10 @@ pub struct KeyRules {
     pub created: Timestamp,
     /// When it was last edited.
     pub updated: Option<Timestamp>,
+    /// Who holds it: a member or a service account; `None`: the organization.
+    pub holder: Option<String>,
+    /// What it may do, if it manages.
+    pub role: Role,
 }
 
 /// A key as calls see it.
@@ -451,6 +455,8 @@ mod tests {
             limits: Limits { tags: vec!["blue".into()], ..Limits::default() },
             created: Timestamp(0),
             updated: None,
+            holder: None,
+            role: Role::Admin,
         }
     }
 

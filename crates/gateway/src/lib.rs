@@ -5,6 +5,7 @@
 //! Outbound sockets are opened in [`upstream`] only.
 
 pub mod activity;
+pub mod acts;
 pub mod alerts;
 pub mod app;
 pub mod attempt;
@@ -51,6 +52,7 @@ pub mod messages;
 pub mod metrics;
 pub mod models;
 pub mod news;
+pub mod organization;
 pub mod payments;
 mod planning;
 mod policies;

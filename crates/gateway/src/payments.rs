@@ -30,11 +30,10 @@ use store::{Store, StoreError};
 use types::{AccountId, Money, SecretString, Timestamp};
 
 use crate::app::Worker;
-use crate::auth::Access;
 use crate::crash;
 use crate::desk::Desk;
 use crate::error::GatewayError;
-use crate::key::caller;
+use crate::key::manager;
 use crate::keys::KeyState;
 use crate::mail::{Mail, Mailer, To};
 
@@ -106,7 +105,7 @@ pub(crate) struct Counter<'a> {
 
 impl<'a> Counter<'a> {
     pub(crate) fn open(worker: &'a Arc<Worker>, parts: &'a Parts) -> Result<Counter<'a>, GatewayError> {
-        let key = caller(worker, parts, Access::ManagementKey)?;
+        let key = manager(parts)?;
         Ok(Counter { desk: Desk::open(worker, parts), key })
     }
 

@@ -18,10 +18,9 @@ use serde_json::{Value, json};
 use types::{AccountId, Timestamp};
 
 use crate::app::{Gateway, Worker};
-use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::caller;
+use crate::key::manager;
 use crate::replaying::{self, Records, Tally, Terms, Told};
 use crate::rules::edit::missing;
 use crate::span::Expiry;
@@ -88,7 +87,7 @@ pub(crate) async fn create<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let key = caller(worker, &parts, Access::ManagementKey)?;
+    let key = manager(&parts)?;
     let gateway = &worker.gateway;
     let account = key.account.id.clone();
     let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;

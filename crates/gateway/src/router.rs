@@ -9,8 +9,10 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
+use http_body_util::Full;
 use wire::hub::Dialect;
 
 pub use self::table::ROUTES;
@@ -20,13 +22,17 @@ use crate::body::ResponseBody;
 
 use crate::care::{self, Care};
 use crate::error::GatewayError;
+use crate::read_body;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback,
-    gemini, generation, health, idempotency, images, key, keys, messages, models, payments, policies,
-    presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
+    activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings,
+    feedback, gemini, generation, health, idempotency, images, key, keys, messages, models, organization,
+    payments, policies, presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
 };
+
+/// Largest body of whom nobody knows.
+const PUBLIC_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +89,7 @@ pub(crate) enum Handler {
     PresetFrom(Dialect),
     Payments(payments::routes::At),
     Auth(auth::routes::At),
+    Organization(organization::routes::At),
     Catalog,
     ModelsDev,
     Schema,
@@ -92,6 +99,11 @@ pub(crate) enum Handler {
 }
 
 impl Handler {
+    /// Whether it calls models, or plans to: what the others answer is small.
+    const fn calls(self) -> bool {
+        self.speaks().1 || matches!(self, Handler::CountTokens | Handler::Route)
+    }
+
     /// The dialect of its errors, and whether it makes a generation.
     const fn speaks(self) -> (Dialect, bool) {
         match self {
@@ -281,27 +293,71 @@ where
             "the request has both `Content-Length` and `Transfer-Encoding`; send one of them",
         )));
     }
-    if matches!(route.access, Access::ManagementKey | Access::AnyKey | Access::Session | Access::Operator) {
+    if matches!(route.access, Access::Manage(_) | Access::AnyKey | Access::Session | Access::Operator) {
         Box::pin(auth::session::note(worker, &mut parts)).await;
+    }
+    if !route.handler.calls() {
+        return answer(worker, route, parts, body).await;
     }
     match route.handler {
         // On the heap: every level of futures above would otherwise copy the largest one below it.
         Handler::Chat => Box::pin(chat::completions(worker, id, parts.headers, body)).await,
         Handler::Completions => Box::pin(completions::create(worker, id, parts.headers, body)).await,
         Handler::Responses => Box::pin(responses::create(worker, id, parts.headers, body)).await,
-        Handler::Response => responses::show(worker, &parts).await,
-        Handler::ResponseDelete => responses::delete(worker, &parts).await,
-        Handler::ResponseInput => responses::input_items(worker, &parts).await,
         Handler::Messages => Box::pin(messages::create(worker, id, parts.headers, body)).await,
         Handler::CountTokens => Box::pin(messages::count_tokens(worker, parts.headers, body)).await,
         Handler::Gemini => Box::pin(gemini::call(worker, id, parts, body)).await,
-        Handler::GeminiModels => Ok(gemini::models(worker)),
         Handler::Embeddings => Box::pin(embeddings::create(worker, id, parts.headers, body)).await,
         Handler::Rerank => Box::pin(rerank::create(worker, id, parts.headers, body)).await,
         Handler::Images => Box::pin(images::generate(worker, id, parts.headers, body)).await,
         Handler::Speech => Box::pin(audio::speech(worker, id, parts.headers, body)).await,
         Handler::Transcriptions => Box::pin(audio::transcriptions(worker, id, parts.headers, body)).await,
         Handler::Route => dry_run::create(worker, parts, body).await,
+        _ => Err(GatewayError::Internal),
+    }
+}
+
+/// Answers what is not a call of a model. The body is read first: small, or refused.
+async fn answer<B>(
+    worker: &Arc<Worker>,
+    route: &Route,
+    mut parts: Parts,
+    body: B,
+) -> Result<Response<ResponseBody>, GatewayError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if let Access::Manage(_) = route.access {
+        let manager = key::Manager(key::caller(worker, &parts, route.access)?);
+        parts.extensions.insert(manager);
+    }
+    let body = match route.method {
+        "GET" | "DELETE" => Bytes::new(),
+        _ => {
+            let all = worker.gateway.settings.body_bytes_max;
+            let bytes_max = if route.access == Access::Public { all.min(PUBLIC_BODY_BYTES_MAX) } else { all };
+            read_body(&parts.headers, body, bytes_max).await?
+        }
+    };
+    let trail = acts::Trail::begin(route, &parts, &body);
+    let result = Box::pin(handle(worker, route, parts, Full::new(body))).await;
+    if let Some(act) = trail.and_then(|trail| trail.end(worker.gateway.clock.now(), &result)) {
+        acts::note(worker, act).await;
+    }
+    result
+}
+
+async fn handle(
+    worker: &Arc<Worker>,
+    route: &Route,
+    parts: Parts,
+    body: Full<Bytes>,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    match route.handler {
+        Handler::Response => responses::show(worker, &parts).await,
+        Handler::ResponseDelete => responses::delete(worker, &parts).await,
+        Handler::ResponseInput => responses::input_items(worker, &parts).await,
+        Handler::GeminiModels => Ok(gemini::models(worker)),
         Handler::Replay => Box::pin(replay::create(worker, parts, body)).await,
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
@@ -326,6 +382,7 @@ where
         }
         Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
         Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
+        Handler::Organization(at) => Box::pin(organization::routes::serve(worker, at, parts, body)).await,
         Handler::Auth(at) => Box::pin(auth::routes::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
@@ -333,6 +390,7 @@ where
         Handler::Healthz => Ok(health::healthz()),
         Handler::Readyz => Ok(health::readyz(worker)),
         Handler::Metrics => health::metrics(worker, &parts),
+        _ => Err(GatewayError::Internal),
     }
 }
 

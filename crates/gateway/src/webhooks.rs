@@ -20,10 +20,9 @@ use store::{Delivery, StoreError, Webhook};
 use types::Timestamp;
 
 use crate::app::Worker;
-use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::{caller, rfc3339};
+use crate::key::{manager, rfc3339};
 use crate::upstream::guard::Guard;
 use crate::world::Target;
 use crate::{read_body, router};
@@ -105,7 +104,7 @@ pub(crate) async fn serve<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let manager = caller(worker, &parts, Access::ManagementKey)?;
+    let manager = manager(&parts)?;
     let (gateway, account) = (Arc::clone(&worker.gateway), manager.account.id.clone());
     match op {
         Op::List => {

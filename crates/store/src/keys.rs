@@ -1,11 +1,11 @@
 //! Keys. Only the hash of a key's text is stored. A key is never deleted: revoking says so for ever.
 
-use types::{AccountId, KeyHash, KeyId, Money, Timestamp};
+use types::{AccountId, KeyHash, KeyId, Money, Role, Timestamp};
 
 use crate::accounts::require_plain;
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value, decode_row};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, organizations};
 
 /// A key to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub struct NewKey {
     pub project: Option<String>,
     /// What it may do beyond that: JSON whose content is not looked at here.
     pub rules: String,
+    /// Who holds it: a member or a service account; `None`: the organization.
+    pub holder: Option<String>,
+    /// What a management key may do.
+    pub role: Option<Role>,
 }
 
 /// A key's text before its last rotation.
@@ -109,6 +113,8 @@ decode_row!(KeyRow, |row| {
             created: Timestamp(row.try_get(10)?),
             project: row.try_get(15)?,
             rules: row.try_get(16)?,
+            holder: row.try_get(21)?,
+            role: row.try_get::<Option<String>, _>(22)?.as_deref().and_then(Role::named),
         },
         disabled: row.try_get(11)?,
         revoked: row.try_get::<Option<i64>, _>(12)?.map(Timestamp),
@@ -130,7 +136,8 @@ macro_rules! select_keys {
         concat!(
             "SELECT k.id, k.account, k.hash, k.label, k.name, k.management, k.spend_limit, k.expires,
                 k.requests_per_minute, k.concurrency, k.created, k.disabled, k.revoked, k.changed_seq,
-                COALESCE(t.spent, 0), k.project, k.rules, k.updated, k.previous_hash, k.previous_until, k.frozen
+                COALESCE(t.spent, 0), k.project, k.rules, k.updated, k.previous_hash, k.previous_until, k.frozen, k.holder,
+                k.role
             FROM api_keys k LEFT JOIN key_totals t ON t.api_key = k.id ",
             $rest
         )
@@ -141,8 +148,8 @@ macro_rules! insert_key {
     ($rest:literal) => {
         concat!(
             "INSERT INTO api_keys (id, account, hash, label, name, management, spend_limit, expires,
-                requests_per_minute, concurrency, created, disabled, changed_seq, project, rules)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                requests_per_minute, concurrency, created, disabled, changed_seq, project, rules, holder, role)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             $rest
         )
     };
@@ -249,6 +256,9 @@ impl Store {
         let sql = "UPDATE api_keys SET name = $2, disabled = $3, spend_limit = $4, expires = $5, requests_per_minute = $6,
             concurrency = $7, project = $8, rules = $9, updated = $10, frozen = $11, changed_seq = $12 WHERE id = $1";
         tx.execute(sql, &values).await?;
+        if let Some(project) = &key.project {
+            organizations::note_project(&mut tx, account, project, now).await?;
+        }
         tx.commit().await?;
         Ok(row)
     }
@@ -364,6 +374,11 @@ async fn insert(tx: &mut Tx, sql: &'static str, key: &NewKey) -> Result<u64, Sto
         seq.into(),
         Value::OptText(key.project.as_deref()),
         key.rules.as_str().into(),
+        Value::OptText(key.holder.as_deref()),
+        Value::OptText(key.role.map(Role::name)),
     ];
+    if let Some(project) = &key.project {
+        organizations::note_project(tx, &key.account, project, key.created).await?;
+    }
     tx.execute(sql, &values).await
 }

@@ -4,11 +4,11 @@
 //! - A token is taken by deleting it: of two who bring the same one, one gets it.
 
 use ledger::Entry;
-use types::{AccountId, KeyHash, Timestamp};
+use types::{AccountId, KeyHash, Role, Timestamp};
 
-use crate::accounts::require_plain;
+use crate::accounts::{require_account, require_plain};
 use crate::db::{Tx, Value, decode_row};
-use crate::{Store, StoreError, entries};
+use crate::{Store, StoreError, entries, organizations};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,21 @@ pub struct Session {
     pub address: String,
     /// With what.
     pub agent: String,
+    /// The organization that it works in; `None`: the person's own.
+    pub account: Option<AccountId>,
+}
+
+/// Who is signed in, and where they work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Their session.
+    pub session: Session,
+    /// Who they are.
+    pub user: User,
+    /// The organization.
+    pub account: AccountId,
+    /// What they are in it.
+    pub role: Role,
 }
 
 decode_row!(Session, |row| {
@@ -89,6 +104,7 @@ decode_row!(Session, |row| {
         expires: Timestamp(row.try_get(4)?),
         address: row.try_get(5)?,
         agent: row.try_get(6)?,
+        account: row.try_get::<Option<String>, _>(7)?.map(AccountId::new),
     })
 });
 
@@ -112,34 +128,40 @@ impl Store {
         self.db.fetch(sql, &[account.map_or("", AccountId::as_str).into()]).await
     }
 
-    /// Makes a person, and their account where there is none, which begins with `trial`. [`StoreError::Conflict`]: somebody
-    /// has the address.
+    /// Makes a person, and their own organization where there is none, which begins with `trial`; and makes them a member of
+    /// `into`, where their sessions begin then. [`StoreError::Conflict`]: somebody has the address.
     pub async fn insert_user(
         &self,
         user: &User,
-        account_name: &str,
         trial: Option<&Entry>,
+        into: Option<(&AccountId, Role)>,
     ) -> Result<(), StoreError> {
         require_plain("the name", &user.name)?;
         require_plain("the address", &user.email)?;
         let mut tx = self.db.write().await?;
-        let sql = "INSERT INTO accounts (id, name, created) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
-        let created = user.created.micros();
-        let made =
-            tx.execute(sql, &[user.account.as_str().into(), account_name.into(), created.into()]).await?;
-        let sql = "INSERT INTO users (id, email, name, password, account, is_operator, created)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING";
+        let sql = "INSERT INTO accounts (id, name, created, personal) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
+        let (own, created) = (user.account.as_str(), user.created.micros());
+        let values = [own.into(), user.name.as_str().into(), created.into(), Value::Bool(true)];
+        let made = tx.execute(sql, &values).await?;
+        let sql = "INSERT INTO users (id, email, name, password, account, is_operator, created, home)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email) DO NOTHING";
         let values = [
             user.id.as_str().into(),
             user.email.as_str().into(),
             user.name.as_str().into(),
             Value::OptText(user.password.as_deref()),
-            user.account.as_str().into(),
+            own.into(),
             Value::Bool(user.is_operator),
             created.into(),
+            Value::OptText(into.map(|(account, _)| account.as_str())),
         ];
         if tx.execute(sql, &values).await? == 0 {
             return Err(StoreError::Conflict("somebody has this address already".to_owned()));
+        }
+        organizations::join(&mut tx, &user.account, &user.id, Role::Owner, user.created).await?;
+        if let Some((account, role)) = into {
+            require_account(&mut tx, account.as_str()).await?;
+            organizations::join(&mut tx, account, &user.id, role, user.created).await?;
         }
         if let Some(entry) = trial.filter(|_| made == 1) {
             entries::book(&mut tx, entry, Some("credit to begin with")).await?;
@@ -219,8 +241,8 @@ impl Store {
             &[user.into(), created.into()],
         )
         .await?;
-        let sql = "INSERT INTO sessions (id, hash, user_id, created, seen, expires, address, agent)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let sql = "INSERT INTO sessions (id, hash, user_id, created, seen, expires, address, agent, account)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT home FROM users WHERE id = $3))";
         let values = [
             session.id.as_str().into(),
             hash.to_hex().into(),
@@ -235,20 +257,29 @@ impl Store {
         tx.commit().await
     }
 
-    /// The session with this hash and its person, where neither is over: not expired, seen since `idle_since`, not disabled.
+    /// The session with this hash, its person and the organization they work in, where none of it is over: not expired, seen
+    /// since `idle_since`, not disabled. An organization that was `asked` for goes before the session's own; `Ok(Err(..))`:
+    /// the person is no member of it.
     pub async fn session(
         &self,
         hash: &KeyHash,
         now: Timestamp,
         idle_since: Timestamp,
-    ) -> Result<Option<(Session, User)>, StoreError> {
-        let sql = "SELECT id, user_id, created, seen, expires, address, agent FROM sessions
+        asked: Option<&AccountId>,
+    ) -> Result<Option<Result<Presence, Session>>, StoreError> {
+        let sql = "SELECT id, user_id, created, seen, expires, address, agent, account FROM sessions
             WHERE hash = $1 AND expires > $2 AND seen > $3";
         let values = [hash.to_hex().into(), now.micros().into(), idle_since.micros().into()];
         let found: Vec<Session> = self.db.fetch(sql, &values).await?;
         let Some(session) = found.into_iter().next() else { return Ok(None) };
-        let user = self.user(&session.user).await?;
-        Ok(user.filter(|user| user.disabled.is_none()).map(|user| (session, user)))
+        let Some(user) = self.user(&session.user).await?.filter(|user| user.disabled.is_none()) else {
+            return Ok(None);
+        };
+        let account = asked.or(session.account.as_ref()).unwrap_or(&user.account).clone();
+        Ok(Some(match self.role(&account, &user.id).await? {
+            Some(role) => Ok(Presence { session, user, account, role }),
+            None => Err(session),
+        }))
     }
 
     /// Notes that a session is of use.
@@ -260,7 +291,7 @@ impl Store {
 
     /// A person's sessions, the newest first.
     pub async fn sessions(&self, user: &str, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let sql = "SELECT id, user_id, created, seen, expires, address, agent FROM sessions
+        let sql = "SELECT id, user_id, created, seen, expires, address, agent, account FROM sessions
             WHERE user_id = $1 AND expires > $2 ORDER BY created DESC, id";
         self.db.fetch(sql, &[user.into(), now.micros().into()]).await
     }

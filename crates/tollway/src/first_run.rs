@@ -58,6 +58,8 @@ fn new_key(
         created,
         project: None,
         rules: String::from("{}"),
+        holder: None,
+        role: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod id;
 mod money;
 mod network;
 mod price;
+mod role;
 mod task;
 mod time;
 mod usage;
@@ -16,6 +17,7 @@ pub use network::{Network, any_contains};
 pub use price::{
     Cost, CostError, CostLine, Override, PriceKind, PriceSheet, Quote, Rate, UtcMinute, price_version,
 };
+pub use role::{Right, Role};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use task::Task;
 pub use time::{Clock, SystemClock, TestClock, Timestamp};

@@ -25,6 +25,7 @@ mod keys;
 mod kill;
 mod losses;
 mod money;
+mod organizations;
 mod payments;
 mod people;
 mod policies;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use testkit::{Actor, Reply, TestApp};
 
-const PASSWORD: &str = "plum kettle orbit sandal";
+pub(crate) const PASSWORD: &str = "plum kettle orbit sandal";
 const OTHER: &str = "violet gravel teapot north";
 
 fn field(reply: &Reply, pointer: &str) -> String {
@@ -29,7 +29,7 @@ async fn post(app: &TestApp, path: &str, body: Value) -> Reply {
 }
 
 /// The last token that was mailed to somebody.
-async fn mailed(app: &TestApp, to: &str) -> String {
+pub(crate) async fn mailed(app: &TestApp, to: &str) -> String {
     testkit::eventually("a mail", || async {
         let log = app.log();
         let last = log.lines().rfind(|line| line.contains(" mail: ") && line.contains(to))?;
@@ -40,14 +40,14 @@ async fn mailed(app: &TestApp, to: &str) -> String {
 }
 
 /// Signs up, proves the address, and gives who is signed in.
-async fn newcomer(app: &TestApp, email: &str) -> (Actor, Value) {
+pub(crate) async fn newcomer(app: &TestApp, email: &str) -> (Actor, Value) {
     post(app, "/v1/auth/sign-up", json!({"email": email, "password": PASSWORD})).await.expect(202);
     let token = mailed(app, email).await;
     let reply = post(app, "/v1/auth/verify", json!({"token": token})).await.expect(201);
     (app.with_key(&field(&reply, "/data/token")), reply.json()["data"]["user"].clone())
 }
 
-async fn sign_in(app: &TestApp, email: &str, password: &str) -> Reply {
+pub(crate) async fn sign_in(app: &TestApp, email: &str, password: &str) -> Reply {
     post(app, "/v1/auth/sign-in", json!({"email": email, "password": password})).await
 }
 

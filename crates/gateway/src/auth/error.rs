@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use types::{Right, Role};
+
 /// Why a path of people refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
@@ -37,6 +39,25 @@ pub enum AuthError {
     /// The session is over.
     #[error("this session is over; sign in again")]
     SessionOver,
+    /// Their part in the organization does not go that far.
+    #[error("this takes the right to {}, which {} have; the caller is {role} here", .right.name(), .right.holders())]
+    Role {
+        /// What the caller is.
+        role: Role,
+        /// What it takes.
+        right: Right,
+    },
+    /// Nobody gives more than they have.
+    #[error("{role} can't make anybody {asked}: ask who has that role")]
+    Grant {
+        /// What the caller is.
+        role: Role,
+        /// What they would give.
+        asked: Role,
+    },
+    /// They are no member of the organization that they name.
+    #[error("no organization of yours has the id that was asked for; `GET /v1/organizations` lists them")]
+    NotMember,
     /// A page elsewhere sent it.
     #[error("a session's cookie is taken from this site's own pages only")]
     ForeignPage,
@@ -55,6 +76,8 @@ impl AuthError {
             AuthError::Email => (422, "email_invalid"),
             AuthError::Closed(_) => (403, "sign_up_closed"),
             AuthError::NoSession | AuthError::SessionOver => (401, "session_invalid"),
+            AuthError::Role { .. } | AuthError::Grant { .. } => (403, "role_insufficient"),
+            AuthError::NotMember => (404, "organization_unknown"),
             AuthError::ForeignPage => (403, "foreign_page"),
         }
     }

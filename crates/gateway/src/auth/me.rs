@@ -55,7 +55,9 @@ pub(super) fn session_object(session: &Session, own: Option<&str>) -> Value {
 pub(crate) fn show(parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     let visitor = session::visitor(parts)?;
     let session = session_object(&visitor.session, Some(&visitor.session.id));
-    let data = json!({ "user": user_object(&visitor.user), "session": session });
+    let organization = json!({ "id": visitor.key.account.id, "role": visitor.role.name() });
+    let data =
+        json!({ "user": user_object(&visitor.user), "session": session, "organization": organization });
     Ok(router::json(json!({ "data": data }).to_string()))
 }
 

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
-use store::{Session, User};
-use types::{KeyHash, Timestamp};
+use store::{Presence, Session, User};
+use types::{AccountId, KeyHash, Role, Timestamp};
 
 use super::AuthError;
 use crate::app::Worker;
@@ -31,6 +31,8 @@ const AGENT_CHARS: usize = 200;
 pub(crate) struct Visitor {
     pub(crate) session: Session,
     pub(crate) user: User,
+    /// What they are in the organization that they work in.
+    pub(crate) role: Role,
     /// What the management paths see.
     pub(crate) key: Arc<KeyState>,
 }
@@ -63,18 +65,25 @@ pub(crate) async fn note(worker: &Arc<Worker>, parts: &mut Parts) {
     let visit = if is_cookie && !is_own_page(parts) {
         Err(AuthError::ForeignPage)
     } else {
-        look_up(worker, text).await
+        look_up(worker, text, asked(worker, &parts.headers)).await
     };
     parts.extensions.insert(Visit(visit));
 }
 
-async fn look_up(worker: &Arc<Worker>, text: &str) -> Result<Visitor, AuthError> {
+/// The organization that a request names.
+fn asked(worker: &Worker, headers: &HeaderMap) -> Option<AccountId> {
+    let prefixes = &worker.gateway.settings.brand.request_prefixes;
+    let named = prefixes.iter().find_map(|prefix| headers.get(format!("{prefix}organization")))?;
+    Some(AccountId::new(named.to_str().ok()?.trim()))
+}
+
+async fn look_up(worker: &Arc<Worker>, text: &str, asked: Option<AccountId>) -> Result<Visitor, AuthError> {
     let (gateway, hash) = (Arc::clone(&worker.gateway), KeyHash::of(text));
     let now = gateway.clock.now();
     let idle_since = Timestamp::from_seconds(now.seconds() - gateway.people.settings.idle_s);
     let found = worker.gateway.on_control(async move {
-        let found = gateway.store.session(&hash, now, idle_since).await?;
-        if let Some((session, _)) = &found
+        let found = gateway.store.session(&hash, now, idle_since, asked.as_ref()).await?;
+        if let Some(Ok(Presence { session, .. })) = &found
             && now.seconds() - session.seen.seconds() >= NOTED_EVERY_S
         {
             gateway.store.touch_session(&session.id, now).await?;
@@ -82,10 +91,10 @@ async fn look_up(worker: &Arc<Worker>, text: &str) -> Result<Visitor, AuthError>
         Ok::<_, store::StoreError>(found)
     });
     let found = found.await.and_then(Result::ok).ok_or(AuthError::Unavailable)?;
-    let (session, user) = found.ok_or(AuthError::SessionOver)?;
-    let keys = worker.gateway.keys.load();
-    let key = keys.visitor(&user.account, &session.id, &user.email, session.created);
-    Ok(Visitor { session, user, key })
+    let presence = found.ok_or(AuthError::SessionOver)?;
+    let presence = presence.map_err(|_| AuthError::NotMember)?;
+    let key = worker.gateway.keys.load().visitor(&presence);
+    Ok(Visitor { session: presence.session, user: presence.user, role: presence.role, key })
 }
 
 /// Whether a cookie may speak: to read, or from a page of this site. Browsers say where a request is from.
@@ -130,6 +139,7 @@ pub(crate) async fn begin(
         expires: Timestamp::from_seconds(now.seconds() + gateway.people.settings.session_s),
         address: super::address(&parts.headers).map_or_else(String::new, |address| address.to_string()),
         agent: agent.unwrap_or_default().chars().take(AGENT_CHARS).collect(),
+        account: None,
     };
     let (hash, kept) = (KeyHash::of(&text), session.clone());
     let done = worker.gateway.on_control(async move { gateway.store.insert_session(&kept, &hash).await });

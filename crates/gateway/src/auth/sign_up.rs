@@ -10,8 +10,8 @@ use http::{Response, StatusCode};
 use http_body::Body;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{MailedToken, User};
-use types::{AccountId, EntryId, KeyHash, Money, Timestamp};
+use store::{Invited, MailedToken, User};
+use types::{AccountId, EntryId, KeyHash, Money, Role, Timestamp};
 
 use super::settings::SignUp;
 use super::throttle::Who;
@@ -20,7 +20,7 @@ use crate::app::{Gateway, Worker};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::mail::{Mail, To};
-use crate::router;
+use crate::{organization, router};
 
 /// How long what was mailed at sign-up is good for.
 const SIGN_UP_S: i64 = 24 * 3_600;
@@ -52,7 +52,7 @@ struct Proof {
 #[serde(deny_unknown_fields)]
 struct Accepted {
     token: String,
-    password: String,
+    password: Option<String>,
     email: Option<String>,
     name: Option<String>,
 }
@@ -67,9 +67,12 @@ struct Waiting {
 /// Whom the operator lets in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// Into an account that is there; none: into one of their own.
+    /// Into an organization that is there, beside their own.
     #[serde(default)]
     pub account: Option<String>,
+    /// As what; an operator's invitation makes owners.
+    #[serde(default)]
+    pub role: Option<String>,
     /// To run the server.
     #[serde(default)]
     pub is_operator: bool,
@@ -96,6 +99,11 @@ fn name(given: Option<&str>, email: &str) -> Result<String, GatewayError> {
         return Err(GatewayError::InvalidRequest(why));
     }
     Ok(name.to_owned())
+}
+
+/// A name as a line of a mail takes it.
+pub(crate) fn mail_text(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// `POST /v1/auth/sign-up`.
@@ -184,52 +192,105 @@ where
     let proof: Proof = desk.body(body, r#"{"token": "mt_..."}"#).await?;
     let (email, waiting) = desk.take(&proof.token, SIGN_UP).await?;
     let waiting: Waiting = serde_json::from_str(&waiting).map_err(|_| AuthError::Token)?;
-    let user = newcomer(&desk, email, waiting.name, waiting.password, &Invitation::default())?;
-    come_in(&desk, user).await
+    let user = newcomer(&desk, email, waiting.name, waiting.password, None)?;
+    come_in(&desk, user, None, true).await
 }
 
-/// `POST /v1/auth/accept`: whom the operator invited comes in. Whoever reads the invitation's mail has proven the address; a
-/// claim of the server names its own.
+/// `POST /v1/auth/accept`: whom somebody invited comes in, or claims the server. Whoever reads the invitation's mail has proven the
+/// address; a claim names its own. Who is known here accepts with their session.
 pub(crate) async fn accept<B>(
     worker: &Arc<Worker>,
-    parts: Parts,
+    mut parts: Parts,
     body: B,
 ) -> Result<Response<ResponseBody>, GatewayError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    Box::pin(session::note(worker, &mut parts)).await;
     let desk = Desk::open(worker, &parts);
     let example = r#"{"token": "mt_...", "password": "...", "email": "ada@example.com"}"#;
     let accepted: Accepted = desk.body(body, example).await?;
+    let who = Who::at(address(&desk.parts.headers));
+    desk.try_once(&who)?;
+    let (hash, now) = (KeyHash::of(accepted.token.trim()), desk.now());
+    let invited = desk.store(|gateway| async move { gateway.store.invitation(&hash, now).await }).await?;
+    if let Ok(visitor) = session::visitor(&parts)
+        && accepted.password.is_none()
+    {
+        let answer = organization::accept(&desk, visitor, invited.ok_or(AuthError::Token)?).await?;
+        desk.people().throttle.succeeded(&who);
+        return Ok(answer);
+    }
+    accept_new(&desk, &who, accepted, invited).await
+}
+
+/// A newcomer accepts.
+async fn accept_new(
+    desk: &Desk<'_>,
+    who: &Who,
+    accepted: Accepted,
+    invited: Option<Invited>,
+) -> Result<Response<ResponseBody>, GatewayError> {
     // All that can be wrong is found before the token is taken.
     let told = accepted.email.as_deref().map(email).transpose()?;
     if let Some(given) = &accepted.name {
         name(Some(given), "")?;
     }
-    // Hashing costs more than a wrong token does.
-    let who = Who::at(address(&desk.parts.headers));
-    desk.try_once(&who)?;
+    if let Some(invited) = &invited {
+        admit(desk, invited).await?;
+    }
+    let missing = || AuthError::Weak(String::from("there is none; choose one with `password`"));
+    let password = accepted.password.as_deref().ok_or_else(missing)?;
     let own = [told.as_deref().unwrap_or_default(), accepted.name.as_deref().unwrap_or_default()];
-    let password = desk.people().passwords.take(&desk.gateway().control, &accepted.password, &own).await?;
-    let (invited, body) = desk.take(&accepted.token, INVITATION).await?;
-    desk.people().throttle.succeeded(&who);
-    let invitation: Invitation = serde_json::from_str(&body).map_err(|_| AuthError::Token)?;
-    let email = if invited.is_empty() { told.ok_or(AuthError::Email)? } else { invited };
-    let name = name(accepted.name.as_deref(), &email)?;
-    let user = newcomer(&desk, email, name, password, &invitation)?;
-    come_in(&desk, user).await
+    let password = desk.people().passwords.take(&desk.gateway().control, password, &own).await?;
+    let named = |address: &str| name(accepted.name.as_deref(), address);
+    let Some(invited) = invited else {
+        let (to, body) = desk.take(&accepted.token, INVITATION).await?;
+        desk.people().throttle.succeeded(who);
+        let invitation: Invitation = serde_json::from_str(&body).map_err(|_| AuthError::Token)?;
+        let email = if to.is_empty() { told.ok_or(AuthError::Email)? } else { to };
+        let own = invitation.account.clone().filter(|_| invitation.is_operator);
+        let mut user = newcomer(desk, email.clone(), named(&email)?, password, own)?;
+        user.is_operator = invitation.is_operator;
+        let role = invitation.role.as_deref().and_then(Role::named).unwrap_or(Role::Developer);
+        let into = invitation.account.map(|account| (AccountId::new(account), role));
+        return come_in(desk, user, into.filter(|_| !invitation.is_operator), true).await;
+    };
+    desk.people().throttle.succeeded(who);
+    let user = newcomer(desk, invited.email.clone(), named(&invited.email)?, password, None)?;
+    let (id, now) = (user.id.clone(), desk.now());
+    let into = (invited.account.clone(), invited.role);
+    // Whoever may come without being asked gets what they would get then.
+    let with_trial = desk.people().settings.sign_up == SignUp::Open;
+    let welcome = come_in(desk, user, Some(into), with_trial).await?;
+    desk.store(|gateway| async move { gateway.store.take_invitation(&invited, &id, now).await }).await?;
+    Ok(welcome)
 }
 
+/// Whether a member's invitation lets a newcomer onto the server.
+async fn admit(desk: &Desk<'_>, invited: &Invited) -> Result<(), GatewayError> {
+    if desk.people().settings.sign_up == SignUp::Closed {
+        return Err(AuthError::Closed("nobody new comes in here; ask the operator").into());
+    }
+    let to = invited.email.clone();
+    if desk.store(|gateway| async move { gateway.store.user_by_email(&to).await }).await?.is_some() {
+        let why = "whoever has this address is known here: sign in, and send the token with that session";
+        return Err(GatewayError::RuleExists(why.to_owned()));
+    }
+    Ok(())
+}
+
+/// A person to be made, in an organization of their own unless they take over one that is there.
 fn newcomer(
     desk: &Desk<'_>,
     email: String,
     name: String,
     password: String,
-    invitation: &Invitation,
+    account: Option<String>,
 ) -> Result<User, GatewayError> {
     let id = |kind| desk.worker.new_id(kind).ok_or(GatewayError::Internal);
-    let account = match &invitation.account {
-        Some(account) => account.clone(),
+    let account = match account {
+        Some(account) => account,
         None => id("acct")?,
     };
     Ok(User {
@@ -238,18 +299,24 @@ fn newcomer(
         name,
         password: Some(password),
         account: AccountId::new(account),
-        is_operator: invitation.is_operator,
+        is_operator: false,
         created: desk.now(),
         disabled: None,
     })
 }
 
-/// Makes the person, with what a new account begins with, and signs them in.
-async fn come_in(desk: &Desk<'_>, user: User) -> Result<Response<ResponseBody>, GatewayError> {
+/// Makes the person, with what a new organization begins with, and signs them in.
+async fn come_in(
+    desk: &Desk<'_>,
+    user: User,
+    into: Option<(AccountId, Role)>,
+    with_trial: bool,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let made = user.clone();
     desk.store(|gateway| async move {
-        let trial = trial(&gateway, &made);
-        gateway.store.insert_user(&made, &made.name, trial.as_ref()).await
+        let trial = trial(&gateway, &made).filter(|_| with_trial);
+        let into = into.as_ref().map(|(account, role)| (account, *role));
+        gateway.store.insert_user(&made, trial.as_ref(), into).await
     })
     .await?;
     super::sign_in::welcome(desk, &user, StatusCode::CREATED).await

@@ -17,10 +17,9 @@ use types::{EntryId, Money};
 use super::edit::new_id;
 use super::input::Input;
 use crate::app::Worker;
-use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::caller;
+use crate::key::manager;
 use crate::{read_body, router};
 
 /// Moves credits.
@@ -32,7 +31,7 @@ pub(crate) async fn fill<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let key = caller(worker, &parts, Access::ManagementKey)?;
+    let key = manager(&parts)?;
     let gateway = &worker.gateway;
     let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     if gateway.settings.mode == BillingMode::Metered {

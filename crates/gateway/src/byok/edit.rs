@@ -16,10 +16,9 @@ use super::input::Input;
 use super::own::sealed;
 use super::settings::KeySettings;
 use crate::app::{Gateway, Worker};
-use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::{caller, rfc3339};
+use crate::key::{manager, rfc3339};
 use crate::keys::KeyState;
 use crate::world::World;
 use crate::{read_body, router};
@@ -54,7 +53,7 @@ pub(crate) async fn serve<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let key = caller(worker, &parts, Access::ManagementKey)?;
+    let key = manager(&parts)?;
     let desk = Desk { gateway: &worker.gateway, parts: &parts, key };
     match op {
         Op::List => Ok(desk.list()),

@@ -12,10 +12,9 @@ use store::{ByokChanges, StoreError};
 use super::input::Input;
 use super::settings::{AccountSettings, OnEmpty, Strategy};
 use crate::app::Worker;
-use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::caller;
+use crate::key::manager;
 use crate::world::World;
 use crate::{read_body, router};
 
@@ -32,7 +31,7 @@ pub(crate) async fn serve<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let key = caller(worker, &parts, Access::ManagementKey)?;
+    let key = manager(&parts)?;
     let gateway = &worker.gateway;
     let account = key.account.id.clone();
     if !edits {

@@ -43,6 +43,8 @@ docs! {
     "invalid_credentials" 401 "The address or the password is wrong; which of the two is not told." "Try again, or ask for another password at `POST /v1/auth/reset`.";
     "session_invalid" 401 "A session is needed, and there is none, or it is over." "Sign in at `POST /v1/auth/sign-in`.";
     "sign_up_closed" 403 "People come in by invitation here, or not at all." "Ask the operator for an invitation.";
+    "role_insufficient" 403 "The caller's role in the organization does not have the right that this takes, or would give away more than it has." "Ask somebody with a role that the message names.";
+    "organization_unknown" 404 "No organization of the caller has the id that the request asks for." "Use an id of `GET /v1/organizations`.";
     "foreign_page" 403 "A session's cookie came with a request that no page of this site made." "Send the session as `Authorization: Bearer`.";
     "token_invalid" 400 "What was mailed is unknown, was used before, or is too old." "Ask for another.";
     "email_invalid" 422 "The text is no mail address." "Correct it.";
@@ -52,7 +54,7 @@ docs! {
     "payments_off" 404 "Nothing can be paid here: no payment processor is configured." "The operator sets `payments.stripe.secret_key`.";
     "voucher_unknown" 404 "The voucher's code is mistyped, unknown or revoked." "Copy the code again.";
     "method_not_allowed" 405 "The path is served with another method." "Use the method that the message names.";
-    "already_exists" 409 "A policy or preset of that name is there." "Write over it with PUT, or take another name.";
+    "already_exists" 409 "What would be made is there already: a policy or preset of that name, a person with that address; or something stands in the way that the message names." "Write over it with PUT, take another name, or do what the message says.";
     "idempotency_in_flight" 409 "The call with this `Idempotency-Key` is still under way, and took longer than `idempotency.wait_ms_max`." "Send the same request again later.";
     "outcome_unknown" 409 "The server stopped while the call with this `Idempotency-Key` was at a provider; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";
     "answer_not_kept" 409 "The call with this `Idempotency-Key` was answered, and the answer was too large to be kept or had to make room; `metadata.generation_id` names it." "Look at its record; a new key makes the call again.";

@@ -11,15 +11,15 @@ use ledger::Period;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{KeyEdit, NewKey, StoreError};
-use types::{ApiKeyText, KeyId, Money, Timestamp};
+use types::{ApiKeyText, KeyId, Money, Right, Role, Timestamp};
 
 use super::limits::Limits;
 use super::{KeyRules, KeyState};
 use crate::app::Worker;
-use crate::auth::Access;
+use crate::auth::AuthError;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::{caller, rfc3339, with_amounts};
+use crate::key::{manager, rfc3339, with_amounts};
 use crate::{read_body, router};
 
 /// Longest grace of a rotation.
@@ -95,7 +95,9 @@ struct Asked {
     // OpenRouter's and the older name of `management`.
     is_management_key: Option<bool>,
     workspace_id: Option<Value>,
-    creator_user_id: Option<Value>,
+    #[serde(alias = "creator_user_id", deserialize_with = "given")]
+    holder: Option<Option<String>>,
+    role: Option<String>,
     #[serde(flatten)]
     limits: serde_json::Map<String, Value>,
 }
@@ -175,17 +177,17 @@ pub(crate) async fn serve<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let manager = caller(worker, &parts, Access::ManagementKey)?;
+    let manager = manager(&parts)?;
     match op {
         Op::List => list(worker, &parts, &manager),
         Op::Show => Ok(answer(&object(&*named(worker, &parts, &manager)?), StatusCode::OK, None)),
         Op::Create => create(worker, &manager, Asked::read(worker, &parts, body).await?).await,
         Op::Edit => {
-            let key = named(worker, &parts, &manager)?;
+            let key = own(worker, &parts, &manager)?;
             edit(worker, &key, Asked::read(worker, &parts, body).await?).await
         }
         Op::Delete => {
-            let key = named(worker, &parts, &manager)?;
+            let key = own(worker, &parts, &manager)?;
             let (gateway, now) = (Arc::clone(&worker.gateway), worker.gateway.clock.now());
             let id = key.rules.id.clone();
             let done = worker.gateway.written(async move { gateway.store.revoke_key(&id, now).await }).await;
@@ -193,7 +195,7 @@ where
             Ok(router::json(r#"{"deleted":true}"#))
         }
         Op::Rotate => {
-            let key = named(worker, &parts, &manager)?;
+            let key = own(worker, &parts, &manager)?;
             rotate(worker, &key, &Asked::read(worker, &parts, body).await?).await
         }
     }
@@ -220,6 +222,55 @@ fn named(worker: &Worker, parts: &Parts, manager: &KeyState) -> Result<Arc<KeySt
             "the account has no such key; `GET /v1/keys` lists them by hash and id",
         ))
     })
+}
+
+/// The key that the path names, where the caller may write it: their own, or any for those who govern.
+fn own(worker: &Worker, parts: &Parts, manager: &KeyState) -> Result<Arc<KeyState>, GatewayError> {
+    let key = named(worker, parts, manager)?;
+    if manager.rules.role.may(Right::Govern) {
+        return Ok(key);
+    }
+    let theirs = manager.rules.holder.is_some() && key.rules.holder == manager.rules.holder;
+    let refused = AuthError::Role { role: manager.rules.role, right: Right::Govern };
+    if theirs { Ok(key) } else { Err(refused.into()) }
+}
+
+/// Who holds a new key, and what it may do if it manages: at most what its holder may, and who makes it.
+async fn held(
+    worker: &Worker,
+    manager: &KeyState,
+    asked: &Asked,
+    management: bool,
+) -> Result<(Option<String>, Option<Role>), GatewayError> {
+    let own = &manager.rules;
+    let named = |name: &String| {
+        Role::named(name).ok_or_else(|| invalid("`role` is one of owner, admin, developer, billing, viewer"))
+    };
+    let role = asked.role.as_ref().map(named).transpose()?;
+    if role.is_some() && !management {
+        return Err(invalid("`role` is for management keys; one that calls models has none"));
+    }
+    let holder = asked.holder.clone().unwrap_or_else(|| own.holder.clone());
+    let most = match &holder {
+        holder if *holder == own.holder => own.role,
+        _ if !own.role.may(Right::Govern) => {
+            return Err(AuthError::Role { role: own.role, right: Right::Govern }.into());
+        }
+        None => own.role,
+        Some(id) => {
+            let (gateway, account) = (Arc::clone(&worker.gateway), own.account.clone());
+            let id = id.clone();
+            let found = worker.gateway.on_control(async move { gateway.store.holder(&account, &id).await });
+            stored(found.await)?
+                .ok_or_else(|| invalid("`holder` is no member and no service account of the organization"))?
+        }
+    };
+    let preset = [Role::Admin, most].into_iter().find(|role| most.covers(*role) && own.role.covers(*role));
+    let role = role.or(preset).unwrap_or(Role::Viewer);
+    if management && !(most.covers(role) && own.role.covers(role)) {
+        return Err(AuthError::Grant { role: own.role, asked: role }.into());
+    }
+    Ok((holder, management.then_some(role)))
 }
 
 fn list(worker: &Worker, parts: &Parts, manager: &KeyState) -> Result<Response<ResponseBody>, GatewayError> {
@@ -258,6 +309,7 @@ async fn create(
             cap
         }
     };
+    let (holder, role) = held(worker, manager, &asked, management).await?;
     let text = worker.new_key_text().ok_or(GatewayError::Internal)?;
     let new = NewKey {
         id: worker.new_id("key").map(KeyId::new).ok_or(GatewayError::Internal)?,
@@ -273,6 +325,8 @@ async fn create(
         created: now,
         project: asked.project()?.flatten(),
         rules: limits.write(),
+        holder,
+        role,
     };
     let rules = rules_of(&new, limits);
     let shared = Arc::clone(gateway);
@@ -301,6 +355,8 @@ fn rules_of(new: &NewKey, limits: Limits) -> KeyRules {
         limits,
         created: new.created,
         updated: None,
+        holder: new.holder.clone(),
+        role: new.role.unwrap_or(Role::Admin),
     }
 }
 
@@ -313,6 +369,9 @@ async fn edit(
     let now = gateway.clock.now();
     if asked.management.or(asked.is_management_key).is_some_and(|wish| wish != key.rules.management) {
         return Err(invalid("a key stays what it is; make another with `management` set"));
+    }
+    if asked.holder.is_some() || asked.role.is_some() {
+        return Err(invalid("a key stays whose it is and what it may do; make another"));
     }
     let limits = asked.limits(&key.rules.limits)?;
     let edit = KeyEdit {
@@ -396,7 +455,9 @@ fn object_of(rules: &KeyRules, (limit, spent, held): (Option<Money>, Money, Mone
         "account": rules.account,
         "project": rules.project,
         "workspace_id": null,
-        "creator_user_id": null,
+        "creator_user_id": rules.holder,
+        "holder": rules.holder,
+        "role": rules.management.then(|| rules.role.name()),
         "disabled": rules.disabled,
         "frozen": rules.frozen,
         "limit_usd": limit.map(text),

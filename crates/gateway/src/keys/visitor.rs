@@ -5,22 +5,18 @@ use std::sync::atomic::AtomicU32;
 
 use arc_swap::ArcSwap;
 use ledger::{HoldSet, Purse};
+use store::Presence;
 use tokio::sync::Notify;
-use types::{AccountId, KeyHash, KeyId, Money, Timestamp};
+use types::{KeyHash, KeyId, Money};
 
 use super::limits::Limits;
 use super::{AccountState, KeyRules, KeyState, KeyTable};
 
 impl KeyTable {
-    /// A management key of an account, under the id of a session. It is in no table, spends nothing, and lives as long as its
-    /// request.
-    pub(crate) fn visitor(
-        &self,
-        account: &AccountId,
-        session: &str,
-        name: &str,
-        since: Timestamp,
-    ) -> Arc<KeyState> {
+    /// A management key of the organization that somebody works in, under the id of their session. It is in no table, spends
+    /// nothing, and lives as long as its request.
+    pub(crate) fn visitor(&self, presence: &Presence) -> Arc<KeyState> {
+        let (account, session) = (&presence.account, presence.session.id.as_str());
         let fresh = || {
             let purse = Arc::new(Purse::new("account", None, Money::ZERO, None));
             Arc::new(AccountState { id: account.clone(), purse, released: Arc::new(Notify::new()) })
@@ -32,7 +28,7 @@ impl KeyTable {
             hash: KeyHash::of(session),
             previous: None,
             label: String::new(),
-            name: name.to_owned(),
+            name: presence.user.email.clone(),
             project: None,
             management: true,
             disabled: false,
@@ -43,8 +39,10 @@ impl KeyTable {
             requests_per_minute: None,
             concurrency: None,
             limits: Limits::default(),
-            created: since,
+            created: presence.session.created,
             updated: None,
+            holder: Some(presence.user.id.clone()),
+            role: presence.role,
         };
         let purse = Arc::new(Purse::new("key", None, Money::ZERO, None));
         Arc::new(KeyState {

@@ -1,450 +1,295 @@
 //! The flat list of routes of the data plane: method, path, who may call it, what it is.
 
-use crate::byok::edit::Op as Keep;
+use types::Right;
 use wire::hub::Dialect;
 
-use super::{Handler, Route};
+use super::{Handler as H, Route};
 use crate::auth::Access;
 use crate::auth::routes::At as Auth;
-use crate::payments::routes::At;
+use crate::budgets::Op as Budgets;
+use crate::byok::edit::Op as Keep;
+use crate::keys::api::Op as Keys;
+use crate::organization::routes::At as Org;
+use crate::payments::routes::At as Pay;
 use crate::rules::edit::Op;
-use crate::{budgets, keys, webhooks};
+use crate::webhooks::Op as Webhooks;
 
-const fn route(
-    method: &'static str,
-    path: &'static str,
-    access: Access,
-    handler: Handler,
-    about: &'static str,
-) -> Route {
-    Route { method, path, access, about, handler }
+const PUBLIC: Access = Access::Public;
+const API_KEY: Access = Access::ApiKey;
+const ANY_KEY: Access = Access::AnyKey;
+const SESSION: Access = Access::Session;
+const OPERATOR: Access = Access::Operator;
+const READ: Access = Access::Manage(Right::Read);
+const BUILD: Access = Access::Manage(Right::Build);
+const PAY: Access = Access::Manage(Right::Pay);
+const GOVERN: Access = Access::Manage(Right::Govern);
+const OWN: Access = Access::Manage(Right::Own);
+
+const fn get(path: &'static str, access: Access, handler: H, about: &'static str) -> Route {
+    Route { method: "GET", path, access, about, handler }
 }
 
-const fn pay(method: &'static str, path: &'static str, at: At, about: &'static str) -> Route {
-    route(method, path, Access::ManagementKey, Handler::Payments(at), about)
+const fn post(path: &'static str, access: Access, handler: H, about: &'static str) -> Route {
+    Route { method: "POST", path, access, about, handler }
 }
 
-const fn person(
-    method: &'static str,
-    path: &'static str,
-    access: Access,
-    at: Auth,
-    about: &'static str,
-) -> Route {
-    route(method, path, access, Handler::Auth(at), about)
+const fn put(path: &'static str, access: Access, handler: H, about: &'static str) -> Route {
+    Route { method: "PUT", path, access, about, handler }
+}
+
+const fn patch(path: &'static str, access: Access, handler: H, about: &'static str) -> Route {
+    Route { method: "PATCH", path, access, about, handler }
+}
+
+const fn delete(path: &'static str, access: Access, handler: H, about: &'static str) -> Route {
+    Route { method: "DELETE", path, access, about, handler }
 }
 
 /// Every route of the data plane. Those under `/v1` are served under `/api/v1` too.
 pub const ROUTES: &[Route] = &[
-    route(
-        "POST",
-        "/v1/chat/completions",
-        Access::ApiKey,
-        Handler::Chat,
-        "OpenAI Chat Completions, streamed and not",
-    ),
-    route("POST", "/v1/completions", Access::ApiKey, Handler::Completions, "OpenAI's older text completions"),
-    route(
-        "POST",
-        "/v1/responses",
-        Access::ApiKey,
-        Handler::Responses,
-        "OpenAI Responses, stateful, for any model",
-    ),
-    route("GET", "/v1/responses/{id}", Access::ApiKey, Handler::Response, "a kept response"),
-    route("DELETE", "/v1/responses/{id}", Access::ApiKey, Handler::ResponseDelete, "forget a kept response"),
-    route(
-        "GET",
-        "/v1/responses/{id}/input_items",
-        Access::ApiKey,
-        Handler::ResponseInput,
-        "the input items of a kept response",
-    ),
-    route("POST", "/v1/messages", Access::ApiKey, Handler::Messages, "Anthropic Messages, for any model"),
-    route(
-        "POST",
+    post("/v1/chat/completions", API_KEY, H::Chat, "OpenAI Chat Completions, streamed and not"),
+    post("/v1/completions", API_KEY, H::Completions, "OpenAI's older text completions"),
+    post("/v1/responses", API_KEY, H::Responses, "OpenAI Responses, stateful, for any model"),
+    get("/v1/responses/{id}", API_KEY, H::Response, "a kept response"),
+    delete("/v1/responses/{id}", API_KEY, H::ResponseDelete, "forget a kept response"),
+    get("/v1/responses/{id}/input_items", API_KEY, H::ResponseInput, "the input items of a kept response"),
+    post("/v1/messages", API_KEY, H::Messages, "Anthropic Messages, for any model"),
+    post(
         "/v1/messages/count_tokens",
-        Access::ApiKey,
-        Handler::CountTokens,
+        API_KEY,
+        H::CountTokens,
         "how many input tokens a Messages request has",
     ),
-    route(
-        "POST",
+    post(
         "/v1beta/models/{model}",
-        Access::ApiKey,
-        Handler::Gemini,
+        API_KEY,
+        H::Gemini,
         "Gemini: `{model}:generateContent`, `:streamGenerateContent`, `:countTokens`, for any model",
     ),
-    route(
-        "POST",
-        "/v1beta/models/{author}/{model}",
-        Access::ApiKey,
-        Handler::Gemini,
-        "the same for ids with their author",
-    ),
-    route(
-        "POST",
-        "/v1/models/{model}",
-        Access::ApiKey,
-        Handler::Gemini,
-        "Gemini, as its newer clients call it",
-    ),
-    route(
-        "POST",
-        "/v1/models/{author}/{model}",
-        Access::ApiKey,
-        Handler::Gemini,
-        "the same for ids with their author",
-    ),
-    route(
-        "POST",
-        "/v1/embeddings",
-        Access::ApiKey,
-        Handler::Embeddings,
-        "vectors of texts, in OpenAI's shape",
-    ),
-    route("POST", "/v1/rerank", Access::ApiKey, Handler::Rerank, "documents by relevance, in Cohere's shape"),
-    route(
-        "POST",
+    post("/v1beta/models/{author}/{model}", API_KEY, H::Gemini, "the same for ids with their author"),
+    post("/v1/models/{model}", API_KEY, H::Gemini, "Gemini, as its newer clients call it"),
+    post("/v1/models/{author}/{model}", API_KEY, H::Gemini, "the same for ids with their author"),
+    post("/v1/embeddings", API_KEY, H::Embeddings, "vectors of texts, in OpenAI's shape"),
+    post("/v1/rerank", API_KEY, H::Rerank, "documents by relevance, in Cohere's shape"),
+    post(
         "/v1/images/generations",
-        Access::ApiKey,
-        Handler::Images,
+        API_KEY,
+        H::Images,
         "images from a text, streamed and not, in OpenAI's shape",
     ),
-    route(
-        "POST",
-        "/v1/audio/speech",
-        Access::ApiKey,
-        Handler::Speech,
-        "speech from a text, in OpenAI's shape",
-    ),
-    route(
-        "POST",
-        "/v1/audio/transcriptions",
-        Access::ApiKey,
-        Handler::Transcriptions,
-        "text from speech, as a form or in JSON",
-    ),
-    route("GET", "/v1beta/models", Access::Public, Handler::GeminiModels, "the catalog in Gemini's shape"),
-    route(
-        "GET",
-        "/v1/models",
-        Access::Public,
-        Handler::Models,
-        "the catalog in OpenRouter's and OpenAI's shape",
-    ),
-    route("GET", "/v1/models/count", Access::Public, Handler::ModelsCount, "how many models"),
-    route("GET", "/v1/models/{author}/{slug}", Access::Public, Handler::Model, "one model"),
-    route(
-        "GET",
-        "/v1/model/{author}/{slug}",
-        Access::Public,
-        Handler::Model,
-        "one model, OpenRouter's other path",
-    ),
-    route("GET", "/v1/models/{author}/{slug}/endpoints", Access::Public, Handler::Endpoints, "its offers"),
-    route("GET", "/v1/providers", Access::Public, Handler::Providers, "who serves models"),
-    route(
-        "POST",
+    post("/v1/audio/speech", API_KEY, H::Speech, "speech from a text, in OpenAI's shape"),
+    post("/v1/audio/transcriptions", API_KEY, H::Transcriptions, "text from speech, as a form or in JSON"),
+    get("/v1beta/models", PUBLIC, H::GeminiModels, "the catalog in Gemini's shape"),
+    get("/v1/models", PUBLIC, H::Models, "the catalog in OpenRouter's and OpenAI's shape"),
+    get("/v1/models/count", PUBLIC, H::ModelsCount, "how many models"),
+    get("/v1/models/{author}/{slug}", PUBLIC, H::Model, "one model"),
+    get("/v1/model/{author}/{slug}", PUBLIC, H::Model, "one model, OpenRouter's other path"),
+    get("/v1/models/{author}/{slug}/endpoints", PUBLIC, H::Endpoints, "its offers"),
+    get("/v1/providers", PUBLIC, H::Providers, "who serves models"),
+    post(
         "/v1/route",
-        Access::ApiKey,
-        Handler::Route,
+        API_KEY,
+        H::Route,
         "the plan for a chat request, with reasons and cost bounds; nothing is called, nothing charged",
     ),
-    route("GET", "/v1/key", Access::AnyKey, Handler::Key, "the caller's own key"),
-    route("GET", "/v1/auth/key", Access::AnyKey, Handler::Key, "the caller's own key, the older path"),
-    route(
-        "GET",
-        "/v1/keys",
-        Access::ManagementKey,
-        Handler::Keys(keys::api::Op::List),
-        "the account's keys, without their text",
-    ),
-    route("POST", "/v1/keys", Access::ManagementKey, Handler::Keys(keys::api::Op::Create), "a new key"),
-    route("GET", "/v1/keys/{hash}", Access::ManagementKey, Handler::Keys(keys::api::Op::Show), "one key"),
-    route(
-        "PATCH",
-        "/v1/keys/{hash}",
-        Access::ManagementKey,
-        Handler::Keys(keys::api::Op::Edit),
-        "edit a key",
-    ),
-    route(
-        "DELETE",
-        "/v1/keys/{hash}",
-        Access::ManagementKey,
-        Handler::Keys(keys::api::Op::Delete),
-        "revoke a key for good",
-    ),
-    route(
-        "POST",
+    get("/v1/key", ANY_KEY, H::Key, "the caller's own key"),
+    get("/v1/auth/key", ANY_KEY, H::Key, "the caller's own key, the older path"),
+    get("/v1/keys", READ, H::Keys(Keys::List), "the account's keys, without their text"),
+    post("/v1/keys", BUILD, H::Keys(Keys::Create), "a new key"),
+    get("/v1/keys/{hash}", READ, H::Keys(Keys::Show), "one key"),
+    patch("/v1/keys/{hash}", BUILD, H::Keys(Keys::Edit), "edit a key"),
+    delete("/v1/keys/{hash}", BUILD, H::Keys(Keys::Delete), "revoke a key for good"),
+    post(
         "/v1/keys/{hash}/rotate",
-        Access::ManagementKey,
-        Handler::Keys(keys::api::Op::Rotate),
+        BUILD,
+        H::Keys(Keys::Rotate),
         "give a key another text; the old one is taken for a while",
     ),
-    route(
-        "GET",
-        "/v1/budgets",
-        Access::ManagementKey,
-        Handler::Budgets(budgets::Op::List),
-        "the account's budgets and what is left of them",
-    ),
-    route(
-        "POST",
-        "/v1/budgets",
-        Access::ManagementKey,
-        Handler::Budgets(budgets::Op::Create),
-        "a new budget",
-    ),
-    route(
-        "PATCH",
-        "/v1/budgets/{id}",
-        Access::ManagementKey,
-        Handler::Budgets(budgets::Op::Edit),
-        "edit a budget",
-    ),
-    route(
-        "DELETE",
-        "/v1/budgets/{id}",
-        Access::ManagementKey,
-        Handler::Budgets(budgets::Op::Delete),
-        "take a budget away",
-    ),
-    route(
-        "GET",
-        "/v1/webhooks",
-        Access::ManagementKey,
-        Handler::Webhooks(webhooks::Op::List),
-        "where the owner is told of things",
-    ),
-    route(
-        "POST",
-        "/v1/webhooks",
-        Access::ManagementKey,
-        Handler::Webhooks(webhooks::Op::Create),
-        "a new webhook",
-    ),
-    route(
-        "DELETE",
-        "/v1/webhooks/{id}",
-        Access::ManagementKey,
-        Handler::Webhooks(webhooks::Op::Delete),
-        "take a webhook away",
-    ),
-    route(
-        "GET",
-        "/v1/alerts",
-        Access::ManagementKey,
-        Handler::Webhooks(webhooks::Op::Alerts),
-        "what the owner was told of, newest first",
-    ),
-    route(
-        "POST",
+    get("/v1/budgets", READ, H::Budgets(Budgets::List), "the account's budgets and what is left of them"),
+    post("/v1/budgets", GOVERN, H::Budgets(Budgets::Create), "a new budget"),
+    patch("/v1/budgets/{id}", GOVERN, H::Budgets(Budgets::Edit), "edit a budget"),
+    delete("/v1/budgets/{id}", GOVERN, H::Budgets(Budgets::Delete), "take a budget away"),
+    get("/v1/webhooks", READ, H::Webhooks(Webhooks::List), "where the owner is told of things"),
+    post("/v1/webhooks", GOVERN, H::Webhooks(Webhooks::Create), "a new webhook"),
+    delete("/v1/webhooks/{id}", GOVERN, H::Webhooks(Webhooks::Delete), "take a webhook away"),
+    get("/v1/alerts", READ, H::Webhooks(Webhooks::Alerts), "what the owner was told of, newest first"),
+    post(
         "/v1/replay",
-        Access::ManagementKey,
-        Handler::Replay,
+        BUILD,
+        H::Replay,
         "what the account's recorded requests would have met under another policy or other models",
     ),
-    route(
-        "GET",
+    get(
         "/.well-known/tollway-receipts.json",
-        Access::Public,
-        Handler::ReceiptKeys,
+        PUBLIC,
+        H::ReceiptKeys,
         "the public keys that receipts can be checked with",
     ),
-    route("GET", "/v1/byok", Access::ManagementKey, Handler::Byok(Keep::List), "the account's provider keys"),
-    route(
-        "POST",
-        "/v1/byok",
-        Access::ManagementKey,
-        Handler::Byok(Keep::Create),
-        "bring a provider key along",
-    ),
-    route(
-        "GET",
+    get("/v1/byok", READ, H::Byok(Keep::List), "the account's provider keys"),
+    post("/v1/byok", GOVERN, H::Byok(Keep::Create), "bring a provider key along"),
+    get(
         "/v1/byok/strategy",
-        Access::ManagementKey,
-        Handler::ByokWishes { strategy: true, edits: false },
+        READ,
+        H::ByokWishes { strategy: true, edits: false },
         "whose key goes first, by provider and model",
     ),
-    route(
-        "PUT",
+    put(
         "/v1/byok/strategy",
-        Access::ManagementKey,
-        Handler::ByokWishes { strategy: true, edits: true },
+        GOVERN,
+        H::ByokWishes { strategy: true, edits: true },
         "say whose key goes first",
     ),
-    route(
-        "GET",
+    get(
         "/v1/byok/settings",
-        Access::ManagementKey,
-        Handler::ByokWishes { strategy: false, edits: false },
+        READ,
+        H::ByokWishes { strategy: false, edits: false },
         "what happens when the balance for fees is empty",
     ),
-    route(
-        "PUT",
+    put(
         "/v1/byok/settings",
-        Access::ManagementKey,
-        Handler::ByokWishes { strategy: false, edits: true },
+        GOVERN,
+        H::ByokWishes { strategy: false, edits: true },
         "say what happens when the balance for fees is empty",
     ),
-    route(
-        "POST",
-        "/v1/byok/balance",
-        Access::ManagementKey,
-        Handler::ByokBalance,
-        "move credits to the balance for fees",
+    post("/v1/byok/balance", PAY, H::ByokBalance, "move credits to the balance for fees"),
+    get("/v1/byok/{id}", READ, H::Byok(Keep::Show), "one provider key"),
+    patch("/v1/byok/{id}", GOVERN, H::Byok(Keep::Edit), "edit a provider key"),
+    delete("/v1/byok/{id}", GOVERN, H::Byok(Keep::Delete), "remove a provider key"),
+    get("/v1/fees", PUBLIC, H::Payments(Pay::Fees), "what is charged beside prices"),
+    post("/v1/credits/checkout", PAY, H::Payments(Pay::Checkout), "a page of Stripe's to pay credit on"),
+    get("/v1/credits/orders", PAY, H::Payments(Pay::Orders), "the account's payments"),
+    get("/v1/credits/orders/{id}", PAY, H::Payments(Pay::Order), "one payment"),
+    get("/v1/credits/auto-top-up", PAY, H::Payments(Pay::Auto), "the rules of automatic top-ups"),
+    put("/v1/credits/auto-top-up", PAY, H::Payments(Pay::AutoPut), "write them"),
+    post("/v1/credits/redeem", PAY, H::Payments(Pay::Redeem), "a voucher becomes credit"),
+    get(
+        "/v1/credits/statement",
+        PAY,
+        H::Payments(Pay::Statement),
+        "every movement of the balance, also as CSV",
     ),
-    route("GET", "/v1/byok/{id}", Access::ManagementKey, Handler::Byok(Keep::Show), "one provider key"),
-    route("PATCH", "/v1/byok/{id}", Access::ManagementKey, Handler::Byok(Keep::Edit), "edit a provider key"),
-    route(
-        "DELETE",
-        "/v1/byok/{id}",
-        Access::ManagementKey,
-        Handler::Byok(Keep::Delete),
-        "remove a provider key",
+    get("/v1/invoices", PAY, H::Payments(Pay::Invoices), "invoices and credit notes"),
+    get(
+        "/v1/invoices/{id}",
+        PAY,
+        H::Payments(Pay::Invoice),
+        "one of them; with `.html` behind its id for print",
     ),
-    route("GET", "/v1/fees", Access::Public, Handler::Payments(At::Fees), "what is charged beside prices"),
-    pay("POST", "/v1/credits/checkout", At::Checkout, "a page of Stripe's to pay credit on"),
-    pay("GET", "/v1/credits/orders", At::Orders, "the account's payments"),
-    pay("GET", "/v1/credits/orders/{id}", At::Order, "one payment"),
-    pay("GET", "/v1/credits/auto-top-up", At::Auto, "the rules of automatic top-ups"),
-    pay("PUT", "/v1/credits/auto-top-up", At::AutoPut, "write them"),
-    pay("POST", "/v1/credits/redeem", At::Redeem, "a voucher becomes credit"),
-    pay("GET", "/v1/credits/statement", At::Statement, "every movement of the balance, also as CSV"),
-    pay("GET", "/v1/invoices", At::Invoices, "invoices and credit notes"),
-    pay("GET", "/v1/invoices/{id}", At::Invoice, "one of them; with `.html` behind its id for print"),
-    pay("GET", "/v1/account/billing", At::Billing, "what invoices say of the account"),
-    pay("PUT", "/v1/account/billing", At::BillingPut, "write it"),
+    get("/v1/account/billing", PAY, H::Payments(Pay::Billing), "what invoices say of the account"),
+    put("/v1/account/billing", PAY, H::Payments(Pay::BillingPut), "write it"),
     // Its own signature proves who calls; there is no such path without a secret.
-    route("POST", "/v1/webhooks/stripe", Access::Public, Handler::Payments(At::Stripe), "Stripe's events"),
-    route("GET", "/v1/credits", Access::AnyKey, Handler::Credits, "the caller's balance"),
-    route(
-        "POST",
-        "/v1/feedback",
-        Access::AnyKey,
-        Handler::Feedback,
-        "what a caller thinks of an answer; keys merge",
-    ),
-    route(
-        "POST",
-        "/v1/generation/feedback",
-        Access::AnyKey,
-        Handler::Feedback,
-        "the same, under OpenRouter's name",
-    ),
-    route("GET", "/v1/generation", Access::AnyKey, Handler::Generation, "the record of one generation"),
-    route("GET", "/v1/activity", Access::AnyKey, Handler::Activity, "use by day, model and provider"),
-    route(
-        "GET",
-        "/v1/policies",
-        Access::AnyKey,
-        Handler::Policies(Op::List),
-        "the account's routing policies",
-    ),
-    route("POST", "/v1/policies", Access::ManagementKey, Handler::Policies(Op::Create), "a new policy"),
-    route("GET", "/v1/policies/{name}", Access::AnyKey, Handler::Policies(Op::Show), "one policy"),
-    route("PUT", "/v1/policies/{name}", Access::ManagementKey, Handler::Policies(Op::Put), "write a policy"),
-    route(
-        "DELETE",
-        "/v1/policies/{name}",
-        Access::ManagementKey,
-        Handler::Policies(Op::Delete),
-        "take a policy away",
-    ),
-    route(
-        "GET",
-        "/v1/policies/{name}/versions",
-        Access::AnyKey,
-        Handler::Policies(Op::Versions),
-        "every version of a policy",
-    ),
-    route("GET", "/v1/presets", Access::AnyKey, Handler::Presets(Op::List), "the account's presets"),
-    route("POST", "/v1/presets", Access::ManagementKey, Handler::Presets(Op::Create), "a new preset"),
-    route("GET", "/v1/presets/{slug}", Access::AnyKey, Handler::Presets(Op::Show), "one preset"),
-    route("PUT", "/v1/presets/{slug}", Access::ManagementKey, Handler::Presets(Op::Put), "write a preset"),
-    route(
-        "DELETE",
-        "/v1/presets/{slug}",
-        Access::ManagementKey,
-        Handler::Presets(Op::Delete),
-        "take a preset away",
-    ),
-    route(
-        "GET",
-        "/v1/presets/{slug}/versions",
-        Access::AnyKey,
-        Handler::Presets(Op::Versions),
-        "every version of a preset",
-    ),
-    route(
-        "POST",
+    post("/v1/webhooks/stripe", PUBLIC, H::Payments(Pay::Stripe), "Stripe's events"),
+    get("/v1/credits", ANY_KEY, H::Credits, "the caller's balance"),
+    post("/v1/feedback", ANY_KEY, H::Feedback, "what a caller thinks of an answer; keys merge"),
+    post("/v1/generation/feedback", ANY_KEY, H::Feedback, "the same, under OpenRouter's name"),
+    get("/v1/generation", ANY_KEY, H::Generation, "the record of one generation"),
+    get("/v1/activity", ANY_KEY, H::Activity, "use by day, model and provider"),
+    get("/v1/policies", ANY_KEY, H::Policies(Op::List), "the account's routing policies"),
+    post("/v1/policies", BUILD, H::Policies(Op::Create), "a new policy"),
+    get("/v1/policies/{name}", ANY_KEY, H::Policies(Op::Show), "one policy"),
+    put("/v1/policies/{name}", BUILD, H::Policies(Op::Put), "write a policy"),
+    delete("/v1/policies/{name}", BUILD, H::Policies(Op::Delete), "take a policy away"),
+    get("/v1/policies/{name}/versions", ANY_KEY, H::Policies(Op::Versions), "every version of a policy"),
+    get("/v1/presets", ANY_KEY, H::Presets(Op::List), "the account's presets"),
+    post("/v1/presets", BUILD, H::Presets(Op::Create), "a new preset"),
+    get("/v1/presets/{slug}", ANY_KEY, H::Presets(Op::Show), "one preset"),
+    put("/v1/presets/{slug}", BUILD, H::Presets(Op::Put), "write a preset"),
+    delete("/v1/presets/{slug}", BUILD, H::Presets(Op::Delete), "take a preset away"),
+    get("/v1/presets/{slug}/versions", ANY_KEY, H::Presets(Op::Versions), "every version of a preset"),
+    post(
         "/v1/presets/{slug}/chat/completions",
-        Access::ManagementKey,
-        Handler::PresetFrom(Dialect::Chat),
+        BUILD,
+        H::PresetFrom(Dialect::Chat),
         "a preset out of a chat request",
     ),
-    route(
-        "POST",
+    post(
         "/v1/presets/{slug}/messages",
-        Access::ManagementKey,
-        Handler::PresetFrom(Dialect::Messages),
+        BUILD,
+        H::PresetFrom(Dialect::Messages),
         "a preset out of a Messages request",
     ),
-    route(
-        "POST",
+    post(
         "/v1/presets/{slug}/responses",
-        Access::ManagementKey,
-        Handler::PresetFrom(Dialect::Responses),
+        BUILD,
+        H::PresetFrom(Dialect::Responses),
         "a preset out of a Responses request",
     ),
-    person(
-        "POST",
+    post(
         "/v1/auth/sign-up",
-        Access::Public,
-        Auth::SignUp,
+        PUBLIC,
+        H::Auth(Auth::SignUp),
         "ask to come in; what proves the address is mailed",
     ),
-    person("POST", "/v1/auth/verify", Access::Public, Auth::Verify, "come in with what was mailed"),
-    person(
-        "POST",
-        "/v1/auth/accept",
-        Access::Public,
-        Auth::Accept,
-        "come in by invitation, or claim the server",
+    post("/v1/auth/verify", PUBLIC, H::Auth(Auth::Verify), "come in with what was mailed"),
+    post("/v1/auth/accept", PUBLIC, H::Auth(Auth::Accept), "come in by invitation, or claim the server"),
+    post("/v1/auth/sign-in", PUBLIC, H::Auth(Auth::SignIn), "a session for address and password"),
+    post("/v1/auth/reset", PUBLIC, H::Auth(Auth::Reset), "have a token for another password mailed"),
+    post("/v1/auth/reset/confirm", PUBLIC, H::Auth(Auth::Confirm), "choose another password with it"),
+    post("/v1/auth/sign-out", SESSION, H::Auth(Auth::SignOut), "end this session"),
+    get("/v1/auth/me", SESSION, H::Auth(Auth::Me), "who is signed in"),
+    post("/v1/auth/password", SESSION, H::Auth(Auth::Password), "another password; other sessions end"),
+    get("/v1/auth/sessions", SESSION, H::Auth(Auth::Sessions), "one's own sessions"),
+    delete("/v1/auth/sessions", SESSION, H::Auth(Auth::EndAll), "end all of them"),
+    delete("/v1/auth/sessions/{id}", SESSION, H::Auth(Auth::End), "end one of them"),
+    put("/v1/auth/organization", SESSION, H::Organization(Org::Choose), "the organization to work in"),
+    get("/v1/organizations", SESSION, H::Organization(Org::List), "those that one belongs to"),
+    post("/v1/organizations", SESSION, H::Organization(Org::Create), "a new organization"),
+    get("/v1/organization", READ, H::Organization(Org::Show), "the organization that the caller works in"),
+    patch("/v1/organization", OWN, H::Organization(Org::Rename), "give it another name"),
+    delete("/v1/organization", OWN, H::Organization(Org::End), "end it; its books stay"),
+    post("/v1/organization/leave", SESSION, H::Organization(Org::Leave), "leave it"),
+    get("/v1/organization/members", READ, H::Organization(Org::Members), "who belongs to it, as what"),
+    patch(
+        "/v1/organization/members/{user}",
+        GOVERN,
+        H::Organization(Org::SetRole),
+        "give a member another role",
     ),
-    person("POST", "/v1/auth/sign-in", Access::Public, Auth::SignIn, "a session for address and password"),
-    person("POST", "/v1/auth/reset", Access::Public, Auth::Reset, "have a token for another password mailed"),
-    person(
-        "POST",
-        "/v1/auth/reset/confirm",
-        Access::Public,
-        Auth::Confirm,
-        "choose another password with it",
+    delete(
+        "/v1/organization/members/{user}",
+        GOVERN,
+        H::Organization(Org::Remove),
+        "end a membership, and the keys that go with it",
     ),
-    person("POST", "/v1/auth/sign-out", Access::Session, Auth::SignOut, "end this session"),
-    person("GET", "/v1/auth/me", Access::Session, Auth::Me, "who is signed in"),
-    person(
-        "POST",
-        "/v1/auth/password",
-        Access::Session,
-        Auth::Password,
-        "another password; other sessions end",
+    get("/v1/organization/invitations", GOVERN, H::Organization(Org::Invitations), "who is asked in"),
+    post("/v1/organization/invitations", GOVERN, H::Organization(Org::Invite), "ask somebody in by mail"),
+    delete(
+        "/v1/organization/invitations/{id}",
+        GOVERN,
+        H::Organization(Org::Uninvite),
+        "take an invitation back",
     ),
-    person("GET", "/v1/auth/sessions", Access::Session, Auth::Sessions, "one's own sessions"),
-    person("DELETE", "/v1/auth/sessions", Access::Session, Auth::EndAll, "end all of them"),
-    person("DELETE", "/v1/auth/sessions/{id}", Access::Session, Auth::End, "end one of them"),
-    route("GET", "/catalog.json", Access::Public, Handler::Catalog, "the whole catalog with provenance"),
-    route(
-        "GET",
-        "/api.json",
-        Access::Public,
-        Handler::ModelsDev,
-        "the whole catalog in the models.dev shape",
+    get(
+        "/v1/organization/service-accounts",
+        READ,
+        H::Organization(Org::ServiceAccounts),
+        "programs that hold keys",
     ),
-    route("GET", "/catalog/schema.json", Access::Public, Handler::Schema, "JSON Schema of /catalog.json"),
-    route("GET", "/healthz", Access::Public, Handler::Healthz, "the process is up"),
-    route("GET", "/readyz", Access::Public, Handler::Readyz, "calls can be served"),
-    route("GET", "/metrics", Access::Operator, Handler::Metrics, "Prometheus; public on server.admin_listen"),
+    post(
+        "/v1/organization/service-accounts",
+        GOVERN,
+        H::Organization(Org::NewServiceAccount),
+        "a new service account",
+    ),
+    delete(
+        "/v1/organization/service-accounts/{id}",
+        GOVERN,
+        H::Organization(Org::EndServiceAccount),
+        "end a service account and its keys",
+    ),
+    get("/v1/organization/projects", READ, H::Organization(Org::Projects), "its projects"),
+    put(
+        "/v1/organization/projects/{slug}",
+        GOVERN,
+        H::Organization(Org::PutProject),
+        "make a project, name it anew, archive it",
+    ),
+    get("/v1/organization/audit", GOVERN, H::Organization(Org::Audit), "who did what in it, newest first"),
+    get("/v1/audit", OPERATOR, H::Organization(Org::AuditAll), "who did what on this server"),
+    get("/catalog.json", PUBLIC, H::Catalog, "the whole catalog with provenance"),
+    get("/api.json", PUBLIC, H::ModelsDev, "the whole catalog in the models.dev shape"),
+    get("/catalog/schema.json", PUBLIC, H::Schema, "JSON Schema of /catalog.json"),
+    get("/healthz", PUBLIC, H::Healthz, "the process is up"),
+    get("/readyz", PUBLIC, H::Readyz, "calls can be served"),
+    get("/metrics", OPERATOR, H::Metrics, "Prometheus; public on server.admin_listen"),
 ];

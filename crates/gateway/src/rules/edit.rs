@@ -17,7 +17,7 @@ use crate::app::{Gateway, Worker};
 use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::key::caller;
+use crate::key::{caller, manager};
 use crate::keys::KeyState;
 use crate::{read_body, router};
 
@@ -70,7 +70,7 @@ impl<'a> Desk<'a> {
         parts: &'a Parts,
         kind: RuleKind,
     ) -> Result<Desk<'a>, GatewayError> {
-        let key = caller(worker, parts, Access::ManagementKey)?;
+        let key = manager(parts)?;
         Ok(Desk { worker, parts, kind, key })
     }
 

@@ -9,6 +9,7 @@ mod fold;
 mod grants;
 mod keys;
 mod open;
+mod organizations;
 mod payments;
 mod people;
 mod responses;
@@ -118,6 +119,8 @@ pub(crate) fn new_key(name: &str) -> NewKey {
         created: NOW,
         project: None,
         rules: "{}".to_owned(),
+        holder: None,
+        role: None,
     }
 }
 

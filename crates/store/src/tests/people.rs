@@ -25,7 +25,19 @@ fn session(user: &str, n: u32, seen: Timestamp, expires: Timestamp) -> (Session,
     let id = format!("ses_{user}{n}");
     let hash = KeyHash::of(&id);
     let (address, agent) = ("192.0.2.7".to_owned(), "curl".to_owned());
-    (Session { id, user: format!("usr_{user}"), created: NOW, seen, expires, address, agent }, hash)
+    (
+        Session {
+            id,
+            user: format!("usr_{user}"),
+            created: NOW,
+            seen,
+            expires,
+            address,
+            agent,
+            account: None,
+        },
+        hash,
+    )
 }
 
 fn token(kind: &'static str, text: &str, email: &str, created: Timestamp, expires: Timestamp) -> MailedToken {
@@ -37,20 +49,20 @@ both! {
     async fn an_address_is_one_person_whose_account_begins_with_a_trial(store) {
         let ada = user("ada");
         let trial = promotion(ada.account.clone(), Money::from_usd(1), EntryId::new("trial:ada"), NOW).unwrap();
-        store.insert_user(&ada, "Ada", Some(&trial)).await.unwrap();
+        store.insert_user(&ada, Some(&trial), None).await.unwrap();
         assert_eq!(store.user_by_email("ada@example.com").await.unwrap(), Some(ada.clone()));
         assert_eq!(store.user("usr_ada").await.unwrap(), Some(ada.clone()));
         assert_eq!(store.credits(&ada.account).await.unwrap().balance, Money::from_usd(1));
 
         let twin = User { id: "usr_twin".to_owned(), account: account("twin"), ..ada.clone() };
         let more = promotion(twin.account.clone(), Money::from_usd(1), EntryId::new("trial:twin"), NOW).unwrap();
-        assert!(matches!(store.insert_user(&twin, "Twin", Some(&more)).await, Err(StoreError::Conflict(_))));
+        assert!(matches!(store.insert_user(&twin, Some(&more), None).await, Err(StoreError::Conflict(_))));
         assert_eq!(store.credits(&twin.account).await.unwrap().balance, Money::ZERO, "nothing is half made");
 
         // Somebody else in an account that is there: no second trial.
         let bob = User { account: ada.account.clone(), ..user("bob") };
         let second = promotion(bob.account.clone(), Money::from_usd(1), EntryId::new("trial:bob"), NOW).unwrap();
-        store.insert_user(&bob, "Bob", Some(&second)).await.unwrap();
+        store.insert_user(&bob, Some(&second), None).await.unwrap();
         assert_eq!(store.credits(&ada.account).await.unwrap().balance, Money::from_usd(1));
         assert_eq!(store.users(Some(&ada.account)).await.unwrap().len(), 2);
         assert_eq!(store.verify().await.unwrap().problems, []);
@@ -79,10 +91,10 @@ both! {
     }
 
     async fn sessions_end_by_age_rest_password_and_operator(store) {
-        store.insert_user(&user("ada"), "Ada", None).await.unwrap();
+        store.insert_user(&user("ada"), None, None).await.unwrap();
         let (one, hash) = session("ada", 1, NOW, later(100));
         store.insert_session(&one, &hash).await.unwrap();
-        let found = |now, idle| { let store = Arc::clone(&store); async move { store.session(&hash, now, idle).await.unwrap().is_some() } };
+        let found = |now, idle| { let store = Arc::clone(&store); async move { store.session(&hash, now, idle, None).await.unwrap().is_some() } };
         assert!(found(later(99), later(-1)).await);
         assert!(!found(later(100), later(-1)).await, "too old");
         assert!(!found(later(50), NOW).await, "not used for too long");
@@ -99,9 +111,9 @@ both! {
         assert!(store.disable_user("usr_ada", Some(NOW)).await.unwrap());
         assert_eq!(store.sessions("usr_ada", NOW).await.unwrap(), []);
         store.insert_session(&session("ada", 3, NOW, later(100)).0, &KeyHash::of("three")).await.unwrap();
-        assert_eq!(store.session(&KeyHash::of("three"), NOW, later(-1)).await.unwrap(), None, "shut out");
+        assert_eq!(store.session(&KeyHash::of("three"), NOW, later(-1), None).await.unwrap(), None, "shut out");
         assert!(store.disable_user("usr_ada", None).await.unwrap());
-        assert!(store.session(&KeyHash::of("three"), NOW, later(-1)).await.unwrap().is_some());
+        assert!(store.session(&KeyHash::of("three"), NOW, later(-1), None).await.unwrap().is_some());
         assert!(!store.disable_user("usr_nobody", None).await.unwrap());
         assert!(matches!(store.set_password("usr_nobody", "$", None).await, Err(StoreError::NotFound(_))));
     }

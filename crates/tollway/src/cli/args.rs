@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::Period;
-use types::Money;
+use types::{Money, Role};
 
 use super::Expiry;
 
@@ -54,6 +54,12 @@ pub enum Command {
     /// People: invite, list, disable, make a token that claims the server.
     #[command(subcommand)]
     Users(Users),
+    /// Make organizations, and see who belongs to them.
+    #[command(subcommand)]
+    Orgs(Orgs),
+    /// Read and check the log of what administrators did.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Write routing policies, asked for as the model `policy/NAME`, and read them.
     #[command(subcommand)]
     Policies(Rules),
@@ -130,6 +136,11 @@ fn period(text: &str) -> Result<Period, &'static str> {
     Period::from_name(text).ok_or("write day, week, month or total")
 }
 
+/// What somebody may do.
+fn role(text: &str) -> Result<Role, &'static str> {
+    Role::named(text).ok_or("write owner, admin, developer, billing or viewer")
+}
+
 /// A place of the dial.
 fn dial(text: &str) -> Result<f64, &'static str> {
     let dial = text.parse().ok().filter(|dial| (0.0..=1.0).contains(dial));
@@ -162,6 +173,9 @@ pub struct CreateKey {
     /// A key that manages keys and reads metrics, and can't call models.
     #[arg(long)]
     pub management: bool,
+    /// What a management key may do: owner, admin, developer, billing or viewer.
+    #[arg(long, value_name = "ROLE", default_value = "admin", value_parser = role, requires = "management")]
+    pub role: Role,
     /// How much may be spent with it, such as 2.50; without it `limits.new_key_limit_usd` of the configuration.
     #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub spend_limit: Option<Money>,
@@ -232,9 +246,12 @@ pub enum Users {
     Invite {
         /// Whose: the address is theirs from then on.
         email: String,
-        /// Into this account; left out, into one of their own.
+        /// Into this organization as well; everybody has one of their own.
         #[arg(long, value_name = "ID")]
         account: Option<String>,
+        /// As what: owner, admin, developer, billing or viewer.
+        #[arg(long, value_name = "ROLE", default_value = "developer", value_parser = role, requires = "account")]
+        role: Role,
     },
     /// Make a token whose holder runs this server; earlier ones end.
     OwnerToken,
@@ -247,6 +264,63 @@ pub enum Users {
     Enable {
         /// Address or id.
         user: String,
+    },
+}
+
+/// `tollway orgs`
+#[derive(Debug, Subcommand)]
+pub enum Orgs {
+    /// List organizations that are more than somebody's own; with --all those too.
+    List {
+        /// Those of single people too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make an organization with its owner.
+    Create {
+        /// What to call it.
+        name: String,
+        /// Address or id of its owner.
+        #[arg(long, value_name = "USER")]
+        owner: String,
+    },
+    /// List the members of an organization.
+    Members {
+        /// Its id.
+        organization: String,
+    },
+    /// Give a member of an organization a role.
+    SetRole {
+        /// Its id.
+        organization: String,
+        /// Address or id of the member.
+        user: String,
+        /// owner, admin, developer, billing or viewer.
+        #[arg(value_parser = role)]
+        role: Role,
+    },
+}
+
+/// `tollway audit`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// List the latest acts, the newest first.
+    List {
+        /// Of this organization only.
+        #[arg(long, value_name = "ID")]
+        organization: Option<String>,
+        /// How many.
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+        count: u32,
+        /// Those before this number.
+        #[arg(long, value_name = "N")]
+        before: Option<i64>,
+    },
+    /// Compute every hash of the log again: what was changed, taken out or put in shows.
+    Verify {
+        /// A number and its hash that were noted before, as NUMBER:HASH: the log must still have them.
+        #[arg(long, value_name = "HEAD")]
+        head: Option<String>,
     },
 }
 

@@ -122,6 +122,8 @@ pub(super) async fn create(context: &mut Context<'_>, args: &CreateKey) -> Resul
         created: now,
         project: None,
         rules: limits.write(),
+        holder: None,
+        role: args.management.then_some(args.role),
     };
     store.insert_key(&new).await.map_err(|error| match error {
         StoreError::NotFound(_) => no_account(&new.account),

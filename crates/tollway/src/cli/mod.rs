@@ -5,6 +5,7 @@
 //! and the server sees changes within a second.
 
 mod args;
+mod audit;
 mod byok;
 mod catalog;
 mod check;
@@ -14,6 +15,7 @@ mod keys;
 mod ledger;
 mod ledger_args;
 mod load;
+mod orgs;
 mod output;
 mod receipt;
 mod reconcile;
@@ -149,7 +151,11 @@ pub fn run(
         .map_err(|error| Failure::Failed(format!("can't start the runtime: {error}")))?;
     let out = Output::new(out, cli.json);
     let mut context = Context { cli, env: &env, parts, clock, out };
-    runtime.block_on(dispatch(command, &mut context))
+    runtime.block_on(async {
+        let done = dispatch(command, &mut context).await;
+        audit::note(command, done.is_ok(), &context).await?;
+        done
+    })
 }
 
 async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -171,6 +177,8 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
         }
         Command::Vouchers(vouchers) => vouchers::run(context, vouchers).await,
         Command::Users(users) => users::run(context, users).await,
+        Command::Orgs(orgs) => orgs::run(context, orgs).await,
+        Command::Audit(audit) => audit::run(context, audit).await,
         Command::Byok(byok) => byok::run(context, byok).await,
         Command::Policies(rules) => rules::run(context, RuleKind::Policy, rules).await,
         Command::Presets(rules) => rules::run(context, RuleKind::Preset, rules).await,

@@ -4,7 +4,7 @@ use gateway::auth::me::user_object;
 use gateway::auth::sign_up::{INVITATION, Invitation, email, mailed};
 use serde_json::{Value, json};
 use store::Store;
-use types::Timestamp;
+use types::{AccountId, Role, Timestamp};
 
 use super::args::Users;
 use super::output::columns;
@@ -16,7 +16,9 @@ const INVITATION_S: i64 = 7 * 86_400;
 pub(super) async fn run(context: &mut Context<'_>, users: &Users) -> Result<(), Failure> {
     match users {
         Users::List => list(context).await,
-        Users::Invite { email: address, account } => invite(context, address, account.as_deref()).await,
+        Users::Invite { email: address, account, role } => {
+            invite(context, address, account.as_deref(), *role).await
+        }
         Users::OwnerToken => owner_token(context).await,
         Users::Disable { user } => disable(context, user, true).await,
         Users::Enable { user } => disable(context, user, false).await,
@@ -42,7 +44,7 @@ pub(crate) async fn invitation(
 
 /// What runs this server, as an invitation.
 pub(crate) fn ownership() -> Invitation {
-    Invitation { account: Some(OWNER.to_owned()), is_operator: true }
+    Invitation { account: Some(OWNER.to_owned()), is_operator: true, role: None }
 }
 
 async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
@@ -70,13 +72,26 @@ async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     context.out.answer(&human, &json!({ "users": all }))
 }
 
-async fn invite(context: &mut Context<'_>, address: &str, account: Option<&str>) -> Result<(), Failure> {
+async fn invite(
+    context: &mut Context<'_>,
+    address: &str,
+    account: Option<&str>,
+    role: Role,
+) -> Result<(), Failure> {
     let address = email(address).map_err(|error| Failure::BadInput(error.to_string()))?;
     let (_, store) = keys::open(context).await?;
     if store.user_by_email(&address).await.map_err(|e| keys::failed(&e))?.is_some() {
         return Err(Failure::BadInput(format!("{address} is there already; see `tollway users list`")));
     }
-    let into = Invitation { account: account.map(str::to_owned), is_operator: false };
+    if let Some(account) = account
+        && !store.is_organization(&AccountId::new(account)).await.map_err(|e| keys::failed(&e))?
+    {
+        return Err(Failure::BadInput(format!(
+            "no organization has the id `{account}`; see `tollway orgs list`"
+        )));
+    }
+    let role = account.map(|_| role.name().to_owned());
+    let into = Invitation { account: account.map(str::to_owned), is_operator: false, role };
     let text = invitation(&store, &address, &into, context.clock.now()).await?;
     store.close().await;
     let human = format!(

@@ -14,7 +14,7 @@ use gateway::rules::Rules;
 use ledger::{BillingMode, Period};
 use store::{AccountTotals, BudgetRow, KeyRow, Store, StoreError};
 use tokio::sync::watch;
-use types::{AccountId, KeyId, Money, Timestamp};
+use types::{AccountId, KeyId, Money, Role, Timestamp};
 
 /// How often the store is asked.
 pub(crate) const EVERY: Duration = Duration::from_millis(250);
@@ -215,6 +215,8 @@ fn rules(row: KeyRow) -> KeyRules {
         limits: Limits::read(&key.rules),
         created: key.created,
         updated: row.updated,
+        holder: key.holder,
+        role: key.role.unwrap_or(Role::Admin),
     }
 }
 

@@ -1,0 +1,84 @@
+//! `/v1/organization/service-accounts`: programs that hold keys, which outlive whoever made them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http_body::Body;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{ServiceAccount, StoreError};
+
+use super::{Answer, Office, created, data, role};
+use crate::app::Worker;
+use crate::error::GatewayError;
+use crate::key::rfc3339;
+
+/// Most of one organization.
+const SERVICE_ACCOUNTS_MAX: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    name: String,
+    role: Option<String>,
+}
+
+fn object(one: &ServiceAccount) -> Value {
+    json!({
+        "id": one.id,
+        "name": one.name,
+        "role": one.role.name(),
+        "created_at": rfc3339(one.created),
+    })
+}
+
+/// `GET /v1/organization/service-accounts`.
+pub(super) async fn list(worker: &Arc<Worker>, parts: &Parts) -> Answer {
+    let office = Office::open(worker, parts)?;
+    let account = office.account();
+    let all =
+        office.desk.store(|gateway| async move { gateway.store.service_accounts(&account).await }).await?;
+    Ok(data(&all.iter().map(object).collect()))
+}
+
+/// `POST /v1/organization/service-accounts`. Its keys are made at `POST /v1/keys` with it as their `holder`.
+pub(super) async fn create<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let office = Office::open(worker, parts)?;
+    let asked: Asked = office.desk.body(body, r#"{"name": "nightly import", "role": "developer"}"#).await?;
+    let role = role(asked.role.as_deref().unwrap_or("developer"))?;
+    office.may_give(role)?;
+    let made = ServiceAccount {
+        id: worker.new_id("sa").ok_or(GatewayError::Internal)?,
+        account: office.account(),
+        name: asked.name.trim().to_owned(),
+        role,
+        created: office.desk.now(),
+    };
+    let kept = made.clone();
+    office
+        .desk
+        .store(|gateway| async move {
+            if gateway.store.service_accounts(&kept.account).await?.len() >= SERVICE_ACCOUNTS_MAX {
+                let why = format!("an organization has at most {SERVICE_ACCOUNTS_MAX} service accounts");
+                return Err(StoreError::Invalid(why));
+            }
+            gateway.store.insert_service_account(&kept).await
+        })
+        .await?;
+    Ok(created(&object(&made)))
+}
+
+/// `DELETE /v1/organization/service-accounts/{id}`: its keys end with it.
+pub(super) async fn end(worker: &Arc<Worker>, parts: &Parts) -> Answer {
+    let office = Office::open(worker, parts)?;
+    let (account, id, now) = (office.account(), office.desk.segment("service-accounts"), office.desk.now());
+    office
+        .desk
+        .write(|gateway| async move { gateway.store.end_service_account(&account, &id, now).await })
+        .await?;
+    Ok(data(&json!({ "ended": true })))
+}
