@@ -99,6 +99,7 @@ impl Trail {
             Ok(response) => (response.status().as_u16(), answered(response)),
             Err(error) => (error.kind().0, Value::Null),
         };
+        let erased = self.action == "DELETE /v1/auth/me" && status == 200;
         let (actor, account) = self.actor.or_else(|| newcomer(&answer))?;
         Some(Act {
             at,
@@ -106,7 +107,8 @@ impl Trail {
             actor,
             action: self.action,
             object: self.object.or_else(|| made(&answer)).unwrap_or_default(),
-            address: self.address.map_or_else(String::new, |address| address.to_string()),
+            // Whoever is erased leaves no address.
+            address: self.address.filter(|_| !erased).map_or_else(String::new, |address| address.to_string()),
             status: i64::from(status),
             detail: self.detail,
         })

@@ -1,6 +1,7 @@
 //! From a request's headers to the key that calls: in memory, in microseconds, without the database. Below it, the people who
 //! sign in (`/v1/auth/...`): they are looked up in the store, and no call of a model waits for them.
 
+mod erase;
 mod error;
 pub mod me;
 mod password;

@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::Organization;
+use store::{Exported, Organization};
 use types::{AccountId, Money, Role};
 
 use crate::app::Worker;
@@ -199,8 +199,38 @@ where
     show(worker, parts).await
 }
 
-/// `DELETE /v1/organization`: its keys are taken no more, nobody belongs to it. The books stay. Credit that is left is given up
-/// only where the caller says so: `?forfeit_balance=true`.
+/// `GET /v1/organization/export`: everything that is kept of it but its generations, which `GET /v1/exports/generations` has.
+async fn export(worker: &Arc<Worker>, parts: &Parts) -> Answer {
+    let office = Office::open(worker, parts)?;
+    let account = office.account();
+    let all =
+        office.desk.store(|gateway| async move { gateway.store.export_organization(&account).await }).await?;
+    Ok(archive(&all))
+}
+
+/// An export as JSON: for each part its rows, each with the names of its columns.
+pub fn parts(all: &Exported) -> Value {
+    let mut parts = serde_json::Map::new();
+    for (name, rows) in all {
+        let rows = rows.iter().map(|cells| {
+            let cells = cells.iter().map(|(column, cell)| (column.clone(), json!(cell)));
+            Value::Object(cells.collect())
+        });
+        parts.insert((*name).to_owned(), rows.collect());
+    }
+    Value::Object(parts)
+}
+
+/// An export as a file.
+pub(crate) fn archive(all: &Exported) -> Response<ResponseBody> {
+    let mut response = data(&parts(all));
+    let file = HeaderValue::from_static("attachment; filename=\"export.json\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, file);
+    response
+}
+
+/// `DELETE /v1/organization`: its keys are taken no more, nobody belongs to it, and what says whose it was is erased. The books stay.
+/// Credit that is left is given up only where the caller says so: `?forfeit_balance=true`.
 async fn end(worker: &Arc<Worker>, parts: &Parts) -> Answer {
     let office = Office::open(worker, parts)?;
     let (account, now) = (office.account(), office.desk.now());
@@ -214,5 +244,6 @@ async fn end(worker: &Arc<Worker>, parts: &Parts) -> Answer {
         )));
     }
     office.desk.write(|gateway| async move { gateway.store.end_organization(&account, now).await }).await?;
+    worker.empty_records();
     Ok(data(&json!({ "ended": true })))
 }

@@ -332,7 +332,7 @@ where
         parts.extensions.insert(manager);
     }
     let body = match route.method {
-        "GET" | "DELETE" => Bytes::new(),
+        "GET" => Bytes::new(),
         _ => {
             let all = worker.gateway.settings.body_bytes_max;
             let bytes_max = if route.access == Access::Public { all.min(PUBLIC_BODY_BYTES_MAX) } else { all };

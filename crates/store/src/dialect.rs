@@ -1,5 +1,6 @@
 //! Everything in which SQLite and Postgres differ: how they are opened, how transactions begin, what their error codes mean.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -72,7 +73,8 @@ async fn open_sqlite(path: &str) -> Result<Db, StoreError> {
         return Err(StoreError::Unsupported("the store needs a file; write sqlite:PATH".to_owned()));
     }
     if let Some(parent) = Path::new(path).parent() {
-        std::fs::create_dir_all(parent).map_err(|error| {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent);
+        made.map_err(|error| {
             StoreError::Unavailable(format!("can't create the store's folder: {}", error.kind()))
         })?;
     }
@@ -83,6 +85,8 @@ async fn open_sqlite(path: &str) -> Result<Db, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
         .foreign_keys(true)
+        // What was deleted is not found in the file.
+        .pragma("secure_delete", "ON")
         .disable_statement_logging();
     let pool = |connections: u32| {
         SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)

@@ -10,7 +10,7 @@ use crate::accounts::require_plain;
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value, decode_row};
 use crate::rules::check_slug;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, erasure};
 
 /// An organization as one of its members sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,7 +224,7 @@ impl Store {
                 "a person's own organization and the server's can't be ended".to_owned(),
             ));
         }
-        empty(&mut tx, account, now).await?;
+        erasure::erase(&mut tx, account, now).await?;
         tx.commit().await
     }
 
@@ -409,7 +409,7 @@ async fn leave(tx: &mut Tx, account: &AccountId, user: &str) -> Result<(), Store
 }
 
 /// Revokes what somebody holds.
-async fn revoke_held(
+pub(crate) async fn revoke_held(
     tx: &mut Tx,
     account: &AccountId,
     holder: &str,
@@ -447,7 +447,7 @@ async fn lessen(
 }
 
 /// Everything of an organization that could still act.
-async fn empty(tx: &mut Tx, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn empty(tx: &mut Tx, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
     let own = [account.as_str().into()];
     let seq = changes::next(tx, Counter::Keys).await?;
     let sql = "UPDATE api_keys SET revoked = COALESCE(revoked, $2), changed_seq = $3 WHERE account = $1";

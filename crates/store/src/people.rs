@@ -282,6 +282,19 @@ impl Store {
         }))
     }
 
+    /// Forgets sessions, tokens and invitations that ended.
+    pub async fn expire_people(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.db.write().await?;
+        for sql in [
+            "DELETE FROM sessions WHERE expires <= $1",
+            "DELETE FROM mailed_tokens WHERE expires <= $1",
+            "DELETE FROM invitations WHERE expires <= $1",
+        ] {
+            tx.execute(sql, &[now.micros().into()]).await?;
+        }
+        tx.commit().await
+    }
+
     /// Notes that a session is of use.
     pub async fn touch_session(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -72,7 +73,12 @@ fn give_way() {
 /// Two servers on one data directory would write each other's journal.
 fn lock(config: &Config) -> anyhow::Result<File> {
     let dir = &config.server.data_dir;
-    std::fs::create_dir_all(dir).with_context(|| format!("can't make server.data_dir {}", dir.display()))?;
+    // Prompts that callers ask to be kept are in it: nobody else on the machine reads them.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("can't make server.data_dir {}", dir.display()))?;
     let path = dir.join("lock");
     let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
     if file.try_lock().is_err() {

@@ -13,6 +13,7 @@ mod chat;
 mod clouds;
 mod dialects;
 mod disconnects;
+mod erasure;
 mod escalation;
 mod fallback;
 mod feedback;

@@ -7,7 +7,7 @@ use http::Response;
 use http::request::Parts;
 use http_body::Body;
 
-use super::{me, sign_in, sign_up};
+use super::{erase, me, sign_in, sign_up};
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -27,6 +27,8 @@ pub(crate) enum At {
     Sessions,
     End,
     EndAll,
+    Export,
+    Erase,
 }
 
 /// Serves a path.
@@ -52,5 +54,7 @@ where
         At::Sessions => me::sessions(worker, &parts).await,
         At::End => me::end(worker, &parts, false).await,
         At::EndAll => me::end(worker, &parts, true).await,
+        At::Export => erase::export(worker, &parts).await,
+        At::Erase => erase::erase(worker, parts, body).await,
     }
 }

@@ -230,6 +230,9 @@ impl Idempotency {
 
     /// Deletes segments that are past their time or too many. Keys of the latter stay.
     fn make_room(&self, now: Timestamp) {
+        if let Err(error) = self.disk.lock().close_old(self.limits.oldest(now)) {
+            tracing::warn!(%error, "a new file of answers could not be begun; it is tried again");
+        }
         loop {
             let oldest = self.limits.oldest(now);
             let mut disk = self.disk.lock();

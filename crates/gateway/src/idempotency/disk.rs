@@ -77,6 +77,8 @@ struct Segment {
     /// Of them, those of answers.
     answers: u64,
     newest: Timestamp,
+    /// Of its first note; none while it is empty.
+    first: Option<Timestamp>,
 }
 
 /// The segments of this node.
@@ -111,8 +113,9 @@ impl Disk {
         for path in paths {
             let (len, answers, found) = scan(&path)?;
             let newest = found.iter().map(|(note, _)| note.at).max().unwrap_or_default();
+            let first = found.first().map(|(note, _)| note.at);
             notes.extend(found.into_iter().map(|(note, at)| (note, Place { segment: number, at })));
-            old.push_back(Segment { number, path, len, answers, newest });
+            old.push_back(Segment { number, path, len, answers, newest, first });
             number += 1;
         }
         let (open, file) = begin(dir, boot, number)?;
@@ -151,6 +154,7 @@ impl Disk {
         let place = Place { segment: self.open.number, at: self.open.len };
         self.open.len += frame.len() as u64;
         self.open.newest = self.open.newest.max(note.at);
+        self.open.first = self.open.first.or(Some(note.at));
         self.open.answers += body.len() as u64;
         self.answers += body.len() as u64;
         Ok(place)
@@ -167,6 +171,12 @@ impl Disk {
     pub(super) fn path(&self, place: Place) -> Option<PathBuf> {
         let mut all = self.old.iter().chain([&self.open]);
         all.find(|segment| segment.number == place.segment).map(|segment| segment.path.clone())
+    }
+
+    /// Closes the open segment when its first note is past its time, so that on a quiet server, too, answers go: at most as long
+    /// after their time as they were good for.
+    pub(super) fn close_old(&mut self, before: Timestamp) -> io::Result<()> {
+        if self.open.first.is_some_and(|first| first < before) { self.rotate() } else { Ok(()) }
     }
 
     /// The number of the oldest segment, when it has to make room or is past its time.
@@ -192,7 +202,7 @@ fn begin(dir: &Path, boot: &str, number: u32) -> io::Result<(Segment, File)> {
     let path = dir.join(format!("{boot}-{number:08}.{ENDING}"));
     // Answers are in it: nobody else reads them.
     let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path)?;
-    Ok((Segment { number, path, len: 0, answers: 0, newest: Timestamp(0) }, file))
+    Ok((Segment { number, path, len: 0, answers: 0, newest: Timestamp(0), first: None }, file))
 }
 
 /// Bytes of a segment and, of them, of answers; its notes and where each stands.
@@ -346,5 +356,20 @@ mod tests {
         disk.drop_oldest().unwrap();
         assert_eq!(disk.is_to_go(Timestamp(0)), None, "there is room");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_answer_past_its_time_goes_though_its_segment_is_not_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _) = Disk::open(dir.path(), "a", 1024 * 1024, false).unwrap();
+        disk.append(&note(1, 10), b"old").unwrap();
+        disk.close_old(Timestamp(10)).unwrap();
+        assert_eq!(disk.is_to_go(Timestamp(10)), None, "its time is not over");
+        disk.close_old(Timestamp(11)).unwrap();
+        assert_eq!(disk.is_to_go(Timestamp(11)), Some(0));
+        disk.append(&note(2, 12), b"new").unwrap();
+        disk.drop_oldest().unwrap();
+        disk.close_old(Timestamp(12)).unwrap();
+        assert_eq!((disk.is_to_go(Timestamp(12)), disk.bytes()), (None, 3));
     }
 }

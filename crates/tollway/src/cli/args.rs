@@ -265,6 +265,19 @@ pub enum Users {
         /// Address or id.
         user: String,
     },
+    /// Write everything that is kept of somebody and their own organization, as JSON.
+    Export {
+        /// Address or id.
+        user: String,
+    },
+    /// Erase somebody and their own organization for good; the books stay, without a name.
+    Erase {
+        /// Address or id.
+        user: String,
+        /// Credit that is left is given up.
+        #[arg(long)]
+        forfeit_balance: bool,
+    },
 }
 
 /// `tollway orgs`
@@ -286,6 +299,19 @@ pub enum Orgs {
     },
     /// List the members of an organization.
     Members {
+        /// Its id.
+        organization: String,
+    },
+    /// End an organization for good, and erase what says whose it was; the books stay.
+    End {
+        /// Its id.
+        organization: String,
+        /// Credit that is left is given up.
+        #[arg(long)]
+        forfeit_balance: bool,
+    },
+    /// Write everything that is kept of an organization, as JSON.
+    Export {
         /// Its id.
         organization: String,
     },

@@ -130,17 +130,15 @@ pub(super) async fn create(context: &mut Context<'_>, args: &CreateKey) -> Resul
         other => failed(&other),
     })?;
     store.close().await;
-    let human = format!(
-        "{}\n\nid {}, name {}. This is the only time that the key is shown; keep it now.",
-        text.expose(),
-        new.id,
-        new.name
+    let remark = format!(
+        "id {}, name {}. This is the only time that the key is shown; keep it now.",
+        new.id, new.name
     );
     let mut json = json!({ "key": text.expose() });
     if let (Value::Object(map), Value::Object(rest)) = (&mut json, fields(&new)) {
         map.extend(rest);
     }
-    context.out.answer(&human, &json)
+    context.out.made(text.expose(), &remark, &json)
 }
 
 pub(super) async fn list(context: &mut Context<'_>) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! `tollway orgs`
 
-use gateway::organization::object;
+use gateway::organization::{object, parts};
 use serde_json::{Value, json};
 use store::Store;
-use types::{AccountId, Role};
+use types::{AccountId, Money, Role, Timestamp};
 
 use super::args::Orgs;
 use super::output::columns;
@@ -15,6 +15,14 @@ pub(super) async fn run(context: &mut Context<'_>, orgs: &Orgs) -> Result<(), Fa
         Orgs::List { all } => list(context, &store, *all).await,
         Orgs::Create { name, owner } => create(context, &store, name, owner).await,
         Orgs::Members { organization } => members(context, &store, organization).await,
+        Orgs::End { organization, forfeit_balance } => {
+            end(context, &store, organization, *forfeit_balance).await
+        }
+        Orgs::Export { organization } => {
+            let account = AccountId::new(organization.as_str());
+            let all = store.export_organization(&account).await.map_err(|e| keys::failed(&e))?;
+            context.out.raw(&parts(&all).to_string())
+        }
         Orgs::SetRole { organization, user, role } => {
             set_role(context, &store, organization, user, *role).await
         }
@@ -49,7 +57,7 @@ async fn list(context: &mut Context<'_>, store: &Store, all: bool) -> Result<(),
 }
 
 /// The person with this address or id.
-async fn person(store: &Store, named: &str) -> Result<String, Failure> {
+pub(super) async fn person(store: &Store, named: &str) -> Result<String, Failure> {
     let named = named.trim();
     let by_address =
         store.user_by_email(&named.to_lowercase()).await.map_err(|e| keys::failed(&e))?.map(|user| user.id);
@@ -115,4 +123,35 @@ async fn set_role(
     store.set_role(&account, &id, role, now).await.map_err(|e| keys::failed(&e))?;
     let human = format!("{user} is {role} of {organization} now");
     context.out.answer(&human, &json!({ "user": id, "organization": organization, "role": role.name() }))
+}
+
+/// Refuses while credit is left, unless it is given up.
+pub(super) async fn nothing_left(store: &Store, account: &AccountId, forfeit: bool) -> Result<(), Failure> {
+    let left = store.credits(account).await.map_err(|e| keys::failed(&e))?.balance;
+    if left > Money::ZERO && !forfeit {
+        return Err(Failure::BadInput(format!(
+            "{left} USD of credit are left on {account}: pay them back, or give them up with --forfeit-balance"
+        )));
+    }
+    Ok(())
+}
+
+/// Empties the records of what was erased.
+pub(super) async fn empty(store: &Store, now: Timestamp) -> Result<(), Failure> {
+    while store.empty_records(now).await.map_err(|e| keys::failed(&e))? > 0 {}
+    Ok(())
+}
+
+async fn end(
+    context: &mut Context<'_>,
+    store: &Store,
+    organization: &str,
+    forfeit: bool,
+) -> Result<(), Failure> {
+    let account = AccountId::new(organization);
+    nothing_left(store, &account, forfeit).await?;
+    let now = context.clock.now();
+    store.end_organization(&account, now).await.map_err(|e| keys::failed(&e))?;
+    empty(store, now).await?;
+    context.out.answer(&format!("{organization} has ended"), &json!({ "id": organization, "ended": true }))
 }

@@ -22,6 +22,17 @@ impl<'a> Output<'a> {
         if self.json { self.raw(&json.to_string()) } else { self.raw(human) }
     }
 
+    /// Writes what was made, and what there is to say of it apart from it: to standard error, so that
+    /// `KEY=$(tollway keys create ...)` holds the key alone.
+    pub(super) fn made(&mut self, text: &str, remark: &str, json: &Value) -> Result<(), Failure> {
+        if self.json {
+            return self.raw(&json.to_string());
+        }
+        self.raw(text)?;
+        writeln!(std::io::stderr().lock(), "{remark}")?;
+        Ok(())
+    }
+
     /// Writes a text whatever was asked for.
     pub(super) fn raw(&mut self, text: &str) -> Result<(), Failure> {
         let end = if text.ends_with('\n') { "" } else { "\n" };

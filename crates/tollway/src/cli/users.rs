@@ -8,7 +8,7 @@ use types::{AccountId, Role, Timestamp};
 
 use super::args::Users;
 use super::output::columns;
-use super::{Context, Failure, OWNER, keys};
+use super::{Context, Failure, OWNER, keys, orgs};
 
 /// How long an invitation is good for.
 const INVITATION_S: i64 = 7 * 86_400;
@@ -20,6 +20,8 @@ pub(super) async fn run(context: &mut Context<'_>, users: &Users) -> Result<(), 
             invite(context, address, account.as_deref(), *role).await
         }
         Users::OwnerToken => owner_token(context).await,
+        Users::Export { user } => export(context, user).await,
+        Users::Erase { user, forfeit_balance } => erase(context, user, *forfeit_balance).await,
         Users::Disable { user } => disable(context, user, true).await,
         Users::Enable { user } => disable(context, user, false).await,
     }
@@ -127,4 +129,29 @@ async fn disable(context: &mut Context<'_>, user: &str, disabled: bool) -> Resul
         false => format!("{user} may sign in again"),
     };
     context.out.answer(&human, &json!({ "user": id, "disabled": disabled }))
+}
+
+async fn export(context: &mut Context<'_>, user: &str) -> Result<(), Failure> {
+    let (_, store) = keys::open(context).await?;
+    let id = orgs::person(&store, user).await?;
+    let found = store.user(&id).await.map_err(|e| keys::failed(&e))?;
+    let own =
+        found.map(|user| user.account).ok_or_else(|| Failure::BadInput(format!("nobody is `{user}`")))?;
+    let all = store.export_person(&id, &own).await.map_err(|e| keys::failed(&e))?;
+    store.close().await;
+    context.out.raw(&gateway::organization::parts(&all).to_string())
+}
+
+async fn erase(context: &mut Context<'_>, user: &str, forfeit: bool) -> Result<(), Failure> {
+    let (_, store) = keys::open(context).await?;
+    let id = orgs::person(&store, user).await?;
+    let found = store.user(&id).await.map_err(|e| keys::failed(&e))?;
+    if let Some(user) = found {
+        orgs::nothing_left(&store, &user.account, forfeit).await?;
+    }
+    let now = context.clock.now();
+    store.erase_person(&id, now).await.map_err(|e| keys::failed(&e))?;
+    orgs::empty(&store, now).await?;
+    store.close().await;
+    context.out.answer(&format!("{id} is erased"), &json!({ "user": id, "erased": true }))
 }

@@ -61,9 +61,8 @@ async fn create(context: &mut Context<'_>, args: &CreateVouchers) -> Result<(), 
     let (_, store) = keys::open(context).await?;
     store.insert_vouchers(&made).await.map_err(|e| keys::failed(&e))?;
     store.close().await;
-    let human = format!(
-        "{}\n\nbatch {batch}: {} of {} USD each. This is the only time that the codes are shown; keep them now.",
-        codes.join("\n"),
+    let remark = format!(
+        "batch {batch}: {} of {} USD each. This is the only time that the codes are shown; keep them now.",
         codes.len(),
         args.amount
     );
@@ -74,7 +73,7 @@ async fn create(context: &mut Context<'_>, args: &CreateVouchers) -> Result<(), 
         "expires_at": expires.map(keys::instant),
         "codes": codes,
     });
-    context.out.answer(&human, &json)
+    context.out.made(&codes.join("\n"), &remark, &json)
 }
 
 fn plain(name: &str) -> bool {

@@ -43,7 +43,15 @@ pub(crate) const SPECIAL: [(&str, &str); 4] = [
 ];
 
 /// Names that belong to the project's own test runs.
-const FOREIGN: [&str; 4] = ["TOLLWAY_BIN", "TOLLWAY_CRASH_AT", "TOLLWAY_E2E_", "TOLLWAY_TEST_"];
+const FOREIGN: [&str; 6] = [
+    "TOLLWAY_BIN",
+    "TOLLWAY_CRASH_AT",
+    "TOLLWAY_E2E_",
+    // Where people keep their keys: the greeting and the documentation name them so.
+    "TOLLWAY_KEY",
+    "TOLLWAY_MANAGEMENT_KEY",
+    "TOLLWAY_TEST_",
+];
 
 impl Layers {
     /// Adds a file's values.

@@ -1,4 +1,5 @@
-//! Forgets what was kept for a time only: responses whose retention is over, and answers of `Idempotency-Key`.
+//! Forgets what was kept for a time only: responses whose retention is over, answers of `Idempotency-Key`, sessions and tokens that
+//! ended; and what accounts that were erased left in their records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,11 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<boo
             Err(error) => {
                 tracing::warn!(%error, "expired responses could not be deleted; they are tried again")
             }
+        }
+        let now = gateway.clock.now();
+        while let Ok(1..) = gateway.store.empty_records(now).await {}
+        if let Err(error) = gateway.store.expire_people(now).await {
+            tracing::warn!(%error, "sessions and tokens that ended could not be deleted; they are tried again");
         }
         if super::pause(&mut stopping, EVERY).await {
             return;
