@@ -51,6 +51,7 @@ pub mod messages;
 pub mod metrics;
 pub mod models;
 pub mod news;
+pub mod openapi;
 pub mod payments;
 mod planning;
 mod policies;

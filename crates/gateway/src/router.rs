@@ -24,8 +24,8 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback,
-    gemini, generation, health, idempotency, images, key, keys, messages, models, payments, policies,
-    presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
+    gemini, generation, health, idempotency, images, key, keys, messages, models, openapi, payments,
+    policies, presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -40,6 +40,13 @@ pub struct Route {
     /// One line for the documentation.
     pub about: &'static str,
     handler: Handler,
+}
+
+impl Route {
+    /// The dialect of its errors, and whether it makes a generation.
+    pub(crate) const fn speaks(&self) -> (Dialect, bool) {
+        self.handler.speaks()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +93,8 @@ pub(crate) enum Handler {
     Catalog,
     ModelsDev,
     Schema,
+    OpenApi,
+    Llms,
     Healthz,
     Readyz,
     Metrics,
@@ -330,6 +339,8 @@ where
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,
+        Handler::OpenApi => openapi::show(worker, &parts).await,
+        Handler::Llms => openapi::llms::show(worker, &parts).await,
         Handler::Healthz => Ok(health::healthz()),
         Handler::Readyz => Ok(health::readyz(worker)),
         Handler::Metrics => health::metrics(worker, &parts),

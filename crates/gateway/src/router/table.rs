@@ -444,6 +444,8 @@ pub const ROUTES: &[Route] = &[
         "the whole catalog in the models.dev shape",
     ),
     route("GET", "/catalog/schema.json", Access::Public, Handler::Schema, "JSON Schema of /catalog.json"),
+    route("GET", "/openapi.json", Access::Public, Handler::OpenApi, "this reference as an OpenAPI document"),
+    route("GET", "/llms.txt", Access::Public, Handler::Llms, "a short map of this server for language models"),
     route("GET", "/healthz", Access::Public, Handler::Healthz, "the process is up"),
     route("GET", "/readyz", Access::Public, Handler::Readyz, "calls can be served"),
     route("GET", "/metrics", Access::Operator, Handler::Metrics, "Prometheus; public on server.admin_listen"),
