@@ -214,7 +214,12 @@ where
             path.chars().take(100).collect::<String>()
         ))
         .response(),
-        None => GatewayError::MethodNotAllowed(found.first().map_or("GET", |r| r.method)).response(),
+        None => {
+            let mut response =
+                GatewayError::MethodNotAllowed(found.first().map_or("GET", |r| r.method)).response();
+            response.headers_mut().insert(header::ALLOW, methods(&found));
+            response
+        }
     };
     if is_api {
         allow_all_origins(&mut response);
@@ -347,9 +352,8 @@ where
     }
 }
 
-fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
+/// The methods of a path, as headers list them.
+fn methods(found: &[&'static Route]) -> HeaderValue {
     let mut methods: Vec<&str> = found.iter().map(|route| route.method).collect();
     if methods.is_empty() {
         methods.extend(["GET", "POST"]);
@@ -357,9 +361,14 @@ fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
         methods.push("HEAD");
     }
     methods.push("OPTIONS");
-    let methods = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
+    HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}
+
+fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods(found));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response

@@ -25,6 +25,7 @@ mod keys;
 mod kill;
 mod losses;
 mod money;
+mod openapi;
 mod payments;
 mod people;
 mod policies;

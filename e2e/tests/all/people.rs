@@ -29,7 +29,7 @@ async fn post(app: &TestApp, path: &str, body: Value) -> Reply {
 }
 
 /// The last token that was mailed to somebody.
-async fn mailed(app: &TestApp, to: &str) -> String {
+pub(crate) async fn mailed(app: &TestApp, to: &str) -> String {
     testkit::eventually("a mail", || async {
         let log = app.log();
         let last = log.lines().rfind(|line| line.contains(" mail: ") && line.contains(to))?;
