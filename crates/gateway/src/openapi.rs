@@ -87,7 +87,7 @@ fn shape(path: &str) -> impl Iterator<Item = &str> {
 fn call_headers(areas: &[Area]) -> Map<String, Value> {
     let headers = areas.iter().flat_map(|area| &area.headers);
     let named = headers.filter_map(|(id, header)| {
-        let name = header.get("name")?.as_str()?.to_owned();
+        let name = header.get("x-name")?.as_str()?.to_owned();
         Some((name, json!({ "$ref": format!("#/components/headers/{id}") })))
     });
     named.collect()
@@ -98,13 +98,7 @@ fn components(areas: Vec<Area>, is_secure: bool) -> Value {
     for area in areas {
         schemas.extend(area.schemas);
         parameters.extend(area.parameters);
-        headers.extend(area.headers.into_iter().map(|(id, mut header)| {
-            // The name stands where the header is used.
-            if let Some(header) = header.as_object_mut() {
-                header.shift_remove("name");
-            }
-            (id, header)
-        }));
+        headers.extend(area.headers);
     }
     schemas.insert(String::from("ErrorType"), error_type());
     json!({

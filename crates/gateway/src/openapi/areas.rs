@@ -38,7 +38,7 @@ pub(super) struct Area {
     pub(super) operations: BTreeMap<String, Told>,
     pub(super) schemas: Map<String, Value>,
     pub(super) parameters: Map<String, Value>,
-    /// Of answers of generations; `name` is the header's own.
+    /// Of answers of generations; `x-name` is what a header is called.
     pub(super) headers: Map<String, Value>,
 }
 

@@ -102,6 +102,8 @@ pub(super) fn build(route: &Route, tag: &str, told: &Told, call_headers: &Map<St
     }
     put("responses", responses(route, told, call_headers));
     put("security", security(route.access, told.key_optional));
+    // Which of the two kinds of key it is, OpenAPI has no word for.
+    put("x-access", json!(access_name(route.access)));
     Value::Object(operation)
 }
 
@@ -125,6 +127,17 @@ fn parameters(route: &Route, told: &Told) -> Vec<Value> {
     let more = HINTS.into_iter().filter(|_| hints).chain(generates.then_some("IdempotencyKey"));
     let more = more.map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
     told.parameters.iter().cloned().chain(more).collect()
+}
+
+const fn access_name(access: Access) -> &'static str {
+    match access {
+        Access::Public => "public",
+        Access::ApiKey => "api_key",
+        Access::ManagementKey => "management_key",
+        Access::AnyKey => "any_key",
+        Access::Session => "session",
+        Access::Operator => "operator",
+    }
 }
 
 fn security(access: Access, key_optional: bool) -> Value {

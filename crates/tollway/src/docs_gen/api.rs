@@ -1,0 +1,223 @@
+//! `docs/api.md`: the OpenAPI document for people.
+
+use gateway::settings::Brand;
+use serde_json::Value;
+
+use super::{Page, cell};
+
+const INTRO: &str = "\
+Every call, area by area, from the same source as `GET /openapi.json`, which each call is tested against. Every path under `/v1` is served
+under `/api/v1` too, and GET paths answer HEAD.
+
+```sh
+curl http://127.0.0.1:8080/v1/key -H \"Authorization: Bearer $TOLLWAY_KEY\"
+```
+
+- A key is sent as `Authorization: Bearer`; `x-api-key`, `x-goog-api-key` and `api-key` are taken too. API keys call models, management keys
+  manage. Who is [signed in](people.md) may do what a management key may.
+- Amounts are US dollars: decimal text is exact, JSON numbers beside it have the same digits. Instants are UTC.
+- A field or parameter that is marked with `?` may be absent. [Errors](errors.md) have causes and remedies.
+- Header names are those of the default brand.
+";
+
+/// The page.
+pub(super) fn page() -> String {
+    let brand = Brand::new("Tollway", "tollway", "X-Tollway", "sk-tw");
+    let document = brand.map(|brand| gateway::openapi::document(&brand, false)).unwrap_or_default();
+    let mut page = Page::new("API");
+    page.line(format_args!("{INTRO}"));
+    for tag in items(&document, "tags") {
+        let name = text(tag, "name");
+        page.line(format_args!("## {name}\n\n{}\n", text(tag, "description")));
+        for (path, item) in entries(&document, "paths") {
+            for (method, told) in item.as_object().into_iter().flatten() {
+                if items(told, "tags").any(|own| own == name) {
+                    operation(&mut page, (method, path), told);
+                }
+            }
+        }
+    }
+    let components = at(&document, "components");
+    headers(&mut page, components);
+    page.line(format_args!("## Shapes\n"));
+    for (name, schema) in entries(components, "schemas").filter(|(name, _)| *name != "ErrorType") {
+        page.line(format_args!("### {name}\n\n{}\n", text(schema, "description")));
+        fields(&mut page, schema);
+    }
+    page.finish()
+}
+
+fn at<'v>(value: &'v Value, key: &str) -> &'v Value {
+    value.get(key).unwrap_or(&Value::Null)
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    at(value, key).as_str().unwrap_or_default()
+}
+
+fn items<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {
+    at(value, key).as_array().into_iter().flatten()
+}
+
+fn entries<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = (&'v String, &'v Value)> {
+    at(value, key).as_object().into_iter().flatten()
+}
+
+fn operation(page: &mut Page, (method, path): (&str, &str), told: &Value) {
+    page.line(format_args!("### {} {path}\n", method.to_uppercase()));
+    let who = match text(told, "x-access") {
+        "public" => "Anyone",
+        "api_key" => "An API key",
+        "management_key" => "A management key or a session",
+        "any_key" => "Any key or a session",
+        "session" => "A session",
+        _ => "A management key of the owner's account, or who runs the server",
+    };
+    let more = text(told, "description");
+    let space = if more.is_empty() { "" } else { " " };
+    page.line(format_args!("{}.{space}{more} **{who}.**\n", text(told, "summary")));
+    let (named, own): (Vec<&Value>, Vec<&Value>) =
+        items(told, "parameters").partition(|parameter| parameter.get("$ref").is_some());
+    if !own.is_empty() {
+        page.line(format_args!("| parameter | in | type | what |\n| --- | --- | --- | --- |"));
+    }
+    for parameter in &own {
+        let (name, place) = (text(parameter, "name"), text(parameter, "in"));
+        let mark = if at(parameter, "required") == true { "" } else { "?" };
+        let (kind, what) = (kind(at(parameter, "schema")), text(parameter, "description"));
+        page.line(format_args!("| `{name}`{mark} | {place} | {} | {} |", cell(&kind), cell(what)));
+    }
+    if !own.is_empty() {
+        page.line(format_args!(""));
+    }
+    if !named.is_empty() {
+        let names: Vec<String> = named.iter().map(|named| format!("`{}`", target(named))).collect();
+        page.line(format_args!("[Request headers](#request-headers): {}.\n", names.join(", ")));
+    }
+    body(page, at(told, "requestBody"));
+    page.line(format_args!("| status | answer |\n| --- | --- |"));
+    for (status, response) in entries(told, "responses") {
+        page.line(format_args!("| {status} | {} |", cell(&answer(response))));
+    }
+    page.line(format_args!(""));
+}
+
+/// The last part of a reference.
+fn target(reference: &Value) -> &str {
+    text(reference, "$ref").rsplit('/').next().unwrap_or_default()
+}
+
+fn body(page: &mut Page, body: &Value) {
+    for (media, told) in entries(body, "content") {
+        let schema = at(told, "schema");
+        let optional = if at(body, "required") == true { "" } else { ", may be absent" };
+        page.line(format_args!("Body (`{media}`{optional}): {}\n", kind(schema)));
+        if let Some(example) = told.get("example").and_then(|example| serde_json::to_string(example).ok()) {
+            page.line(format_args!("```json\n{example}\n```\n"));
+        }
+        fields(page, schema);
+    }
+}
+
+/// What an answer is; of errors, their types, whose shape is the same everywhere.
+fn answer(response: &Value) -> String {
+    let mut told = text(response, "description").to_owned();
+    if told.starts_with('`') {
+        return told;
+    }
+    for (media, content) in entries(response, "content") {
+        told.push_str(&format!(" `{media}`: {}.", kind(at(content, "schema"))));
+    }
+    told
+}
+
+/// A schema in words.
+fn kind(schema: &Value) -> String {
+    if schema.get("$ref").is_some() {
+        let name = target(schema);
+        return format!("[{name}](#{})", name.to_lowercase());
+    }
+    if let Some(fixed) = schema.get("const") {
+        return format!("`{fixed}`");
+    }
+    for (word, of) in [(" or ", "anyOf"), (" with ", "allOf")] {
+        let kinds: Vec<String> = items(schema, of).map(kind).filter(|kind| kind != "anything").collect();
+        if !kinds.is_empty() {
+            return kinds.join(word);
+        }
+    }
+    let values: Vec<String> = items(schema, "enum").map(|value| format!("`{value}`")).collect();
+    if !values.is_empty() {
+        return values.join(", ");
+    }
+    let names = match at(schema, "type") {
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        name => name.as_str().into_iter().collect::<Vec<_>>(),
+    };
+    let names: Vec<String> = names.into_iter().map(|name| one_kind(name, schema)).collect();
+    if names.is_empty() { String::from("anything") } else { names.join(" or ") }
+}
+
+fn one_kind(name: &str, schema: &Value) -> String {
+    match name {
+        "array" => format!("list of {}", kind(at(schema, "items"))),
+        "object" => match schema.get("additionalProperties").filter(|values| values.is_object()) {
+            Some(values) => format!("map of {}", kind(values)),
+            None => data(schema),
+        },
+        other => other.to_owned(),
+    }
+}
+
+/// An object, or what one that has nothing but `data` holds.
+fn data(schema: &Value) -> String {
+    let mut named = entries(schema, "properties");
+    match (named.next(), named.next()) {
+        (Some((name, value)), None) if name == "data" => format!("`data`: {}", kind(value)),
+        _ => "object".to_owned(),
+    }
+}
+
+/// The fields of an object, those of objects within it behind a dot.
+fn fields(page: &mut Page, schema: &Value) {
+    let mut rows = Vec::new();
+    collect(schema, "", &mut rows);
+    if rows.is_empty() {
+        return;
+    }
+    page.line(format_args!("| field | type | what |\n| --- | --- | --- |"));
+    rows.iter().for_each(|row| page.line(format_args!("{row}")));
+    page.line(format_args!(""));
+}
+
+fn collect(schema: &Value, before: &str, rows: &mut Vec<String>) {
+    let required: Vec<&str> = items(schema, "required").filter_map(Value::as_str).collect();
+    for (name, value) in entries(schema, "properties") {
+        let mark = if required.contains(&name.as_str()) { "" } else { "?" };
+        let what = text(value, "description");
+        rows.push(format!("| `{before}{name}`{mark} | {} | {} |", cell(&kind(value)), cell(what)));
+        collect(value, &format!("{before}{name}."), rows);
+        collect(at(value, "items"), &format!("{before}{name}[]."), rows);
+    }
+}
+
+/// Headers that many calls take or answer with.
+fn headers(page: &mut Page, components: &Value) {
+    page.line(format_args!(
+        "## Request headers\n\n| in calls | header | type | what |\n| --- | --- | --- | --- |"
+    ));
+    for (id, told) in entries(components, "parameters") {
+        let (name, kind) = (text(told, "name"), kind(at(told, "schema")));
+        page.line(format_args!(
+            "| `{id}` | `{name}` | {} | {} |",
+            cell(&kind),
+            cell(text(told, "description"))
+        ));
+    }
+    page.line(format_args!("\n## Answer headers\n\nOf calls that make a generation; not each has all.\n"));
+    page.line(format_args!("| header | what |\n| --- | --- |"));
+    for (_, told) in entries(components, "headers") {
+        page.line(format_args!("| `{}` | {} |", text(told, "x-name"), cell(text(told, "description"))));
+    }
+    page.line(format_args!(""));
+}
