@@ -42,7 +42,7 @@ pub(super) fn page() -> String {
     page.line(format_args!("## Shapes\n"));
     for (name, schema) in entries(components, "schemas").filter(|(name, _)| *name != "ErrorType") {
         page.line(format_args!("### {name}\n\n{}\n", text(schema, "description")));
-        fields(&mut page, schema);
+        fields(&mut page, schema, 1);
     }
     page.finish()
 }
@@ -95,11 +95,7 @@ fn operation(page: &mut Page, (method, path): (&str, &str), told: &Value) {
         page.line(format_args!("[Request headers](#request-headers): {}.\n", names.join(", ")));
     }
     body(page, at(told, "requestBody"));
-    page.line(format_args!("| status | answer |\n| --- | --- |"));
-    for (status, response) in entries(told, "responses") {
-        page.line(format_args!("| {status} | {} |", cell(&answer(response))));
-    }
-    page.line(format_args!(""));
+    answers(page, told);
 }
 
 /// The last part of a reference.
@@ -115,20 +111,30 @@ fn body(page: &mut Page, body: &Value) {
         if let Some(example) = told.get("example").and_then(|example| serde_json::to_string(example).ok()) {
             page.line(format_args!("```json\n{example}\n```\n"));
         }
-        fields(page, schema);
+        fields(page, schema, 1);
     }
 }
 
-/// What an answer is; of errors, their types, whose shape is the same everywhere.
-fn answer(response: &Value) -> String {
-    let mut told = text(response, "description").to_owned();
-    if told.starts_with('`') {
-        return told;
+/// What is answered, and the types of errors, whose shape is the same everywhere.
+fn answers(page: &mut Page, told: &Value) {
+    let is_error = |response: &Value| text(response, "description").starts_with('`');
+    page.line(format_args!("| status | answer |\n| --- | --- |"));
+    for (status, response) in entries(told, "responses").filter(|(_, response)| !is_error(response)) {
+        let contents = entries(response, "content")
+            .map(|(media, content)| format!(" `{media}`: {}.", kind(at(content, "schema"))));
+        let what = format!("{}{}", text(response, "description"), contents.collect::<String>());
+        page.line(format_args!("| {status} | {} |", cell(&what)));
     }
-    for (media, content) in entries(response, "content") {
-        told.push_str(&format!(" `{media}`: {}.", kind(at(content, "schema"))));
+    page.line(format_args!(""));
+    let responses = || entries(told, "responses").map(|(_, response)| response);
+    let errors: Vec<&str> =
+        responses().filter(|one| is_error(one)).map(|one| text(one, "description")).collect();
+    if !errors.is_empty() {
+        page.line(format_args!("Errors: {}.\n", errors.join(", ")));
     }
-    told
+    for response in responses().filter(|one| !is_error(one)) {
+        fields(page, at(at(at(response, "content"), "application/json"), "schema"), 2);
+    }
 }
 
 /// A schema in words.
@@ -178,11 +184,11 @@ fn data(schema: &Value) -> String {
     }
 }
 
-/// The fields of an object, those of objects within it behind a dot.
-fn fields(page: &mut Page, schema: &Value) {
+/// The fields of an object, those of objects within it behind a dot, where there are so many.
+fn fields(page: &mut Page, schema: &Value, least: usize) {
     let mut rows = Vec::new();
     collect(schema, "", &mut rows);
-    if rows.is_empty() {
+    if rows.len() < least {
         return;
     }
     page.line(format_args!("| field | type | what |\n| --- | --- | --- |"));
