@@ -124,17 +124,21 @@ impl Operation<'_> {
 
 /// A provider of everything.
 fn provider(request: &Recorded) -> Script {
-    let path = request.path();
-    let data = |data: Value| Script::json(200, &json!({ "data": data }));
-    match path.rsplit('/').next().unwrap_or_default() {
-        "models" => data(json!([])),
-        "embeddings" => data(json!([{ "object": "embedding", "index": 0, "embedding": [0.5] }])),
-        "rerank" => Script::json(200, &json!({ "results": [{ "index": 0, "relevance_score": 0.5 }] })),
-        "generations" => data(json!([{ "b64_json": "AA==" }])),
-        "speech" => Script::plain(200, &[("content-type", "audio/mpeg")], "ID3"),
-        "transcriptions" => Script::json(200, &json!({ "text": "hi" })),
-        _ => Script::chat("ab", Tokens::new(20, 10)),
-    }
+    let body = match request.path().rsplit('/').next().unwrap_or_default() {
+        "models" => json!({ "object": "list", "data": [] }),
+        "embeddings" => json!({
+            "data": [{ "object": "embedding", "index": 0, "embedding": [0.5] }],
+            "usage": { "prompt_tokens": 5, "total_tokens": 5 },
+        }),
+        "rerank" => {
+            json!({ "results": [{ "index": 0, "relevance_score": 0.5 }], "usage": { "total_tokens": 3 } })
+        }
+        "generations" => json!({ "created": 1, "data": [{ "b64_json": "AA==" }] }),
+        "transcriptions" => json!({ "text": "hi", "usage": { "type": "duration", "seconds": 61 } }),
+        "speech" => return Script::plain(200, &[("content-type", "audio/mpeg")], "ID3"),
+        _ => return Script::chat("ab", Tokens::new(20, 10)),
+    };
+    Script::json(200, &body)
 }
 
 async fn open() -> Shop {
