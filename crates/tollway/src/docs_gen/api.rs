@@ -120,8 +120,11 @@ fn answers(page: &mut Page, told: &Value) {
     let is_error = |response: &Value| text(response, "description").starts_with('`');
     page.line(format_args!("| status | answer |\n| --- | --- |"));
     for (status, response) in entries(told, "responses").filter(|(_, response)| !is_error(response)) {
-        let contents = entries(response, "content")
-            .map(|(media, content)| format!(" `{media}`: {}.", kind(at(content, "schema"))));
+        let contents =
+            entries(response, "content").map(|(media, content)| match kind(at(content, "schema")).as_str() {
+                "anything" => format!(" `{media}`."),
+                kind => format!(" `{media}`: {kind}."),
+            });
         let what = format!("{}{}", text(response, "description"), contents.collect::<String>());
         page.line(format_args!("| {status} | {} |", cell(&what)));
     }
