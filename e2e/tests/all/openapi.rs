@@ -239,6 +239,30 @@ async fn refusals_are_told_too() {
     assert!(refused > 200, "{refused}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_are_told_as_such() {
+    let shop = open().await;
+    let document = Document::of(&shop.app).await;
+    let operations = document.operations();
+    let mut streamed = 0;
+    for operation in operations.iter().filter(|one| one.told["tags"] != json!(["Gemini"])) {
+        let content = &operation.told["responses"]["200"]["content"];
+        let takes = content.get("text/event-stream").is_some() && content.get("application/json").is_some();
+        // The provider of this test streams no images and no sound: it is asked for conversations.
+        let Some(body) = operation.body().filter(|body| takes && body["model"] == "sandbox/echo") else {
+            continue;
+        };
+        let mut body = body.clone();
+        body["stream"] = json!(true);
+        let reply = shop.app.owner().post(operation.path, &body).await.expect(200);
+        assert_eq!(reply.header("content-type"), Some("text/event-stream; charset=utf-8"));
+        assert!(!reply.events().is_empty(), "{}", operation.name());
+        assert_eq!(document.judge(operation, &reply), Vec::<String>::new(), "{}", operation.name());
+        streamed += 1;
+    }
+    assert_eq!(streamed, 4, "chat, text, responses and messages");
+}
+
 #[tokio::test]
 async fn the_documentation_for_machines_is_public_and_kept_by_who_has_it() {
     let upstream = FakeUpstream::start();
