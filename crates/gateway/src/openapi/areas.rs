@@ -1,6 +1,6 @@
 //! What the tables do not know of routes, one file per area: parameters, bodies, answers, and the schemas that they share.
 //!
-//! `{{name}}`, `{{slug}}`, `{{prefix}}` and `{{key}}` stand for the operator's brand.
+//! `{{slug}}` and `{{prefix}}` stand for the operator's brand.
 
 use std::collections::BTreeMap;
 
@@ -85,12 +85,7 @@ impl Area {
 
 /// All of them, with the brand put in.
 pub(super) fn read(brand: &Brand) -> Vec<Area> {
-    let brand = [
-        ("{{name}}", brand.name.as_str()),
-        ("{{slug}}", brand.slug.as_str()),
-        ("{{prefix}}", brand.header_prefix()),
-        ("{{key}}", brand.key_prefix.as_str()),
-    ];
+    let brand = [("{{slug}}", brand.slug.as_str()), ("{{prefix}}", brand.header_prefix())];
     let brand = brand.map(|(mark, text)| (mark, inner(text)));
     FILES.iter().map(|(name, text)| one(name, text, &brand)).collect()
 }
@@ -126,12 +121,13 @@ mod tests {
 
     #[test]
     fn a_brand_is_put_in_as_text_whatever_it_holds() {
-        let brand = Brand::new("A \"b\" \\", "gammainfra", "X-GammaInfra", "sk-gi").unwrap();
+        let brand = Brand::new("Gamma", "gamma", "X-GammaInfra", "sk-gi").unwrap();
         let areas = read(&brand);
         assert!(areas.iter().all(|area| area.tag.is_some() || !area.parameters.is_empty()));
         let shared = areas.first().unwrap();
         assert_eq!(shared.parameters["Preference"]["name"], "x-gammainfra-preference");
-        let one = one("x", r#"{"tag": {"name": "{{name}}"}}"#, &[("{{name}}", inner(&brand.name))]);
-        assert_eq!(one.tag_name(), brand.name);
+        let odd = "A \"b\" \\";
+        let one = one("x", r#"{"tag": {"name": "{{slug}}"}}"#, &[("{{slug}}", inner(odd))]);
+        assert_eq!(one.tag_name(), odd);
     }
 }

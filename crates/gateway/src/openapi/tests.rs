@@ -98,6 +98,36 @@ fn errors_are_those_of_the_table_and_bodies_have_examples() {
 }
 
 #[test]
+fn every_header_of_answers_is_told() {
+    let h = brand().headers;
+    let names = [
+        h.cost,
+        h.input_cost,
+        h.output_cost,
+        h.endpoint,
+        h.model,
+        h.fallback_chain,
+        h.fallback_reason,
+        h.router_version,
+        h.translation,
+        h.task,
+        h.task_confidence,
+        h.cost_quality_applied,
+        h.cache_status,
+        h.cache_age,
+        h.cache_ttl,
+        h.cache_source_id,
+        crate::settings::GENERATION_ID,
+    ];
+    let document = whole();
+    let told = document.pointer("/paths/~1v1~1chat~1completions/post/responses/200/headers").unwrap();
+    for name in &names {
+        assert!(told.get(name.as_str()).is_some(), "{name}");
+    }
+    assert_eq!(told.as_object().unwrap().len(), names.len());
+}
+
+#[test]
 fn a_brand_is_everywhere() {
     let other = Brand::new("Gamma", "gammainfra", "X-GammaInfra", "sk-gi").unwrap();
     let text = document(&other, true).to_string();
