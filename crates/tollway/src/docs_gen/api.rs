@@ -40,8 +40,10 @@ pub(super) fn page() -> String {
     let components = at(&document, "components");
     headers(&mut page, components);
     page.line(format_args!("## Shapes\n"));
-    for (name, schema) in entries(components, "schemas").filter(|(name, _)| *name != "ErrorType") {
-        page.line(format_args!("### {name}\n\n{}\n", text(schema, "description")));
+    for (name, schema) in entries(components, "schemas") {
+        // The types have a page of their own.
+        let own = (name == "ErrorType").then_some("One of the [types](errors.md).");
+        page.line(format_args!("### {name}\n\n{}\n", own.unwrap_or_else(|| text(schema, "description"))));
         fields(&mut page, schema, 1);
     }
     page.finish()
@@ -229,4 +231,45 @@ fn headers(page: &mut Page, components: &Value) {
         page.line(format_args!("| `{}` | {} |", text(told, "x-name"), cell(text(told, "description"))));
     }
     page.line(format_args!(""));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_page_has_every_route_and_its_links_lead_to_headings() {
+        let page = page();
+        let calls = page.lines().filter(|line| line.starts_with("### ") && line.contains(" /"));
+        assert_eq!(calls.count(), gateway::router::ROUTES.len());
+        let headings: BTreeSet<String> = page
+            .lines()
+            .filter_map(|line| {
+                line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#'))
+            })
+            .map(|heading| heading.to_lowercase().replace(' ', "-"))
+            .collect();
+        let links: BTreeSet<&str> =
+            page.split("](#").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        assert!(links.len() > 50 && links.iter().all(|link| headings.contains(*link)), "{links:?}");
+        assert!(page.contains("| `limit_usd` | [Usd](#usd) or null |"));
+    }
+
+    #[test]
+    fn rows_have_the_cells_of_their_head() {
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        let page = page();
+        let mut wanted = 0;
+        for pair in page.lines().collect::<Vec<_>>().windows(2) {
+            if pair[1].starts_with("| ---") {
+                wanted = cells(pair[1]);
+            }
+            if pair[0].starts_with("| ") && pair[1].starts_with("| ") {
+                assert_eq!(cells(pair[1]), wanted, "{}", pair[1]);
+            }
+        }
+        assert!(wanted > 0);
+    }
 }
