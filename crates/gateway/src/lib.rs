@@ -52,6 +52,7 @@ pub mod messages;
 pub mod metrics;
 pub mod models;
 pub mod news;
+pub mod openapi;
 pub mod organization;
 pub mod payments;
 mod planning;

@@ -51,6 +51,15 @@ impl Rendered {
 
     /// The answer to a request with these headers: 304 when the client has it, compressed when it takes that.
     pub fn answer(&self, parts: &http::request::Parts) -> Response<ResponseBody> {
+        self.answer_as(parts, HeaderValue::from_static("application/json"))
+    }
+
+    /// The same for what is no JSON.
+    pub fn answer_as(
+        &self,
+        parts: &http::request::Parts,
+        content_type: HeaderValue,
+    ) -> Response<ResponseBody> {
         let text =
             |name| parts.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).unwrap_or_default();
         let etag = self.etag.to_str().unwrap_or_default();
@@ -64,7 +73,7 @@ impl Rendered {
         headers.insert(header::ETAG, self.etag.clone());
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, content_type);
         if known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;

@@ -27,8 +27,9 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings,
-    feedback, gemini, generation, health, idempotency, images, key, keys, messages, models, organization,
-    payments, policies, presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
+    feedback, gemini, generation, health, idempotency, images, key, keys, messages, models, openapi,
+    organization, payments, policies, presets, receipts, replay, rerank, responses, route as dry_run,
+    webhooks,
 };
 
 /// Largest body of whom nobody knows.
@@ -46,6 +47,13 @@ pub struct Route {
     /// One line for the documentation.
     pub about: &'static str,
     handler: Handler,
+}
+
+impl Route {
+    /// The dialect of its errors, and whether it makes a generation.
+    pub(crate) const fn speaks(&self) -> (Dialect, bool) {
+        self.handler.speaks()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +101,8 @@ pub(crate) enum Handler {
     Catalog,
     ModelsDev,
     Schema,
+    OpenApi,
+    Llms,
     Healthz,
     Readyz,
     Metrics,
@@ -217,7 +227,12 @@ where
             path.chars().take(100).collect::<String>()
         ))
         .response(),
-        None => GatewayError::MethodNotAllowed(found.first().map_or("GET", |r| r.method)).response(),
+        None => {
+            let mut response =
+                GatewayError::MethodNotAllowed(found.first().map_or("GET", |r| r.method)).response();
+            response.headers_mut().insert(header::ALLOW, methods(&found));
+            response
+        }
     };
     if is_api {
         allow_all_origins(&mut response);
@@ -387,6 +402,8 @@ async fn handle(
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,
+        Handler::OpenApi => openapi::show(worker, &parts).await,
+        Handler::Llms => openapi::llms::show(worker, &parts).await,
         Handler::Healthz => Ok(health::healthz()),
         Handler::Readyz => Ok(health::readyz(worker)),
         Handler::Metrics => health::metrics(worker, &parts),
@@ -394,9 +411,8 @@ async fn handle(
     }
 }
 
-fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
+/// The methods of a path, as headers list them.
+fn methods(found: &[&'static Route]) -> HeaderValue {
     let mut methods: Vec<&str> = found.iter().map(|route| route.method).collect();
     if methods.is_empty() {
         methods.extend(["GET", "POST"]);
@@ -404,9 +420,14 @@ fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
         methods.push("HEAD");
     }
     methods.push("OPTIONS");
-    let methods = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
+    HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}
+
+fn preflight(found: &[&'static Route]) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods(found));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response

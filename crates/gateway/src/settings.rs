@@ -119,6 +119,12 @@ pub const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id")
 pub const ROUTER_VERSION: &str = "guided-2";
 
 impl Brand {
+    /// `x-tollway`: what our headers begin with, in lower case.
+    pub fn header_prefix(&self) -> &str {
+        let name = self.headers.cost.as_str();
+        name.strip_suffix("-cost-usd").unwrap_or(name)
+    }
+
     /// Prepares the names. Fails when the prefix makes no header name.
     pub fn new(
         name: &str,

@@ -1,6 +1,9 @@
-//! The documentation that is made from code and data: `docs/config.md`, `docs/cli.md`, `docs/errors.md`, `docs/disconnects.md`.
+//! The documentation that is made from code and data: `docs/api.md`, `docs/config.md`, `docs/cli.md`, `docs/errors.md`,
+//! `docs/disconnects.md`.
 //!
 //! Each begins with a line that says so. A test run compares the committed files with what this makes.
+
+mod api;
 
 use std::fmt::Write;
 
@@ -14,6 +17,7 @@ use crate::config::{Key, Preset, SHORT_FORMS, SPECIAL, keys, model_keys, provide
 /// Every generated page: file name and text.
 pub fn pages(errors: &[ErrorDoc], catalog: &Snapshot) -> Vec<(&'static str, String)> {
     vec![
+        ("api.md", api::page()),
         ("config.md", config()),
         ("cli.md", cli()),
         ("errors.md", self::errors(errors)),

@@ -26,6 +26,7 @@ mod keys;
 mod kill;
 mod losses;
 mod money;
+mod openapi;
 mod organizations;
 mod payments;
 mod people;

@@ -147,6 +147,11 @@ pub(crate) async fn begin(
     Ok((text, session))
 }
 
+/// What the cookie is called.
+pub(crate) const fn cookie_name(is_secure: bool) -> &'static str {
+    if is_secure { COOKIE } else { COOKIE_PLAIN }
+}
+
 /// Sets the cookie for pages, or takes it away.
 pub(crate) fn set_cookie(
     response: &mut Response<ResponseBody>,
@@ -154,7 +159,7 @@ pub(crate) fn set_cookie(
     is_secure: bool,
     max_age_s: i64,
 ) {
-    let (name, secure) = if is_secure { (COOKIE, "; Secure") } else { (COOKIE_PLAIN, "") };
+    let (name, secure) = (cookie_name(is_secure), if is_secure { "; Secure" } else { "" });
     let (text, age) = text.map_or(("", 0), |text| (text, max_age_s));
     let cookie = format!("{name}={text}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
     if let Ok(mut value) = HeaderValue::from_str(&cookie) {

@@ -292,6 +292,8 @@ pub const ROUTES: &[Route] = &[
     get("/catalog.json", PUBLIC, H::Catalog, "the whole catalog with provenance"),
     get("/api.json", PUBLIC, H::ModelsDev, "the whole catalog in the models.dev shape"),
     get("/catalog/schema.json", PUBLIC, H::Schema, "JSON Schema of /catalog.json"),
+    get("/openapi.json", PUBLIC, H::OpenApi, "this reference as an OpenAPI document"),
+    get("/llms.txt", PUBLIC, H::Llms, "a short map of this server for language models"),
     get("/healthz", PUBLIC, H::Healthz, "the process is up"),
     get("/readyz", PUBLIC, H::Readyz, "calls can be served"),
     get("/metrics", OPERATOR, H::Metrics, "Prometheus; public on server.admin_listen"),

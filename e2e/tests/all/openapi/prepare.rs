@@ -1,0 +1,191 @@
+//! What must be there before an operation can be called: a table of preparations.
+
+use std::collections::BTreeMap;
+
+use e2e::webhooks::{FakeStripe, order, session, tell};
+use serde_json::{Value, json};
+use testkit::{Actor, FakeUpstream, TestApp};
+
+use crate::people::mailed;
+
+/// Everybody's.
+pub(super) const PASSWORD: &str = "plum kettle orbit sandal";
+/// Where nobody listens, on this machine.
+const NOWHERE: &str = "http://127.0.0.1:9/hooks";
+
+/// A server with everything switched on, and who calls it.
+pub(super) struct Shop {
+    pub(super) app: TestApp,
+    pub(super) manager: Actor,
+    _others: (FakeStripe, FakeUpstream),
+}
+
+/// What an operation is called with.
+#[derive(Default)]
+pub(super) struct Prepared {
+    /// Of the path and the query.
+    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) body: Option<Value>,
+}
+
+impl Shop {
+    pub(super) async fn open(app: TestApp, stripe: FakeStripe, upstream: FakeUpstream) -> Shop {
+        app.cli(&["credits", "grant", "100"]).await;
+        let token = app.cli(&["users", "owner-token"]).await["token"].clone();
+        let claim = json!({ "token": token, "email": "ops@example.com", "password": PASSWORD });
+        app.anonymous().post("/v1/auth/accept", &claim).await.expect(201);
+        let (manager, _) = app.new_key(&["--management"]).await;
+        testkit::eventually("the credit to be spendable", || async {
+            let credits = manager.get("/v1/credits").await.json();
+            (credits["data"]["balance_usd"] == "100").then_some(())
+        })
+        .await;
+        Shop { app, manager, _others: (stripe, upstream) }
+    }
+
+    /// Who runs the server, in a new session.
+    pub(super) async fn visitor(&self, password: &str) -> Actor {
+        let asked = json!({ "email": "ops@example.com", "password": password });
+        let reply = self.app.anonymous().post("/v1/auth/sign-in", &asked).await.expect(200).json();
+        self.app.with_key(reply["data"]["token"].as_str().expect("a token"))
+    }
+
+    /// Makes what the operation needs; `example` is its body, of which only what must be new is replaced.
+    pub(super) async fn prepare(&self, name: &str, example: Option<&Value>) -> Prepared {
+        let mut prepared = Prepared { body: example.cloned(), ..Prepared::default() };
+        let path = name.split(' ').nth(1).unwrap_or_default();
+        if let Some((parameter, value)) = self.object(name, path).await {
+            prepared.parameters.insert(parameter.to_owned(), value);
+        }
+        for (field, value) in self.fields(name).await {
+            if let Some(body) = &mut prepared.body {
+                body[field] = value;
+            }
+        }
+        prepared
+    }
+
+    /// The object that a path or a query names.
+    async fn object(&self, name: &str, path: &str) -> Option<(&'static str, String)> {
+        let manager = &self.manager;
+        Some(match path {
+            "/v1/responses/{id}" | "/v1/responses/{id}/input_items" => {
+                let asked = json!({ "model": "sandbox/echo", "input": "Hello" });
+                let made = self.app.owner().post("/v1/responses", &asked).await.expect(200);
+                ("id", text(&made.json(), "/id"))
+            }
+            "/v1/keys/{hash}" | "/v1/keys/{hash}/rotate" => {
+                let made = manager.post("/v1/keys", &json!({ "name": "x" })).await.expect(201);
+                ("hash", text(&made.json(), "/data/hash"))
+            }
+            "/v1/budgets/{id}" => {
+                let asked = json!({ "subject": format!("project:{}", name.len()), "amount_usd": "9" });
+                let made = manager.post("/v1/budgets", &asked).await.expect(201);
+                ("id", text(&made.json(), "/data/id"))
+            }
+            "/v1/webhooks/{id}" => {
+                let made = manager.post("/v1/webhooks", &json!({ "url": NOWHERE })).await.expect(201);
+                ("id", text(&made.json(), "/data/id"))
+            }
+            "/v1/byok/{id}" => {
+                let asked = json!({ "provider": "lab", "key": "sk-mine-aaaaaaaaaaaaaaaa" });
+                let made = manager.post("/v1/byok", &asked).await.expect(201);
+                ("id", text(&made.json(), "/data/id"))
+            }
+            "/v1/credits/orders/{id}" => ("id", order(manager).await),
+            "/v1/invoices/{id}" => ("id", self.invoice().await),
+            "/v1/generation" => ("id", self.generation().await),
+            "/v1/auth/sessions/{id}" => ("id", self.session().await),
+            path if path.starts_with("/v1/policies/{name}") => {
+                self.put("/v1/policies/careful", &json!({ "models": ["sandbox/echo"] })).await;
+                ("name", String::from("careful"))
+            }
+            path if path.starts_with("/v1/presets/{slug}") => {
+                self.put("/v1/presets/support", &json!({ "config": { "model": "sandbox/echo" } })).await;
+                ("slug", String::from("support"))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Fields of the example that can't be written down once and for all.
+    async fn fields(&self, name: &str) -> Vec<(&'static str, Value)> {
+        let token = |text: String| vec![("token", json!(text))];
+        match name {
+            "POST /v1/feedback" | "POST /v1/generation/feedback" => {
+                vec![("id", json!(self.generation().await))]
+            }
+            "POST /v1/webhooks" => vec![("url", json!(NOWHERE))],
+            "POST /v1/byok" => vec![("provider", json!("lab"))],
+            "POST /v1/credits/redeem" => {
+                let made = self.app.cli(&["vouchers", "create", "--amount", "5"]).await;
+                vec![("code", made["codes"][0].clone())]
+            }
+            "POST /v1/auth/verify" => {
+                let asked = json!({ "email": "new@example.com", "password": PASSWORD });
+                self.app.anonymous().post("/v1/auth/sign-up", &asked).await.expect(202);
+                token(mailed(&self.app, "new@example.com").await)
+            }
+            "POST /v1/auth/accept" => token(self.invitation("guest@example.com").await),
+            "POST /v1/auth/sign-in" => {
+                self.person("ada@example.com").await;
+                Vec::new()
+            }
+            "POST /v1/auth/reset/confirm" => {
+                self.person("eve@example.com").await;
+                let asked = json!({ "email": "eve@example.com" });
+                self.app.anonymous().post("/v1/auth/reset", &asked).await.expect(202);
+                token(mailed(&self.app, "eve@example.com").await)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Undoes what the next call could stumble over.
+    pub(super) async fn tidy(&self, name: &str, caller: &Actor) {
+        if name == "POST /v1/auth/password" {
+            let back = json!({ "current": "violet gravel teapot north", "password": PASSWORD });
+            caller.post("/v1/auth/password", &back).await.expect(200);
+        }
+    }
+
+    async fn put(&self, path: &str, body: &Value) {
+        let reply = self.manager.request("PUT", path).json(body).send().await;
+        assert!(matches!(reply.status, 200 | 201), "{path}: {}", reply.text());
+    }
+
+    /// A generation whose record can be read.
+    async fn generation(&self) -> String {
+        let id = self.app.owner().chat("sandbox/echo").await.expect(200).generation_id();
+        self.app.owner().generation(&id).await;
+        id
+    }
+
+    /// The invoice of an order that was paid.
+    async fn invoice(&self) -> String {
+        let paid = order(&self.manager).await;
+        let event = session(&paid, 2_625);
+        assert_eq!(tell(&self.app, "evt_paid", "checkout.session.completed", event).await, "credited");
+        text(&self.manager.get("/v1/invoices").await.expect(200).json(), "/data/0/id")
+    }
+
+    /// A session that can be ended.
+    async fn session(&self) -> String {
+        let me = self.visitor(PASSWORD).await.get("/v1/auth/me").await.expect(200);
+        text(&me.json(), "/data/session/id")
+    }
+
+    async fn invitation(&self, email: &str) -> String {
+        text(&self.app.cli(&["users", "invite", email]).await, "/token")
+    }
+
+    async fn person(&self, email: &str) {
+        let accept = json!({ "token": self.invitation(email).await, "password": PASSWORD });
+        self.app.anonymous().post("/v1/auth/accept", &accept).await.expect(201);
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.map_or_else(|| panic!("no {pointer} in {value}"), str::to_owned)
+}
