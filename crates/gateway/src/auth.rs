@@ -1,6 +1,8 @@
 //! From a request's headers to the key that calls: in memory, in microseconds, without the database. Below it, the people who
 //! sign in (`/v1/auth/...`): they are looked up in the store, and no call of a model waits for them.
 
+mod apps;
+mod consent;
 mod erase;
 mod error;
 pub mod me;
@@ -11,6 +13,7 @@ pub mod settings;
 mod sign_in;
 pub mod sign_up;
 mod throttle;
+mod totp;
 
 use std::net::IpAddr;
 use std::sync::Arc;

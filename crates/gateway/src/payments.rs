@@ -11,7 +11,7 @@ pub mod error;
 pub mod event;
 pub(crate) mod fees;
 pub(crate) mod invoices;
-mod page;
+pub(crate) mod page;
 pub mod refund;
 pub mod routes;
 pub mod signature;

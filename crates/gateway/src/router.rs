@@ -154,7 +154,8 @@ where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Send,
 {
-    let is_auth = plain(request.uri().path()).starts_with("/v1/auth/");
+    let path = plain(request.uri().path());
+    let is_auth = path == "/auth" || path.starts_with("/v1/auth/");
     if is_auth || worker.gateway.keys.load().asks_addresses() {
         note_address(request.headers_mut(), peer, &worker.gateway.settings.trusted_proxies);
     }

@@ -190,6 +190,9 @@ impl Store {
         redact(&mut tx, user, now).await?;
         for sql in [
             "DELETE FROM members WHERE user_id = $1",
+            "DELETE FROM recovery_codes WHERE user_id = $1",
+            "DELETE FROM second_factors WHERE user_id = $1",
+            "DELETE FROM app_codes WHERE user_id = $1",
             "DELETE FROM sessions WHERE user_id = $1",
             "DELETE FROM mailed_tokens WHERE email IN (SELECT email FROM users WHERE id = $1)",
             "DELETE FROM invitations WHERE email IN (SELECT email FROM users WHERE id = $1) OR invited_by = $1",

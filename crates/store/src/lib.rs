@@ -35,6 +35,7 @@ mod people;
 mod provider_use;
 mod responses;
 mod rules;
+mod second_factor;
 mod segments;
 mod spending;
 mod statement;
@@ -65,6 +66,7 @@ pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{
     RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,
 };
+pub use second_factor::SecondFactor;
 pub use statement::{Movement, Statement};
 pub use verify::{Noted, Problem, Progress, VerifyReport};
 pub use vouchers::{NewVoucher, Redeemed, Redemption, Voucher};

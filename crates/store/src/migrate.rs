@@ -22,6 +22,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (11, "people, mailed tokens, sessions", include_str!("migrations/0011_people.sql")),
     (12, "organizations, projects, the audit log", include_str!("migrations/0012_organizations.sql")),
     (14, "what was erased", include_str!("migrations/0014_erasure.sql")),
+    (15, "second factors", include_str!("migrations/0015_second_factors.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

@@ -3,6 +3,7 @@
 
 mod access;
 mod aimock;
+mod apps;
 mod bad_input;
 mod books;
 mod byok;
@@ -36,6 +37,7 @@ mod routing;
 mod rules;
 mod sdk;
 mod seals;
+mod second_factor;
 mod smuggling;
 mod ssrf;
 mod stream;

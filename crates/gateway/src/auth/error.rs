@@ -10,6 +10,19 @@ pub enum AuthError {
     /// Address or password: which of the two is nobody's business.
     #[error("the address or the password is wrong")]
     Credentials,
+    /// The password is right, and a code is asked for.
+    #[error("send the code of your authenticator app, or a recovery code, as `code` beside the password")]
+    CodeMissing,
+    /// No code of theirs, or one that was used.
+    #[error(
+        "this code is wrong, too old or was used before; wait for the next one of your authenticator app"
+    )]
+    Code,
+    /// What an app brought is unknown, was used, is too old, or not proven to be its own.
+    #[error(
+        "the code is unknown, was used before or is too old, or `code_verifier` is not what its challenge was made from"
+    )]
+    AppCode,
     /// Too many tries.
     #[error("too many tries; try again in {} s", .0.as_secs().max(1))]
     TooMany(Duration),
@@ -68,6 +81,9 @@ impl AuthError {
     pub fn kind(&self) -> (u16, &'static str) {
         match self {
             AuthError::Credentials => (401, "invalid_credentials"),
+            AuthError::AppCode => (403, "app_code_invalid"),
+            AuthError::CodeMissing => (401, "second_factor_required"),
+            AuthError::Code => (401, "second_factor_wrong"),
             AuthError::TooMany(_) => (429, "too_many_tries"),
             AuthError::Busy => (503, "sign_in_busy"),
             AuthError::Unavailable => (503, "store_unavailable"),

@@ -7,7 +7,7 @@ use http::Response;
 use http::request::Parts;
 use http_body::Body;
 
-use super::{erase, me, sign_in, sign_up};
+use super::{apps, consent, erase, me, sign_in, sign_up, totp};
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -29,6 +29,15 @@ pub(crate) enum At {
     EndAll,
     Export,
     Erase,
+    Consent,
+    Answer,
+    AppCode,
+    AppKey,
+    Totp,
+    TotpBegin,
+    TotpConfirm,
+    TotpRenew,
+    TotpEnd,
 }
 
 /// Serves a path.
@@ -54,6 +63,15 @@ where
         At::Sessions => me::sessions(worker, &parts).await,
         At::End => me::end(worker, &parts, false).await,
         At::EndAll => me::end(worker, &parts, true).await,
+        At::Consent => consent::show(worker, parts).await,
+        At::Answer => consent::answer(worker, parts, body).await,
+        At::AppCode => apps::code(worker, &parts, body).await,
+        At::AppKey => apps::exchange(worker, &parts, body).await,
+        At::Totp => totp::show(worker, &parts).await,
+        At::TotpBegin => totp::begin(worker, &parts, body).await,
+        At::TotpConfirm => totp::confirm(worker, &parts, body).await,
+        At::TotpRenew => totp::renew(worker, &parts, body).await,
+        At::TotpEnd => totp::end(worker, &parts, body).await,
         At::Export => erase::export(worker, &parts).await,
         At::Erase => erase::erase(worker, parts, body).await,
     }

@@ -27,6 +27,8 @@ const RESET_S: i64 = 3_600;
 struct Asked {
     email: String,
     password: String,
+    /// Of the second factor.
+    code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,17 +55,33 @@ where
 {
     let desk = Desk::open(worker, &parts);
     let asked: Asked = desk.body(body, r#"{"email": "ada@example.com", "password": "..."}"#).await?;
+    let user = prove(&desk, Some(&asked.email), Some(&asked.password), asked.code.as_deref()).await?;
+    welcome(&desk, &user, StatusCode::OK).await
+}
+
+/// Who it is that knows a password, and has the second factor where there is one.
+pub(super) async fn prove(
+    desk: &Desk<'_>,
+    address_of: Option<&str>,
+    password: Option<&str>,
+    code: Option<&str>,
+) -> Result<User, GatewayError> {
     // An address that is none has no person: it gets the same answer.
-    let email = email(&asked.email).map_err(|_| AuthError::Credentials)?;
-    let who = Who::new(&email, address(&parts.headers));
+    let email = email(address_of.unwrap_or_default()).map_err(|_| AuthError::Credentials)?;
+    let who = Who::new(&email, address(&desk.parts.headers));
     desk.try_once(&who)?;
     let user = desk.store(|gateway| async move { gateway.store.user_by_email(&email).await }).await?;
     let known = user.as_ref().filter(|user| user.disabled.is_none());
     let hash = known.and_then(|user| user.password.as_deref());
-    let fits = desk.people().passwords.verify(&desk.gateway().control, &asked.password, hash).await?;
+    let fits =
+        desk.people().passwords.verify(&desk.gateway().control, password.unwrap_or_default(), hash).await?;
     let user = known.filter(|_| fits).ok_or(AuthError::Credentials)?;
+    if let Some(factor) = desk.second_factor(user).await? {
+        let code = code.ok_or(AuthError::CodeMissing)?;
+        desk.take_code(user, &factor, code).await?;
+    }
     desk.people().throttle.succeeded(&who);
-    welcome(&desk, user, StatusCode::OK).await
+    Ok(user.clone())
 }
 
 /// A session for a person, with what they are.
@@ -164,5 +182,10 @@ where
             Ok(Some(user).filter(|user| user.disabled.is_none()))
         })
         .await?;
-    welcome(&desk, &user.ok_or(AuthError::Token)?, StatusCode::OK).await
+    let user = user.ok_or(AuthError::Token)?;
+    if desk.second_factor(&user).await?.is_some() {
+        // Who reads the mail alone does not come in.
+        return Ok(router::json(r#"{"data":{"changed":true,"second_factor":true}}"#));
+    }
+    welcome(&desk, &user, StatusCode::OK).await
 }

@@ -41,10 +41,13 @@ docs! {
     "preset_not_found" 404 "The account has no preset of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/presets`.";
     "not_found" 404 "Nothing is at this path, or the object is not yours." "Check the path and the id.";
     "invalid_credentials" 401 "The address or the password is wrong; which of the two is not told." "Try again, or ask for another password at `POST /v1/auth/reset`.";
+    "second_factor_required" 401 "The password is right, and the person has a second factor." "Send `code` beside it.";
+    "second_factor_wrong" 401 "The code is wrong, too old, or was used before." "Wait for the next one, or send a recovery code.";
     "session_invalid" 401 "A session is needed, and there is none, or it is over." "Sign in at `POST /v1/auth/sign-in`.";
     "sign_up_closed" 403 "People come in by invitation here, or not at all." "Ask the operator for an invitation.";
     "role_insufficient" 403 "The caller's role in the organization does not have the right that this takes, or would give away more than it has." "Ask somebody with a role that the message names.";
     "organization_unknown" 404 "No organization of the caller has the id that the request asks for." "Use an id of `GET /v1/organizations`.";
+    "app_code_invalid" 403 "The code that an app brought is unknown, was used before, is older than ten minutes, or its verifier is another's." "Let the person allow it again at `/auth`.";
     "foreign_page" 403 "A session's cookie came with a request that no page of this site made." "Send the session as `Authorization: Bearer`.";
     "token_invalid" 400 "What was mailed is unknown, was used before, or is too old." "Ask for another.";
     "email_invalid" 422 "The text is no mail address." "Correct it.";

@@ -43,7 +43,7 @@ pub(crate) static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// A text in HTML, where it can mean nothing else.
-struct Html<'a>(&'a str);
+pub(crate) struct Html<'a>(pub(crate) &'a str);
 
 impl std::fmt::Display for Html<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
