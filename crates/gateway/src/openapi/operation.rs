@@ -191,7 +191,7 @@ fn responses(route: &Route, told: &Told, call_headers: &Map<String, Value>) -> V
         _ => "Error",
     };
     let content = json!({ JSON: { "schema": { "$ref": format!("#/components/schemas/{schema}") } } });
-    for (status, kinds) in errors(route.access, told, generates) {
+    for (status, kinds) in errors((route.method, route.access), told, generates) {
         let kinds: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
         let response = json!({ "description": kinds.join(", "), "content": content });
         responses.entry(status.to_string()).or_insert(response);
@@ -204,16 +204,22 @@ fn responses(route: &Route, told: &Told, call_headers: &Map<String, Value>) -> V
 }
 
 /// The types of errors that can come, by status.
-fn errors(access: Access, told: &Told, generates: bool) -> BTreeMap<u16, Vec<&str>> {
+fn errors<'t>(
+    (method, access): (&str, Access),
+    told: &'t Told,
+    generates: bool,
+) -> BTreeMap<u16, Vec<&'t str>> {
     let with_key = matches!(access, Access::ApiKey | Access::AnyKey | Access::Manage(_) | Access::Operator);
     let with_session = takes_session(access);
     let with_right = matches!(access, Access::Manage(right) if right != Right::Read);
-    let groups: [(bool, &[&str]); 8] = [
+    let groups: [(bool, &[&str]); 9] = [
         (with_right, &["role_insufficient"]),
         (with_session, &["organization_unknown"]),
         (with_key, &KEY),
         (with_session, &SESSION),
         (told.body.is_some(), &BODY),
+        // What is sent with nothing to say is read all the same.
+        (method != "GET", &["body_too_large"]),
         (generates || told.decides, &DECIDES),
         (generates, &CALLS),
         (true, &["internal"]),
@@ -237,14 +243,24 @@ mod tests {
     #[test]
     fn errors_follow_from_who_calls_and_what_is_sent() {
         let told = Told { body: Some(json!({})), errors: vec!["not_found".to_owned()], ..Told::default() };
-        let kinds =
-            |access, generates| -> Vec<u16> { errors(access, &told, generates).into_keys().collect() };
+        let kinds = |access, generates| -> Vec<u16> {
+            errors(("POST", access), &told, generates).into_keys().collect()
+        };
         assert_eq!(kinds(Access::Public, false), [400, 404, 413, 500]);
         assert_eq!(kinds(Access::Session, false), [400, 401, 403, 404, 413, 500, 503]);
         assert_eq!(
             kinds(Access::ApiKey, true),
             [400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504]
         );
+    }
+
+    #[test]
+    fn a_body_that_nobody_asked_for_can_be_too_large() {
+        let statuses = |method| -> Vec<u16> {
+            errors((method, Access::ApiKey), &Told::default(), false).into_keys().collect()
+        };
+        assert_eq!(statuses("GET"), [401, 403, 500]);
+        assert_eq!(statuses("DELETE"), [401, 403, 413, 500]);
     }
 
     #[test]
@@ -255,7 +271,7 @@ mod tests {
             let wanted = json!({ "$ref": "#/components/parameters/Organization" });
             (
                 parameters(route, &told).contains(&wanted),
-                errors(route.access, &told, false)
+                errors((route.method, route.access), &told, false)
                     .values()
                     .flatten()
                     .any(|kind| *kind == "organization_unknown"),
