@@ -114,7 +114,7 @@ fn components(areas: Vec<Area>, is_secure: bool) -> Value {
             "session": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "The token that signing in gives. It may do what a management key may.",
+                "description": "The token that signing in gives. It may do what its person's role in the organization allows.",
             },
             "cookie": {
                 "type": "apiKey",

@@ -2,6 +2,7 @@
 //! which here allows no field that it does not name.
 
 mod prepare;
+mod team;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,8 @@ use serde_json::{Map, Value, json};
 use testkit::{Actor, FakeUpstream, Lab, Recorded, Reply, Script, TestApp, Tokens};
 
 use self::prepare::{PASSWORD, Shop};
+use self::team::come_in;
+use crate::people::mailed;
 
 /// The document, closed: an object has the fields that its schema names and no other.
 struct Document {
@@ -167,11 +170,10 @@ async fn every_operation_answers_as_the_document_says() {
         let name = operation.name();
         let prepared = shop.prepare(&name, operation.body()).await;
         let url = operation.url(&prepared.parameters);
-        let caller = match operation {
-            anyone if anyone.is_open() => shop.app.anonymous(),
-            by_key if by_key.takes("session") && by_key.takes("key") => shop.manager.clone(),
-            by_key if by_key.takes("key") => shop.app.owner(),
-            _ => shop.visitor(PASSWORD).await,
+        let caller = match &prepared.caller {
+            Some(caller) => caller.clone(),
+            None if operation.is_open() => shop.app.anonymous(),
+            None => caller(&shop, operation).await,
         };
         if let (Some(body), Some(told)) = (&prepared.body, operation.told.pointer("/requestBody/content")) {
             let faults = document.faults(&told["application/json"]["schema"], body);
@@ -186,6 +188,16 @@ async fn every_operation_answers_as_the_document_says() {
         shop.tidy(&name, &caller).await;
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Somebody who may call an operation for which it takes a key or a session.
+async fn caller(shop: &Shop, operation: &Operation<'_>) -> Actor {
+    match operation {
+        owners if owners.told["x-right"] == "own" => shop.team.founder.clone(),
+        by_key if by_key.takes("session") && by_key.takes("key") => shop.manager.clone(),
+        by_key if by_key.takes("key") => shop.app.owner(),
+        _ => shop.visitor(PASSWORD).await,
+    }
 }
 
 async fn send(shop: &Shop, caller: &Actor, name: &str, url: &str, body: Option<&Value>) -> Reply {
@@ -214,12 +226,7 @@ async fn refusals_are_told_too() {
             tries.push((shop.app.with_key("sk-tw-v1-wrong"), None, [401, 401]));
         }
         if operation.body().is_some() {
-            let caller = match operation.takes("key") {
-                true if operation.takes("session") => shop.manager.clone(),
-                true => shop.app.owner(),
-                false => shop.visitor(PASSWORD).await,
-            };
-            tries.push((caller, Some("no JSON"), [400, 404]));
+            tries.push((caller(&shop, &operation).await, Some("no JSON"), [400, 404]));
         }
         for (caller, body, allowed) in tries {
             let request = caller.request(&operation.method, &url);
@@ -237,6 +244,59 @@ async fn refusals_are_told_too() {
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert!(refused > 200, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_is_told_why() {
+    let shop = open().await;
+    let document = Document::of(&shop.app).await;
+    let (viewer, _) = shop.team.viewer(&shop.app, "viewer@example.com").await;
+    let (mut problems, mut refused) = (Vec::new(), [0, 0]);
+    for operation in document.operations() {
+        if operation.is_open() || !operation.takes("session") {
+            continue;
+        }
+        let (name, url) = (operation.name(), operation.url(&BTreeMap::new()));
+        let elsewhere = viewer.request(&operation.method, &url).header("x-tollway-organization", "acct_none");
+        let mut tries = vec![(0, elsewhere, "organization_unknown")];
+        let roles = operation.told["x-roles"].as_str();
+        if roles.is_some_and(|roles| !roles.contains("viewer")) {
+            tries.push((1, viewer.request(&operation.method, &url), "role_insufficient"));
+        }
+        for (kind, request, wanted) in tries {
+            let reply = request.send().await;
+            let (got, told) = (reply.json(), &operation.told["responses"][reply.status.to_string()]);
+            if got["error"]["type"] != wanted {
+                problems.push(format!("{name}: {} {got}", reply.status));
+            }
+            if !told["description"].as_str().is_some_and(|told| told.contains(&format!("`{wanted}`"))) {
+                problems.push(format!("{name}: {wanted} is not told"));
+            }
+            let faults = document.judge(&operation, &reply);
+            problems.extend(faults.into_iter().map(|fault| format!("{name} {}: {fault}", reply.status)));
+            refused[kind] += 1;
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(refused[0] > 80 && refused[1] > 40, "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_known_here_accepts_as_the_document_says() {
+    let shop = open().await;
+    let document = Document::of(&shop.app).await;
+    let operations = document.operations();
+    let accept = operations.iter().find(|one| one.name() == "POST /v1/auth/accept").expect("an operation");
+    assert!(accept.takes("session") && accept.is_open());
+    let (known, _) = come_in(&shop.app, "known@example.com", &[]).await;
+    let asked = json!({ "email": "known@example.com", "role": "developer" });
+    shop.team.founder.post("/v1/organization/invitations", &asked).await.expect(201);
+    let body = json!({ "token": mailed(&shop.app, "known@example.com").await });
+    let told = &accept.told["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(document.faults(told, &body), Vec::<String>::new());
+    let reply = known.post("/v1/auth/accept", &body).await.expect(200);
+    assert_eq!(reply.json()["data"]["role"], "developer");
+    assert_eq!(document.judge(accept, &reply), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

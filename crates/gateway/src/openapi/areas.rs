@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::settings::Brand;
 
 /// In the order of their tags.
-pub(super) const FILES: [(&str, &str); 15] = [
+pub(super) const FILES: [(&str, &str); 16] = [
     ("shared", include_str!("shared.json")),
     ("chat", include_str!("chat.json")),
     ("responses", include_str!("responses.json")),
@@ -25,6 +25,7 @@ pub(super) const FILES: [(&str, &str); 15] = [
     ("credits", include_str!("credits.json")),
     ("rules", include_str!("rules.json")),
     ("auth", include_str!("auth.json")),
+    ("organizations", include_str!("organizations.json")),
     ("server", include_str!("server.json")),
 ];
 
@@ -63,6 +64,8 @@ pub(super) struct Told {
     pub(super) decides: bool,
     /// It is public, and tells more to who sends a key.
     pub(super) key_optional: bool,
+    /// It is public, and does something else for who is signed in.
+    pub(super) session_optional: bool,
 }
 
 /// What is told of an answer.

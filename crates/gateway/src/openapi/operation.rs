@@ -103,7 +103,7 @@ pub(super) fn build(route: &Route, tag: &str, told: &Told, call_headers: &Map<St
         put("requestBody", json!({ "required": !told.body_optional, "content": content }));
     }
     put("responses", responses(route, told, call_headers));
-    put("security", security(route.access, told.key_optional));
+    put("security", security(route.access, told));
     // Which of the two kinds of key it is, OpenAPI has no word for.
     put("x-access", json!(access_name(route.access)));
     if let Access::Manage(right) = route.access {
@@ -132,8 +132,14 @@ fn parameters(route: &Route, told: &Told) -> Vec<Value> {
     let (dialect, generates) = route.speaks();
     let hints = generates || (told.decides && dialect == Dialect::Chat);
     let more = HINTS.into_iter().filter(|_| hints).chain(generates.then_some("IdempotencyKey"));
+    let more = more.chain(takes_session(route.access).then_some("Organization"));
     let more = more.map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
     told.parameters.iter().cloned().chain(more).collect()
+}
+
+/// Whether who is signed in may call it.
+const fn takes_session(access: Access) -> bool {
+    matches!(access, Access::Session | Access::AnyKey | Access::Manage(_) | Access::Operator)
 }
 
 const fn access_name(access: Access) -> &'static str {
@@ -147,9 +153,10 @@ const fn access_name(access: Access) -> &'static str {
     }
 }
 
-fn security(access: Access, key_optional: bool) -> Value {
+fn security(access: Access, told: &Told) -> Value {
     match access {
-        Access::Public if key_optional => json!([{}, { "key": [] }]),
+        Access::Public if told.key_optional => json!([{}, { "key": [] }]),
+        Access::Public if told.session_optional => json!([{}, { "session": [] }, { "cookie": [] }]),
         Access::Public => json!([]),
         Access::ApiKey => json!([{ "key": [] }]),
         Access::Session => json!([{ "session": [] }, { "cookie": [] }]),
@@ -184,7 +191,7 @@ fn responses(route: &Route, told: &Told, call_headers: &Map<String, Value>) -> V
         _ => "Error",
     };
     let content = json!({ JSON: { "schema": { "$ref": format!("#/components/schemas/{schema}") } } });
-    for (status, kinds) in errors(route.access, told, generates) {
+    for (status, kinds) in errors((route.method, route.access), told, generates) {
         let kinds: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
         let response = json!({ "description": kinds.join(", "), "content": content });
         responses.entry(status.to_string()).or_insert(response);
@@ -197,17 +204,22 @@ fn responses(route: &Route, told: &Told, call_headers: &Map<String, Value>) -> V
 }
 
 /// The types of errors that can come, by status.
-fn errors(access: Access, told: &Told, generates: bool) -> BTreeMap<u16, Vec<&str>> {
+fn errors<'t>(
+    (method, access): (&str, Access),
+    told: &'t Told,
+    generates: bool,
+) -> BTreeMap<u16, Vec<&'t str>> {
     let with_key = matches!(access, Access::ApiKey | Access::AnyKey | Access::Manage(_) | Access::Operator);
-    let with_session =
-        matches!(access, Access::Session | Access::AnyKey | Access::Manage(_) | Access::Operator);
+    let with_session = takes_session(access);
     let with_right = matches!(access, Access::Manage(right) if right != Right::Read);
-    let groups: [(bool, &[&str]); 8] = [
+    let groups: [(bool, &[&str]); 9] = [
         (with_right, &["role_insufficient"]),
-        (with_session && access != Access::Session, &["organization_unknown"]),
+        (with_session, &["organization_unknown"]),
         (with_key, &KEY),
         (with_session, &SESSION),
         (told.body.is_some(), &BODY),
+        // What is sent with nothing to say is read all the same.
+        (method != "GET", &["body_too_large"]),
         (generates || told.decides, &DECIDES),
         (generates, &CALLS),
         (true, &["internal"]),
@@ -231,14 +243,46 @@ mod tests {
     #[test]
     fn errors_follow_from_who_calls_and_what_is_sent() {
         let told = Told { body: Some(json!({})), errors: vec!["not_found".to_owned()], ..Told::default() };
-        let kinds =
-            |access, generates| -> Vec<u16> { errors(access, &told, generates).into_keys().collect() };
+        let kinds = |access, generates| -> Vec<u16> {
+            errors(("POST", access), &told, generates).into_keys().collect()
+        };
         assert_eq!(kinds(Access::Public, false), [400, 404, 413, 500]);
         assert_eq!(kinds(Access::Session, false), [400, 401, 403, 404, 413, 500, 503]);
         assert_eq!(
             kinds(Access::ApiKey, true),
             [400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504]
         );
+    }
+
+    #[test]
+    fn a_body_that_nobody_asked_for_can_be_too_large() {
+        let statuses = |method| -> Vec<u16> {
+            errors((method, Access::ApiKey), &Told::default(), false).into_keys().collect()
+        };
+        assert_eq!(statuses("GET"), [401, 403, 500]);
+        assert_eq!(statuses("DELETE"), [401, 403, 413, 500]);
+    }
+
+    #[test]
+    fn who_is_signed_in_may_say_where_they_work() {
+        let named = |path: &str| {
+            let route = crate::router::ROUTES.iter().find(|route| route.path == path).unwrap();
+            let told = Told::default();
+            let wanted = json!({ "$ref": "#/components/parameters/Organization" });
+            (
+                parameters(route, &told).contains(&wanted),
+                errors((route.method, route.access), &told, false)
+                    .values()
+                    .flatten()
+                    .any(|kind| *kind == "organization_unknown"),
+            )
+        };
+        for path in ["/v1/auth/me", "/v1/keys", "/v1/credits", "/v1/audit"] {
+            assert_eq!(named(path), (true, true), "{path}");
+        }
+        for path in ["/v1/models", "/v1/embeddings", "/v1/auth/sign-in"] {
+            assert_eq!(named(path), (false, false), "{path}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ curl http://127.0.0.1:8080/v1/key -H \"Authorization: Bearer $TOLLWAY_KEY\"
 ```
 
 - A key is sent as `Authorization: Bearer`; `x-api-key`, `x-goog-api-key` and `api-key` are taken too. API keys call models, management keys
-  manage. Who is [signed in](people.md) may do what a management key may.
+  manage. Who is [signed in](people.md) manages too, as far as their [role](organizations.md) in the organization goes.
 - Amounts are US dollars: decimal text is exact, JSON numbers beside it have the same digits. Instants are UTC.
 - A field or parameter that is marked with `?` may be absent. [Errors](errors.md) have causes and remedies.
 - Header names are those of the default brand.

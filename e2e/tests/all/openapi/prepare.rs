@@ -6,6 +6,7 @@ use e2e::webhooks::{FakeStripe, order, session, tell};
 use serde_json::{Value, json};
 use testkit::{Actor, FakeUpstream, TestApp};
 
+use super::team::{Team, come_in};
 use crate::people::mailed;
 
 /// Everybody's.
@@ -17,6 +18,7 @@ const NOWHERE: &str = "http://127.0.0.1:9/hooks";
 pub(super) struct Shop {
     pub(super) app: TestApp,
     pub(super) manager: Actor,
+    pub(super) team: Team,
     _others: (FakeStripe, FakeUpstream),
 }
 
@@ -26,6 +28,8 @@ pub(super) struct Prepared {
     /// Of the path and the query.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) body: Option<Value>,
+    /// Who calls it, where it takes somebody of a team.
+    pub(super) caller: Option<Actor>,
 }
 
 impl Shop {
@@ -40,7 +44,8 @@ impl Shop {
             (credits["data"]["balance_usd"] == "100").then_some(())
         })
         .await;
-        Shop { app, manager, _others: (stripe, upstream) }
+        let team = Team::with_everything(&app).await;
+        Shop { app, manager, team, _others: (stripe, upstream) }
     }
 
     /// Who runs the server, in a new session.
@@ -62,6 +67,7 @@ impl Shop {
                 body[field] = value;
             }
         }
+        prepared.caller = self.team.caller(&self.app, name).await;
         prepared
     }
 
@@ -104,7 +110,7 @@ impl Shop {
                 self.put("/v1/presets/support", &json!({ "config": { "model": "sandbox/echo" } })).await;
                 ("slug", String::from("support"))
             }
-            _ => return None,
+            path => return self.team.object(&self.app, name, path).await,
         })
     }
 
@@ -126,13 +132,17 @@ impl Shop {
                 self.app.anonymous().post("/v1/auth/sign-up", &asked).await.expect(202);
                 token(mailed(&self.app, "new@example.com").await)
             }
-            "POST /v1/auth/accept" => token(self.invitation("guest@example.com").await),
+            "PUT /v1/auth/organization" => vec![self.team.chosen()],
+            "POST /v1/auth/accept" => {
+                let made = self.app.cli(&["users", "invite", "guest@example.com"]).await;
+                vec![("token", made["token"].clone())]
+            }
             "POST /v1/auth/sign-in" => {
-                self.person("ada@example.com").await;
+                come_in(&self.app, "ada@example.com", &[]).await;
                 Vec::new()
             }
             "POST /v1/auth/reset/confirm" => {
-                self.person("eve@example.com").await;
+                come_in(&self.app, "eve@example.com", &[]).await;
                 let asked = json!({ "email": "eve@example.com" });
                 self.app.anonymous().post("/v1/auth/reset", &asked).await.expect(202);
                 token(mailed(&self.app, "eve@example.com").await)
@@ -174,18 +184,9 @@ impl Shop {
         let me = self.visitor(PASSWORD).await.get("/v1/auth/me").await.expect(200);
         text(&me.json(), "/data/session/id")
     }
-
-    async fn invitation(&self, email: &str) -> String {
-        text(&self.app.cli(&["users", "invite", email]).await, "/token")
-    }
-
-    async fn person(&self, email: &str) {
-        let accept = json!({ "token": self.invitation(email).await, "password": PASSWORD });
-        self.app.anonymous().post("/v1/auth/accept", &accept).await.expect(201);
-    }
 }
 
-fn text(value: &Value, pointer: &str) -> String {
+pub(super) fn text(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found.map_or_else(|| panic!("no {pointer} in {value}"), str::to_owned)
 }
