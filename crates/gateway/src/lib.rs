@@ -37,6 +37,7 @@ pub mod health;
 mod hold;
 pub mod idempotency;
 pub mod images;
+pub mod insight;
 pub mod intake;
 pub mod journal;
 pub mod judging;

@@ -4,7 +4,7 @@
 //! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
 //! - Where two writers can meet, the statement itself decides (`ON CONFLICT`, `UPDATE ... WHERE`), never a read before it.
 //! - Rows are locked in one order everywhere: segment, price versions, payment event, order or voucher, generations, head of the
-//!   chain, entries, balances, invoice counter, activity, change counter. Within a table rows are touched in the order of their
+//!   chain, entries, balances, invoice counter, activity by day and hour, the lock on facets, facets, log, change counter. Within a table rows are touched in the order of their
 //!   keys.
 
 mod accounts;
@@ -20,21 +20,28 @@ mod db;
 mod dialect;
 mod entries;
 mod error;
+mod facets;
 mod feedback;
 mod fold;
 mod generations;
+mod insight;
 mod invoices;
 mod keys;
+mod log;
+mod measures;
 mod migrate;
 mod orders;
 mod payments;
 mod people;
 mod provider_use;
 mod responses;
+mod rollups;
 mod rules;
 mod segments;
+mod sketch;
 mod spending;
 mod statement;
+mod used;
 mod verify;
 mod vouchers;
 
@@ -46,11 +53,16 @@ pub use budgets::{BUDGETS_MAX, BudgetRow};
 pub use byok::{BYOK_KEYS_MAX, ByokBalance, ByokChanges, ByokCredited, ByokRow, ByokTotals, ByokUsage};
 pub use corrections::{Corrected, PriceVersion, Rerate, RerateStep, Rerated};
 pub use error::StoreError;
+pub use facets::{DIMENSION, FACETS_MAX, OTHER, VALUES_PER_DAY_MAX, VALUES_PER_HOUR_MAX};
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
 pub use invoices::{INVOICES_LISTED_MAX, Invoice};
 pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
+pub use log::{
+    LOG_PAGE_MAX, LOG_SCAN_ROWS, LOG_TOTALS_ROWS, Listed, LogCursor, LogFilter, LogNumber, LogPage, LogText, LogTotals, Said,
+};
+pub use measures::{Figures, Measure, Spread, Sums};
 pub use orders::{NewOrder, ORDERS_LISTED_MAX, Order, OrderKind, OrderStatus};
 pub use payments::{Dispute, Notice, RefundPlan, Says, Taken};
 pub use people::{MailedToken, Session, User};
@@ -59,7 +71,9 @@ pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{
     RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,
 };
+pub use sketch::Sketch;
 pub use statement::{Movement, Statement};
+pub use used::{By, Filter, Question, ROWS_MAX, UsedRow};
 pub use verify::{Noted, Problem, Progress, VerifyReport};
 pub use vouchers::{NewVoucher, Redeemed, Redemption, Voucher};
 

@@ -20,6 +20,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (9, "payments, vouchers, invoices", include_str!("migrations/0009_credits.sql")),
     (10, "provider keys that accounts bring along", include_str!("migrations/0010_byok.sql")),
     (11, "people, mailed tokens, sessions", include_str!("migrations/0011_people.sql")),
+    (13, "rollups by hour and facet, the log", include_str!("migrations/0013_insight.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

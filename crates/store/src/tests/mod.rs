@@ -14,6 +14,7 @@ mod people;
 mod responses;
 mod rules;
 mod tamper;
+mod tampered;
 mod verify;
 
 use std::sync::Arc;
