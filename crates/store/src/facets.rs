@@ -2,7 +2,8 @@
 //! an answer ended, and each free dimension of callers. A generation counts under each of its own.
 //!
 //! How many there are is the callers' choice, so each facet keeps so many values of an account in an hour and in a day: those that
-//! came first. What comes beyond them counts under the value [`OTHER`], and a facet beyond [`FACETS_MAX`] under the facet [`OTHER`].
+//! came first. What comes beyond them counts under the value [`OTHER`], and a free dimension
+//! beyond [`DIMENSIONS_MAX`] under the facet [`OTHER`].
 //! A value that is kept has all of its generations of that hour or day, so that what is shown is never a part.
 
 use std::borrow::Cow;
@@ -20,8 +21,8 @@ pub const OTHER: &str = "(other)";
 pub const VALUES_PER_HOUR_MAX: usize = 200;
 /// Values of one facet of an account in one day.
 pub const VALUES_PER_DAY_MAX: usize = 1_000;
-/// Facets of an account in one hour or day.
-pub const FACETS_MAX: usize = 40;
+/// Free dimensions of an account in one hour or day.
+pub const DIMENSIONS_MAX: usize = 40;
 /// What a free dimension's facet begins with.
 pub const DIMENSION: &str = "dim:";
 
@@ -100,6 +101,17 @@ fn dimension<'r>(record: &'r GenerationRecord, name: &str) -> Option<&'r str> {
     record.dimensions.get(name).map(String::as_str)
 }
 
+/// Whether a facet that is not there yet has a place among those that are.
+pub(crate) fn has_place(facet: &str, kept: impl Iterator<Item = impl AsRef<str>>) -> bool {
+    let is_free = |name: &str| name.starts_with(DIMENSION);
+    !is_free(facet) || kept.filter(|name| is_free(name.as_ref())).count() < DIMENSIONS_MAX
+}
+
+/// How many values of a facet are kept.
+pub(crate) fn values_max(rollup: Rollup) -> usize {
+    if rollup == Rollup::FacetHours { VALUES_PER_HOUR_MAX } else { VALUES_PER_DAY_MAX }
+}
+
 /// The values that are kept of one account at one hour or day.
 #[derive(Default)]
 struct Kept {
@@ -134,13 +146,19 @@ impl Kept {
     }
 
     /// What a facet's value counts under.
-    fn place(&mut self, facet: &str, value: &str, values_max: usize, adds: bool) -> Option<[&'static str; 2]> {
+    fn place(
+        &mut self,
+        facet: &str,
+        value: &str,
+        values_max: usize,
+        adds: bool,
+    ) -> Option<[&'static str; 2]> {
         let name = (facet.to_owned(), value.to_owned());
         if self.values.contains(&name) {
             return None;
         }
         match self.facets.get(facet) {
-            None if !adds || self.facets.len() >= FACETS_MAX => Some([OTHER, OTHER]),
+            None if !adds || !has_place(facet, self.facets.keys()) => Some([OTHER, OTHER]),
             Some(count) if !adds || *count >= values_max => Some(["", OTHER]),
             _ => {
                 self.put(name.0, name.1);
@@ -158,7 +176,6 @@ pub(crate) async fn bound<'a>(
     cells: Cells<'a>,
     adds: bool,
 ) -> Result<Cells<'a>, StoreError> {
-    let values_max = if rollup == Rollup::FacetHours { VALUES_PER_HOUR_MAX } else { VALUES_PER_DAY_MAX };
     let mut kept: Option<((&str, i64), Kept)> = None;
     let mut bounded = Cells::new();
     for ((account, at, [facet, value, key]), figures) in cells {
@@ -166,7 +183,7 @@ pub(crate) async fn bound<'a>(
         if kept.as_ref().is_none_or(|(of, _)| *of != (account, at)) {
             kept = Some(((account, at), Kept::read(tx, rollup, account, at).await?));
         }
-        let place = kept.as_mut().and_then(|(_, kept)| kept.place(&facet, &value, values_max, adds));
+        let place = kept.as_mut().and_then(|(_, kept)| kept.place(&facet, &value, values_max(rollup), adds));
         let (facet, value) = match place {
             None => (facet, value),
             Some(["", value]) => (facet, value.into()),

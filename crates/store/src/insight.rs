@@ -51,8 +51,7 @@ impl<'a> Gathered<'a> {
         rollups::add(tx, Rollup::Days, &self.days).await?;
         rollups::add(tx, Rollup::Hours, &self.hours).await?;
         lock(tx).await?;
-        for (rollup, cells) in
-            [(Rollup::FacetDays, self.facet_days), (Rollup::FacetHours, self.facet_hours)]
+        for (rollup, cells) in [(Rollup::FacetDays, self.facet_days), (Rollup::FacetHours, self.facet_hours)]
         {
             let cells = facets::bound(tx, rollup, cells, adds).await?;
             rollups::add(tx, rollup, &cells).await?;
@@ -67,10 +66,7 @@ async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
 }
 
 /// Adds generations, each with the prices that applied.
-pub(crate) async fn add(
-    tx: &mut Tx,
-    records: &[(&GenerationRecord, &PriceSheet)],
-) -> Result<(), StoreError> {
+pub(crate) async fn add(tx: &mut Tx, records: &[(&GenerationRecord, &PriceSheet)]) -> Result<(), StoreError> {
     let mut gathered = Gathered::default();
     for (record, sheet) in records {
         gathered.count(record, &Figures::of(record, sheet));

@@ -53,14 +53,15 @@ pub use budgets::{BUDGETS_MAX, BudgetRow};
 pub use byok::{BYOK_KEYS_MAX, ByokBalance, ByokChanges, ByokCredited, ByokRow, ByokTotals, ByokUsage};
 pub use corrections::{Corrected, PriceVersion, Rerate, RerateStep, Rerated};
 pub use error::StoreError;
-pub use facets::{DIMENSION, FACETS_MAX, OTHER, VALUES_PER_DAY_MAX, VALUES_PER_HOUR_MAX};
+pub use facets::{DIMENSION, DIMENSIONS_MAX, OTHER, VALUES_PER_DAY_MAX, VALUES_PER_HOUR_MAX};
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
 pub use invoices::{INVOICES_LISTED_MAX, Invoice};
 pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
 pub use log::{
-    LOG_PAGE_MAX, LOG_SCAN_ROWS, LOG_TOTALS_ROWS, Listed, LogCursor, LogFilter, LogNumber, LogPage, LogText, LogTotals, Said,
+    LOG_PAGE_MAX, LOG_SCAN_ROWS, LOG_TOTALS_ROWS, Listed, LogCursor, LogFilter, LogNumber, LogPage, LogText,
+    LogTotals, Said,
 };
 pub use measures::{Figures, Measure, Spread, Sums};
 pub use orders::{NewOrder, ORDERS_LISTED_MAX, Order, OrderKind, OrderStatus};

@@ -30,8 +30,7 @@ pub(crate) type Group<'a> = (&'a str, i64, [Cow<'a, str>; 3]);
 pub(crate) type Cells<'a> = BTreeMap<Group<'a>, Figures>;
 
 impl Rollup {
-    pub(crate) const ALL: [Rollup; 4] =
-        [Rollup::Days, Rollup::Hours, Rollup::FacetDays, Rollup::FacetHours];
+    pub(crate) const ALL: [Rollup; 4] = [Rollup::Days, Rollup::Hours, Rollup::FacetDays, Rollup::FacetHours];
 
     pub(crate) const fn table(self) -> &'static str {
         match self {

@@ -142,6 +142,10 @@ mod tests {
 
     #[test]
     fn every_bucket_has_two_letters() {
-        assert!(BEGINS.len() < 26 * 26 && BEGINS.windows(2).all(|pair| pair[0] < pair[1]), "{}", BEGINS.len());
+        assert!(
+            BEGINS.len() < 26 * 26 && BEGINS.windows(2).all(|pair| pair[0] < pair[1]),
+            "{}",
+            BEGINS.len()
+        );
     }
 }

@@ -168,8 +168,7 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
         conditions.push(format!("api_key = {}", asked.placeholder(key.as_str())));
     }
     for filter in question.filters {
-        let list: Vec<String> =
-            filter.values.iter().map(|value| asked.placeholder(value.as_str())).collect();
+        let list: Vec<String> = filter.values.iter().map(|value| asked.placeholder(value.as_str())).collect();
         let (name, is) = (column(&filter.by), if filter.keeps { "IN" } else { "NOT IN" });
         match list.is_empty() {
             true => conditions.push(if filter.keeps { "1 = 0" } else { "1 = 1" }.to_owned()),

@@ -29,8 +29,7 @@ const FILTERS_MAX: usize = 20;
 const VALUES_MAX: usize = 100;
 const ROWS: usize = 1_000;
 const ROWS_MAX: usize = 10_000;
-const EXAMPLE: &str =
-    r#"{"metrics": ["total_usage"], "dimensions": ["model"], "granularity": "day"}"#;
+const EXAMPLE: &str = r#"{"metrics": ["total_usage"], "dimensions": ["model"], "granularity": "day"}"#;
 
 #[derive(Debug, Deserialize)]
 struct Asked {
@@ -133,7 +132,8 @@ impl Query {
         };
         let grain = asked.granularity.as_deref().map_or(Ok(Grain::Whole), Grain::read)?;
         let order = order(asked.order_by, &metrics, &dimensions)?;
-        let warnings = asked.rest.keys().map(|name| format!("`{name}` is not known here and was left out")).collect();
+        let warnings =
+            asked.rest.keys().map(|name| format!("`{name}` is not known here and was left out")).collect();
         let limit = asked.limit.unwrap_or(ROWS);
         if !(1..=ROWS_MAX).contains(&limit) {
             return Err(invalid(format!("`limit` is 1 to {ROWS_MAX}")));
@@ -227,8 +227,9 @@ fn order(
         return Ok(Order::By(at, falls));
     }
     let at = dimensions.iter().position(|(name, _)| *name == field);
-    at.map(|at| Order::Group(at, falls))
-        .ok_or_else(|| invalid(format!("`order_by.field` is one of the metrics or dimensions asked for, not `{field}`")))
+    at.map(|at| Order::Group(at, falls)).ok_or_else(|| {
+        invalid(format!("`order_by.field` is one of the metrics or dimensions asked for, not `{field}`"))
+    })
 }
 
 fn filters(asked: Vec<AskedFilter>) -> Result<(Vec<Filter>, Vec<Bound>), GatewayError> {
@@ -351,10 +352,22 @@ mod tests {
             (json!({"metrics": ["total_usage"], "granularity": "minute"}), "by the hour"),
             (json!({"metrics": ["total_usage"], "limit": 0}), "`limit` is 1 to"),
             (json!({"metrics": ["total_usage"], "order_by": {"field": "model"}}), "`order_by.field`"),
-            (json!({"metrics": ["total_usage"], "filters": [{"field": "model", "operator": "gt", "value": "a"}]}), "eq, neq"),
-            (json!({"metrics": ["total_usage"], "filters": [{"field": "model", "operator": "in", "value": "a"}]}), "is a list"),
-            (json!({"metrics": ["total_usage"], "filters": [{"field": "p99_ttft", "operator": "gt", "value": "fast"}]}), "by a number"),
-            (json!({"metrics": ["total_usage"], "time_range": {"start": "2026-02-01", "end": "2026-01-01"}}), "must end after"),
+            (
+                json!({"metrics": ["total_usage"], "filters": [{"field": "model", "operator": "gt", "value": "a"}]}),
+                "eq, neq",
+            ),
+            (
+                json!({"metrics": ["total_usage"], "filters": [{"field": "model", "operator": "in", "value": "a"}]}),
+                "is a list",
+            ),
+            (
+                json!({"metrics": ["total_usage"], "filters": [{"field": "p99_ttft", "operator": "gt", "value": "fast"}]}),
+                "by a number",
+            ),
+            (
+                json!({"metrics": ["total_usage"], "time_range": {"start": "2026-02-01", "end": "2026-01-01"}}),
+                "must end after",
+            ),
         ];
         for (body, expect) in rows {
             let error = read(body.clone()).unwrap_err().to_string();
@@ -364,14 +377,16 @@ mod tests {
 
     #[test]
     fn rows_are_bounded_ordered_and_cut() {
-        let query = read(json!({"metrics": ["request_count", "total_usage"], "dimensions": ["model"], "limit": 1,
+        let query =
+            read(json!({"metrics": ["request_count", "total_usage"], "dimensions": ["model"], "limit": 1,
             "filters": [{"field": "total_usage", "operator": "gte", "value": 0.000_000_002}],
             "order_by": {"field": "request_count", "direction": "asc"}, "colour": "blue"}))
-        .unwrap();
+            .unwrap();
         assert_eq!(query.warnings.len(), 1);
         let mut rows = Vec::new();
         for (model, requests, nanos) in [("a", 9, 1), ("b", 5, 2), ("c", 4, 9)] {
-            let mut row = Row { at: String::new(), groups: vec![String::from(model)], figures: Default::default() };
+            let mut row =
+                Row { at: String::new(), groups: vec![String::from(model)], figures: Default::default() };
             row.figures.sums.put(store::Measure::Requests, requests);
             row.figures.sums.put(store::Measure::Charged, nanos);
             rows.push(row);

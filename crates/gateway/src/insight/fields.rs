@@ -193,9 +193,7 @@ impl Metric {
             Metric::CreditsUsage => {
                 Told::Usd(Money::from_nanos(get(Measure::Charged).saturating_sub(get(Measure::ByokFees))))
             }
-            Metric::TokensTotal => {
-                Told::Count(sum(figures, &INPUT).saturating_add(sum(figures, &OUTPUT)))
-            }
+            Metric::TokensTotal => Told::Count(sum(figures, &INPUT).saturating_add(sum(figures, &OUTPUT))),
             Metric::TokensPrompt => Told::Count(sum(figures, &INPUT)),
             Metric::TokensCompletion => Told::Count(sum(figures, &OUTPUT)),
             Metric::Rate(measure) => share(get(measure), get(Measure::Requests)),
@@ -264,7 +262,10 @@ mod tests {
         for (told, expect) in rows {
             assert_eq!(told.json(), expect);
         }
-        assert!(Told::Milli(1_500).rank() > Told::Count(1).rank() && Told::Nothing.rank() < Told::Count(-9).rank());
+        assert!(
+            Told::Milli(1_500).rank() > Told::Count(1).rank()
+                && Told::Nothing.rank() < Told::Count(-9).rank()
+        );
     }
 
     #[test]
@@ -272,9 +273,14 @@ mod tests {
         let empty = Figures::default();
         for (name, metric) in METRICS {
             let told = metric.of(&empty);
-            assert!(matches!(told, Told::Count(0) | Told::Usd(Money::ZERO) | Told::Nothing), "{name}: {told:?}");
+            assert!(
+                matches!(told, Told::Count(0) | Told::Usd(Money::ZERO) | Told::Nothing),
+                "{name}: {told:?}"
+            );
         }
-        assert!(Metric::read("nonsense").is_err() && dimension("nonsense").is_err() && dimension("dim:").is_err());
+        assert!(
+            Metric::read("nonsense").is_err() && dimension("nonsense").is_err() && dimension("dim:").is_err()
+        );
         assert_eq!(dimension("metadata.team").unwrap(), dimension("dim:team").unwrap());
     }
 }

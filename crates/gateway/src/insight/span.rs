@@ -136,7 +136,8 @@ pub(crate) fn date(day: i64) -> Date {
 }
 
 fn instant(hour: i64) -> String {
-    Instant::from_second(hour.saturating_mul(SECONDS_PER_HOUR)).map_or_else(|_| String::new(), |t| t.to_string())
+    Instant::from_second(hour.saturating_mul(SECONDS_PER_HOUR))
+        .map_or_else(|_| String::new(), |t| t.to_string())
 }
 
 /// How a row says when it is: the instant of an hour, the date of a day or of a week's first day, the month.
@@ -186,7 +187,10 @@ mod tests {
         let span = Span::of(hour("2026-01-30"), hour("2026-03-03")).unwrap();
         let cut = |grain| -> Vec<String> {
             let pieces = span.pieces(grain).unwrap();
-            pieces.iter().map(|piece| format!("{}+{}", label(grain, piece.hours, piece.from), piece.to - piece.from)).collect()
+            pieces
+                .iter()
+                .map(|piece| format!("{}+{}", label(grain, piece.hours, piece.from), piece.to - piece.from))
+                .collect()
         };
         assert_eq!(cut(Grain::Month), ["2026-01+2", "2026-02+28", "2026-03+2"]);
         assert_eq!(
@@ -197,8 +201,12 @@ mod tests {
         assert_eq!(span.pieces(Grain::Day).unwrap().len(), 1, "one question for all days");
         assert!(span.pieces(Grain::Hour).is_err(), "32 days by the hour");
         let part = Span::of(hour("2026-01-30T05:00:00Z"), hour("2026-02-01T01:00:00Z")).unwrap();
-        let days: Vec<String> =
-            part.pieces(Grain::Day).unwrap().iter().map(|p| format!("{}+{}", label(Grain::Day, p.hours, p.from), p.to - p.from)).collect();
+        let days: Vec<String> = part
+            .pieces(Grain::Day)
+            .unwrap()
+            .iter()
+            .map(|p| format!("{}+{}", label(Grain::Day, p.hours, p.from), p.to - p.from))
+            .collect();
         assert_eq!(days, ["2026-01-30+19", "2026-01-31+24", "2026-02-01+1"]);
     }
 
@@ -207,7 +215,10 @@ mod tests {
         assert_eq!(read("2026-01-31", "x", true, true).unwrap(), hour("2026-02-01"));
         assert_eq!(read("2026-01-31", "x", true, false).unwrap(), hour("2026-01-31"));
         assert_eq!(read("2026-01-31T05:00:01Z", "x", true, false).unwrap(), hour("2026-01-31T06:00:00Z"));
-        assert_eq!(read("2026-01-31T05:59:59+02:00", "x", false, false).unwrap(), hour("2026-01-31T03:00:00Z"));
+        assert_eq!(
+            read("2026-01-31T05:59:59+02:00", "x", false, false).unwrap(),
+            hour("2026-01-31T03:00:00Z")
+        );
         assert!(read("yesterday", "x", false, false).is_err());
         assert_eq!(label(Grain::Hour, true, hour("2026-01-31T05:00:00Z")), "2026-01-31T05:00:00Z");
     }

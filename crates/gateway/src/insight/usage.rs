@@ -45,9 +45,12 @@ pub(crate) async fn of_key(
     let named = Desk::open(worker, parts).segment("apikey");
     if named != "self" {
         // A key learns of no other key, not even that there is one.
-        let id = key_named(worker, &scope.account, &named).filter(|id| scope.key.as_ref().is_none_or(|own| own == id));
+        let id = key_named(worker, &scope.account, &named)
+            .filter(|id| scope.key.as_ref().is_none_or(|own| own == id));
         scope.key = Some(id.ok_or_else(|| {
-            GatewayError::NotFound(String::from("this account has no such key; name it by its id, its hash or `self`"))
+            GatewayError::NotFound(String::from(
+                "this account has no such key; name it by its id, its hash or `self`",
+            ))
         })?);
     }
     answer(worker, parts, scope).await
@@ -70,7 +73,8 @@ async fn answer(
     let desk = Desk::open(worker, parts);
     let query = router::query(parts);
     let given = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let start = given("start").ok_or_else(|| invalid("`start` is missing; write `start=2026-01-31T00:00:00Z`"))?;
+    let start =
+        given("start").ok_or_else(|| invalid("`start` is missing; write `start=2026-01-31T00:00:00Z`"))?;
     let end = match given("end") {
         Some(end) => span::read(end, "end", true, false)?,
         None => desk.now().seconds().div_euclid(3_600) + 1,
@@ -82,7 +86,9 @@ async fn answer(
         Some(name) => Grain::read(name)?,
     };
     let names: Vec<String> = given("group_by")
-        .map(|list| list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect())
+        .map(|list| {
+            list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+        })
         .unwrap_or_default();
     if names.len() > GROUPS_MAX {
         return Err(invalid(format!("`group_by` has at most {GROUPS_MAX} names")));

@@ -7,6 +7,7 @@ mod chain;
 mod corrections;
 mod fold;
 mod grants;
+mod insight;
 mod keys;
 mod open;
 mod payments;

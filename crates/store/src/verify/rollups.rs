@@ -11,7 +11,7 @@ use super::VerifyReport;
 use crate::StoreError;
 use crate::corrections::Corrected;
 use crate::db::{Tx, Value, decode_row};
-use crate::facets::OTHER;
+use crate::facets::{OTHER, has_place, values_max};
 use crate::insight::Gathered;
 use crate::log;
 use crate::measures::{Figures, Measure};
@@ -98,11 +98,7 @@ impl Expected {
     }
 
     /// Compares what is left, and looks for rows that no generation explains.
-    pub(super) async fn finish(
-        mut self,
-        tx: &mut Tx,
-        report: &mut VerifyReport,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn finish(mut self, tx: &mut Tx, report: &mut VerifyReport) -> Result<(), StoreError> {
         self.compare(tx, report, None).await?;
         for (rollup, seen) in Rollup::ALL.into_iter().zip(self.seen) {
             let rows: Vec<(i64,)> = tx.fetch(rollup.count(), &[]).await?;
@@ -151,7 +147,7 @@ fn same(
     let name = |[one, two, three]: &Keys| format!("{account}, {} {at}, {one}, {two}, {three}", rollup.at());
     let mut expected = match rollup {
         Rollup::Days | Rollup::Hours => expected,
-        Rollup::FacetDays | Rollup::FacetHours => placed(expected, &stored),
+        Rollup::FacetDays | Rollup::FacetHours => placed(rollup, expected, &stored),
     };
     for StoredRow { keys, mut figures, sketches } in stored {
         for (spread, text) in figures.spreads.iter_mut().zip(&sketches) {
@@ -173,19 +169,26 @@ fn same(
     }
 }
 
-/// What has no row of its own counts under the others of its facet, or under other facets.
-fn placed(expected: Rows, stored: &[StoredRow]) -> Rows {
-    let values: HashSet<(&str, &str)> =
-        stored.iter().map(|StoredRow { keys: [facet, value, _], .. }| (facet.as_str(), value.as_str())).collect();
-    let facets: HashSet<&str> = values.iter().map(|(facet, _)| *facet).collect();
+/// What has no row of its own counts under the others of its facet, or under other facets, where all places are taken.
+fn placed(rollup: Rollup, expected: Rows, stored: &[StoredRow]) -> Rows {
+    let mut values: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
+    for StoredRow { keys: [facet, value, _], .. } in stored {
+        if facet == OTHER {
+            continue;
+        }
+        let values = values.entry(facet).or_default();
+        if value != OTHER {
+            values.insert(value);
+        }
+    }
     let mut placed = Rows::new();
     for ([facet, value, key], figures) in expected {
-        let keys = if values.contains(&(facet.as_str(), value.as_str())) {
-            [facet, value, key]
-        } else if facets.contains(facet.as_str()) {
-            [facet, OTHER.to_owned(), key]
-        } else {
-            [OTHER.to_owned(), OTHER.to_owned(), key]
+        let keys = match values.get(facet.as_str()) {
+            Some(values) if !values.contains(value.as_str()) && values.len() >= values_max(rollup) => {
+                [facet, OTHER.to_owned(), key]
+            }
+            None if !has_place(&facet, values.keys()) => [OTHER.to_owned(), OTHER.to_owned(), key],
+            _ => [facet, value, key],
         };
         placed.entry(keys).or_default().add(&figures);
     }
