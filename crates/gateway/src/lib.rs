@@ -25,6 +25,7 @@ mod count;
 mod course;
 pub mod crash;
 pub mod credits;
+mod csv;
 mod desk;
 pub mod embeddings;
 pub mod error;

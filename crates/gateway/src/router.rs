@@ -24,7 +24,7 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback,
-    gemini, generation, health, idempotency, images, key, keys, messages, models, payments, policies,
+    gemini, generation, health, idempotency, images, insight, key, keys, messages, models, payments, policies,
     presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
 };
 
@@ -72,6 +72,7 @@ pub(crate) enum Handler {
     ReceiptKeys,
     Feedback,
     Activity,
+    Insight(insight::At),
     Keys(keys::api::Op),
     Budgets(budgets::Op),
     Webhooks(webhooks::Op),
@@ -314,6 +315,7 @@ where
         Handler::ReceiptKeys => Ok(receipts::show(worker)),
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
+        Handler::Insight(at) => Box::pin(insight::serve(worker, at, parts, body)).await,
         Handler::Keys(op) => Box::pin(keys::api::serve(worker, op, parts, body)).await,
         Handler::Budgets(op) => Box::pin(budgets::serve(worker, op, parts, body)).await,
         Handler::Webhooks(op) => Box::pin(webhooks::serve(worker, op, parts, body)).await,

@@ -2,9 +2,8 @@
 //! an answer ended, and each free dimension of callers. A generation counts under each of its own.
 //!
 //! How many there are is the callers' choice, so each facet keeps so many values of an account in an hour and in a day: those that
-//! came first. What comes beyond them counts under the value [`OTHER`], and a free dimension
-//! beyond [`DIMENSIONS_MAX`] under the facet [`OTHER`].
-//! A value that is kept has all of its generations of that hour or day, so that what is shown is never a part.
+//! came first. What comes beyond them counts under the value [`OTHER`], and a free dimension beyond [`DIMENSIONS_MAX`] under the
+//! facet [`OTHER`]. A value that is kept has all of its generations of that hour or day, so that what is shown is never a part.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};

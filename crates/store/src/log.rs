@@ -139,6 +139,19 @@ pub struct LogTotals {
     pub last: i64,
 }
 
+decode_row!(LogTotals, |row| {
+    Ok(LogTotals {
+        requests: row.try_get(0)?,
+        failed: row.try_get(1)?,
+        input_tokens: row.try_get(2)?,
+        output_tokens: row.try_get(3)?,
+        cost: Money::from_nanos(row.try_get(4)?),
+        charged: Money::from_nanos(row.try_get(5)?),
+        first: row.try_get(6)?,
+        last: row.try_get(7)?,
+    })
+});
+
 impl LogText {
     const fn column(self) -> &'static str {
         match self {
@@ -209,7 +222,7 @@ impl Where {
     }
 
     /// Not behind a place.
-    fn from_place(&mut self, created: i64, id: &str) {
+    fn not_behind(&mut self, created: i64, id: &str) {
         self.value("l.created >= ", created);
         self.values.push(created.into());
         self.values.push(id.to_owned().into());
@@ -341,7 +354,7 @@ impl Store {
             );
             let rows: Vec<(i64, String)> = self.db.fetch_built(sql, &found.values).await?;
             if let Some((created, id)) = rows.into_iter().next() {
-                found.from_place(created, &id);
+                found.not_behind(created, &id);
                 let id = GenerationId::parse(&id);
                 end = id.map(|id| LogCursor { created: Timestamp(created), id });
             }
@@ -416,12 +429,8 @@ impl Store {
                   ORDER BY l.created DESC LIMIT {LOG_TOTALS_ROWS}) t",
             found.text
         );
-        let rows: Vec<(i64, i64, i64, i64, i64, i64, i64, i64)> =
-            self.db.fetch_built(sql, &found.values).await?;
-        let (requests, failed, input_tokens, output_tokens, cost, charged, first, last) =
-            rows.into_iter().next().unwrap_or_default();
-        let (cost, charged) = (Money::from_nanos(cost), Money::from_nanos(charged));
-        Ok(LogTotals { requests, failed, input_tokens, output_tokens, cost, charged, first, last })
+        let rows: Vec<LogTotals> = self.db.fetch_built(sql, &found.values).await?;
+        Ok(rows.into_iter().next().unwrap_or_default())
     }
 }
 

@@ -6,6 +6,7 @@ use wire::hub::Dialect;
 use super::{Handler, Route};
 use crate::auth::Access;
 use crate::auth::routes::At as Auth;
+use crate::insight::At as Look;
 use crate::payments::routes::At;
 use crate::rules::edit::Op;
 use crate::{budgets, keys, webhooks};
@@ -32,6 +33,10 @@ const fn person(
     about: &'static str,
 ) -> Route {
     route(method, path, access, Handler::Auth(at), about)
+}
+
+const fn look(method: &'static str, path: &'static str, at: Look, about: &'static str) -> Route {
+    route(method, path, Access::AnyKey, Handler::Insight(at), about)
 }
 
 /// Every route of the data plane. Those under `/v1` are served under `/api/v1` too.
@@ -335,7 +340,25 @@ pub const ROUTES: &[Route] = &[
         "the same, under OpenRouter's name",
     ),
     route("GET", "/v1/generation", Access::AnyKey, Handler::Generation, "the record of one generation"),
-    route("GET", "/v1/activity", Access::AnyKey, Handler::Activity, "use by day, model and provider"),
+    route(
+        "GET",
+        "/v1/activity",
+        Access::AnyKey,
+        Handler::Activity,
+        "use by hour, day or month, model, provider and key",
+    ),
+    look("POST", "/v1/analytics/query", Look::Query, "any metrics by any of what use is told apart by"),
+    look("GET", "/v1/manage/apikey/{id}/usage", Look::KeyUsage, "use of one key, in Requesty's shape"),
+    route(
+        "GET",
+        "/v1/manage/org/usage",
+        Access::ManagementKey,
+        Handler::Insight(Look::AccountUsage),
+        "use of the account, in Requesty's shape",
+    ),
+    look("GET", "/v1/generations", Look::Log, "generations by what is known of them, newest first"),
+    look("GET", "/v1/traces/{id}", Look::Trace, "the calls of one trace and what they come to"),
+    look("GET", "/v1/exports/generations", Look::Export, "generations as CSV, lines of JSON or FOCUS"),
     route(
         "GET",
         "/v1/policies",
