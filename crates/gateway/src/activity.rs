@@ -36,7 +36,8 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         let id = key_named(worker, &scope.account, name);
         // A key learns of no other key.
         let id = id.filter(|id| scope.key.as_ref().is_none_or(|own| own == id));
-        scope.key = Some(id.ok_or_else(|| GatewayError::NotFound(String::from("the account has no such key")))?);
+        scope.key =
+            Some(id.ok_or_else(|| GatewayError::NotFound(String::from("the account has no such key")))?);
     }
     let grain = given("granularity").map_or(Ok(Grain::Day), Grain::read)?;
     let (from, to) = (given("date").or(given("from")), given("date").or(given("to")));
@@ -158,9 +159,15 @@ mod tests {
         let one = Row { at: String::from("2026-11-20"), groups, figures };
         let text = row(&one);
         assert!(text.contains("\"usage\":0.000018,"), "{text}");
-        assert!(text.contains("\"charged_usd\":\"0.000018\"") && text.contains("\"error_rate\":0.25"), "{text}");
+        assert!(
+            text.contains("\"charged_usd\":\"0.000018\"") && text.contains("\"error_rate\":0.25"),
+            "{text}"
+        );
         let sheet = sheet(&[one]);
         let line = sheet.lines().nth(1).unwrap();
-        assert!(line.starts_with("2026-11-20,key_a,'=a/m,p,4,1,0,0,0,0,0,0,0,0,0.25,,,,,,,0.000018,0,0,0"), "{line}");
+        assert!(
+            line.starts_with("2026-11-20,key_a,'=a/m,p,4,1,0,0,0,0,0,0,0,0,0.25,,,,,,,0.000018,0,0,0"),
+            "{line}"
+        );
     }
 }

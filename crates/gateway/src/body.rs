@@ -50,7 +50,9 @@ impl Body for ResponseBody {
             ResponseBody::Recorder(recorder) => {
                 recorder.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
-            ResponseBody::Pages(pages) => pages.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            ResponseBody::Pages(pages) => {
+                pages.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
         }
     }
 

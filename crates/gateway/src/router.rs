@@ -24,8 +24,8 @@ use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
     activity, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback,
-    gemini, generation, health, idempotency, images, insight, key, keys, messages, models, payments, policies,
-    presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
+    gemini, generation, health, idempotency, images, insight, key, keys, messages, models, payments,
+    policies, presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.

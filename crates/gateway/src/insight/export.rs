@@ -4,10 +4,12 @@
 use ledger::GenerationRecord;
 use serde_json::Value;
 use store::Listed;
-use types::Money;
+use types::{Money, Timestamp};
 
-use super::{focus, log};
+use super::span::{self, Span};
+use super::{focus, invalid, log};
 use crate::csv::{cell, line};
+use crate::error::GatewayError;
 use crate::key::rfc3339;
 
 /// A format.
@@ -56,6 +58,28 @@ pub struct Exporter {
     format: Format,
     /// Who sells the use: the operator's name.
     seller: String,
+}
+
+/// Days that are exported where no span is given, today included.
+const DAYS: i64 = 31;
+
+/// The span between two texts: instants in whole hours, or dates, of which the last counts whole. Without them the last 31 days.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn span(
+    from: Option<&str>,
+    to: Option<&str>,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), GatewayError> {
+    let default = Span::last_days(DAYS, now.seconds());
+    let from = from.map_or(Ok(default.from), |text| span::read(text, "from", false, true))?;
+    let to = to.map_or(Ok(default.to), |text| span::read(text, "to", true, true))?;
+    if from >= to {
+        return Err(invalid("`to` must be after `from`"));
+    }
+    let instant = |hour: i64| Timestamp::from_seconds(hour.saturating_mul(3_600));
+    Ok((instant(from), instant(to)))
 }
 
 type Column = (&'static str, fn(&Listed) -> String);
@@ -136,7 +160,9 @@ impl Exporter {
                     text.push_str(&log::listed(one).to_string());
                     text.push('\n');
                 }
-                Format::Focus => focus::charges(one, &self.seller).iter().for_each(|cells| text.push_str(&line(cells))),
+                Format::Focus => {
+                    focus::charges(one, &self.seller).iter().for_each(|cells| text.push_str(&line(cells)))
+                }
             }
         }
         text

@@ -12,8 +12,7 @@ use store::{Listed, LogCursor, StoreError};
 use tokio::sync::mpsc;
 use types::Timestamp;
 
-use super::export::{Exporter, Format};
-use super::span::{self, Span};
+use super::export::{self, Exporter, Format};
 use super::{Scope, invalid};
 use crate::app::{Gateway, Worker};
 use crate::body::ResponseBody;
@@ -21,8 +20,6 @@ use crate::desk::Desk;
 use crate::error::GatewayError;
 use crate::router;
 
-/// Days that are exported where no span is given, today included.
-const DAYS: i64 = 31;
 /// Pages that wait for the client.
 const PAGES_MAX: usize = 2;
 
@@ -80,20 +77,10 @@ pub(crate) async fn generations(
     let given = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let format = Format::read(given("format").unwrap_or("csv"))
         .ok_or_else(|| invalid("`format` is csv, jsonl or focus"))?;
-    let default = Span::last_days(DAYS, desk.now().seconds());
-    let from = given("from").map_or(Ok(default.from), |text| span::read(text, "from", false, true))?;
-    let to = given("to").map_or(Ok(default.to), |text| span::read(text, "to", true, true))?;
-    if from >= to {
-        return Err(invalid("`to` must be after `from`"));
-    }
-    let instant = |hour: i64| Timestamp::from_seconds(hour.saturating_mul(3_600));
+    let span = export::span(given("from"), given("to"), desk.now())?;
     let seller = &worker.gateway.payments.seller.name;
-    let export = Export {
-        gateway: Arc::clone(&worker.gateway),
-        scope,
-        span: (instant(from), instant(to)),
-        exporter: Exporter::new(format, seller),
-    };
+    let export =
+        Export { gateway: Arc::clone(&worker.gateway), scope, span, exporter: Exporter::new(format, seller) };
     // The first page is read before anything is said, so that a store that is away is told as that.
     let (export, page) = desk
         .store(|_| async move {

@@ -71,7 +71,9 @@ const COLUMNS: &[Column] = &[
     ("SkuPriceId", |c| cell(&c.price())),
     ("SubAccountId", |c| cell(subject(c.record(), "project:"))),
     ("SubAccountName", |c| cell(subject(c.record(), "project:"))),
-    ("SubAccountType", |c| String::from(if subject(c.record(), "project:").is_empty() { "" } else { "Project" })),
+    ("SubAccountType", |c| {
+        String::from(if subject(c.record(), "project:").is_empty() { "" } else { "Project" })
+    }),
     ("Tags", |c| cell(&tags(c.record()))),
     ("x_Endpoint", |c| cell(&c.record().endpoint)),
     ("x_GenerationId", |c| c.record().id.to_string()),
@@ -106,7 +108,11 @@ impl Charge<'_> {
 
     fn price(&self) -> String {
         let version = self.record().price_version.as_str();
-        if version.is_empty() || self.rate.is_none() { String::new() } else { format!("{version}:{}", self.meter) }
+        if version.is_empty() || self.rate.is_none() {
+            String::new()
+        } else {
+            format!("{version}:{}", self.meter)
+        }
     }
 
     fn description(&self) -> String {
@@ -236,6 +242,9 @@ mod tests {
         let at = Timestamp::from_seconds(1_798_761_599);
         assert_eq!(month(at, 0), "2026-12-01T00:00:00Z");
         assert_eq!(month(at, 1), "2027-01-01T00:00:00Z");
-        assert_eq!((hour(at, 0), hour(at, 1)), ("2026-12-31T23:00:00Z".to_owned(), "2027-01-01T00:00:00Z".to_owned()));
+        assert_eq!(
+            (hour(at, 0), hour(at, 1)),
+            ("2026-12-31T23:00:00Z".to_owned(), "2027-01-01T00:00:00Z".to_owned())
+        );
     }
 }

@@ -65,10 +65,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(
-        query: &[(String, String)],
-        key: impl Fn(&str) -> Option<String>,
-    ) -> Result<Asked, GatewayError> {
+    fn read(query: &[(String, String)], key: impl Fn(&str) -> Option<String>) -> Result<Asked, GatewayError> {
         let mut asked = Asked { limit: PAGE, ..Asked::default() };
         for (name, value) in query {
             asked.take(name, value, &key)?;
@@ -139,10 +136,9 @@ fn instant(name: &str, value: &str, is_end: bool) -> Result<Timestamp, GatewayEr
 fn number_of(number: LogNumber, name: &str, value: &str) -> Result<i64, GatewayError> {
     let wrong = |what: &str| invalid(format!("`{name}` is bounded by {what}"));
     match number {
-        LogNumber::Cost => value
-            .parse::<Money>()
-            .map(Money::nanos)
-            .map_err(|_| wrong("plain decimal dollars such as 0.05")),
+        LogNumber::Cost => {
+            value.parse::<Money>().map(Money::nanos).map_err(|_| wrong("plain decimal dollars such as 0.05"))
+        }
         LogNumber::Duration | LogNumber::Ttft => {
             let ms = value.parse::<i64>().ok().and_then(|ms| ms.checked_mul(1_000));
             ms.ok_or_else(|| wrong("whole milliseconds"))
@@ -173,7 +169,8 @@ pub(crate) async fn list(
     if let Some(own) = &scope.key {
         asked.filter.texts.push((LogText::Key, own.to_string()));
     }
-    let together = asked.filter.texts.iter().find(|(text, _)| matches!(text, LogText::Session | LogText::Trace));
+    let together =
+        asked.filter.texts.iter().find(|(text, _)| matches!(text, LogText::Session | LogText::Trace));
     let together = together.cloned();
     let desk = Desk::open(worker, parts);
     let answer = desk.store(|gateway| async move {
@@ -328,8 +325,7 @@ mod tests {
         assert_eq!((span, asked.limit), (86_400_000_000, 7));
         let texts = [(LogText::Model, "a/b".to_owned()), (LogText::Key, "key_1".to_owned())];
         assert_eq!(filter.texts, texts);
-        let numbers =
-            [(LogNumber::Cost, Some(2), None), (LogNumber::Duration, None, Some(1_500_000))];
+        let numbers = [(LogNumber::Cost, Some(2), None), (LogNumber::Duration, None, Some(1_500_000))];
         assert_eq!((filter.numbers.as_slice(), filter.feedback), (&numbers[..], Some(Said::Bad)));
         let cursor = asked.cursor.unwrap();
         assert_eq!(read_cursor(&write_cursor(&cursor)), Some(cursor));
