@@ -21,6 +21,7 @@ mod cascade;
 pub mod catalog_feeds;
 pub mod chat;
 pub mod completions;
+pub mod contents;
 mod count;
 mod course;
 pub mod crash;

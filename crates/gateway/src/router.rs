@@ -23,9 +23,9 @@ use crate::error::GatewayError;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings, feedback,
-    gemini, generation, health, idempotency, images, insight, key, keys, messages, models, payments,
-    policies, presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
+    activity, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits, embeddings,
+    feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages, models,
+    payments, policies, presets, receipts, replay, rerank, responses, route as dry_run, webhooks,
 };
 
 /// A route: its path without `/api`, its method, who may call it, and what it is.
@@ -73,6 +73,8 @@ pub(crate) enum Handler {
     Feedback,
     Activity,
     Insight(insight::At),
+    Content,
+    Privacy { edits: bool },
     Keys(keys::api::Op),
     Budgets(budgets::Op),
     Webhooks(webhooks::Op),
@@ -315,6 +317,8 @@ where
         Handler::ReceiptKeys => Ok(receipts::show(worker)),
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
+        Handler::Content => contents::show(worker, &parts).await,
+        Handler::Privacy { edits } => Box::pin(contents::privacy(worker, edits, parts, body)).await,
         Handler::Insight(at) => Box::pin(insight::serve(worker, at, parts, body)).await,
         Handler::Keys(op) => Box::pin(keys::api::serve(worker, op, parts, body)).await,
         Handler::Budgets(op) => Box::pin(budgets::serve(worker, op, parts, body)).await,

@@ -307,3 +307,86 @@ async fn percentiles_rates_and_bounds_are_answered() {
         assert!(refused.contains(expect), "{refused}");
     }
 }
+
+/// Asks, waits until the texts are there, and reads them.
+async fn kept(actor: &Actor, id: &str) -> Value {
+    let path = format!("/v1/generation/content?id={id}");
+    testkit::eventually("prompt and answer to be kept", || async {
+        let reply = actor.get(&path).await;
+        (reply.status == 200).then(|| reply.json()["data"].take())
+    })
+    .await
+}
+
+fn secret(model: &str) -> Value {
+    json!({"model": model, "messages": [{"role": "user", "content": "canary-of-the-prompt"}]})
+}
+
+#[tokio::test]
+async fn prompts_and_answers_are_kept_only_where_account_and_key_say_so() {
+    let upstream = FakeUpstream::start();
+    upstream.always(Script::chat("canary-of-the-answer", Tokens::new(20, 10)));
+    let app = TestApp::builder().lab(Lab::at("one", &upstream).model("one/m", "1", "3")).start().await;
+    let (manager, _) = app.new_key(&["--management"]).await;
+    let made = manager.post("/v1/keys", &json!({"name": "kept", "logging": true})).await.expect(201).json();
+    let kept_key = app.with_key(made["key"].as_str().expect("a key"));
+    let ask =
+        async |actor: &Actor| actor.chat_request(&secret("one/m")).send().await.expect(200).generation_id();
+    let before = ask(&kept_key).await;
+    let privacy = manager.get("/v1/account/privacy").await.expect(200).json();
+    assert_eq!(
+        privacy["data"],
+        json!({"keep_days": 0, "zero_retention": false, "zero_retention_since": null})
+    );
+    let put = async |body: Value, status: u16| {
+        manager.request("PUT", "/v1/account/privacy").json(&body).send().await.expect(status).json()
+    };
+    put(json!({"keep_days": 400}), 400).await;
+    put(json!({"keep_days": 7}), 200).await;
+    let silent = ask(&app.owner()).await;
+    let loud = ask(&kept_key).await;
+    let content = kept(&kept_key, &loud).await;
+    assert!(
+        content["request"].as_str().is_some_and(|text| text.contains("canary-of-the-prompt")),
+        "{content}"
+    );
+    assert!(
+        content["answer"].as_str().is_some_and(|text| text.contains("canary-of-the-answer")),
+        "{content}"
+    );
+    assert_eq!((&content["request_is_cut"], &content["answer_is_cut"]), (&json!(false), &json!(false)));
+    let mut streamed = secret("one/m");
+    streamed["stream"] = json!(true);
+    let reply = kept_key.chat_request(&streamed).send().await.expect(200);
+    let content = kept(&manager, &reply.generation_id()).await;
+    assert_eq!(content["answer"].as_str(), Some(reply.text().as_str()), "a stream as its client got it");
+    for id in [&before, &silent] {
+        manager.get(&format!("/v1/generation/content?id={id}")).await.expect(404);
+    }
+    let path = format!("/v1/generation/content?id={loud}");
+    app.owner().get(&path).await.expect(404);
+    app.anonymous().get(&path).await.expect(401);
+    // Who reads the database reads nothing.
+    for entry in std::fs::read_dir(app.data_dir()).expect("the data") {
+        let path = entry.expect("a file").path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).expect("bytes");
+            let found = bytes.windows(9).any(|window| window == b"canary-of");
+            assert!(!found, "{}", path.display());
+        }
+    }
+    let refused = put(json!({"zero_retention": true}), 400).await;
+    assert!(refused.to_string().contains("irrevocable"), "{refused}");
+    put(json!({"zero_retention": true, "confirm": "irrevocable"}), 200).await;
+    manager.get(&path).await.expect(404);
+    put(json!({"keep_days": 7}), 400).await;
+    put(json!({"zero_retention": false}), 400).await;
+    let told = manager.get("/v1/account/privacy").await.expect(200).json();
+    assert_eq!((&told["data"]["zero_retention"], &told["data"]["keep_days"]), (&json!(true), &json!(0)));
+    let reply = kept_key.chat_request(&secret("one/m")).send().await;
+    assert!(
+        reply.status >= 400 && reply.text().contains("Retention"),
+        "nobody knows that this provider keeps nothing: {}",
+        reply.text()
+    );
+}

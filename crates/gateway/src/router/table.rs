@@ -358,6 +358,21 @@ pub const ROUTES: &[Route] = &[
     ),
     look("GET", "/v1/generations", Look::Log, "generations by what is known of them, newest first"),
     look("GET", "/v1/traces/{id}", Look::Trace, "the calls of one trace and what they come to"),
+    route(
+        "GET",
+        "/v1/generation/content",
+        Access::AnyKey,
+        Handler::Content,
+        "prompt and answer of a call, where they are kept",
+    ),
+    route(
+        "GET",
+        "/v1/account/privacy",
+        Access::ManagementKey,
+        Handler::Privacy { edits: false },
+        "what the account lets be kept of prompts and answers",
+    ),
+    route("PUT", "/v1/account/privacy", Access::ManagementKey, Handler::Privacy { edits: true }, "say it"),
     look("GET", "/v1/exports/generations", Look::Export, "generations as CSV, lines of JSON or FOCUS"),
     route(
         "GET",

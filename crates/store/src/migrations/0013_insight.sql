@@ -208,3 +208,25 @@ ALTER TABLE feedback ADD COLUMN score BIGINT;
 -- Generations up to this id are counted above; 1: all of them.
 INSERT INTO books_state (name, number, text)
     VALUES ('insight', CASE WHEN EXISTS (SELECT 1 FROM generations) THEN 0 ELSE 1 END, '');
+
+-- What an account lets be kept of its prompts and answers. `zero_since`: from then on nothing, for ever.
+CREATE TABLE account_privacy (
+    account TEXT PRIMARY KEY REFERENCES accounts (id),
+    keep_days BIGINT NOT NULL,
+    zero_since BIGINT,
+    changed_seq BIGINT NOT NULL
+);
+INSERT INTO change_counters (name, value) VALUES ('privacy', 0);
+
+-- Prompts and answers of accounts that want them kept, sealed, until they expire.
+CREATE TABLE contents (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    api_key TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    master TEXT NOT NULL,
+    sealed TEXT NOT NULL
+);
+CREATE INDEX contents_by_expiry ON contents (expires);
+CREATE INDEX contents_by_account ON contents (account, created);

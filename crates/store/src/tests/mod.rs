@@ -4,6 +4,7 @@
 mod budgets;
 mod byok;
 mod chain;
+mod contents;
 mod corrections;
 mod fold;
 mod grants;
