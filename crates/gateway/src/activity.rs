@@ -41,7 +41,7 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
     }
     let grain = given("granularity").map_or(Ok(Grain::Day), Grain::read)?;
     let (from, to) = (given("date").or(given("from")), given("date").or(given("to")));
-    let default = Span::last_days(DAYS, desk.now().seconds());
+    let default = Span::usual(grain, DAYS, desk.now().seconds());
     let from = from.map_or(Ok(default.from), |text| span::read(text, "from", false, true))?;
     let to = to.map_or(Ok(default.to), |text| span::read(text, "to", true, true))?;
     let wanted = Wanted {

@@ -4,6 +4,9 @@
 //! How many there are is the callers' choice, so each facet keeps so many values of an account in an hour and in a day: those that
 //! came first. What comes beyond them counts under the value [`OTHER`], and a free dimension beyond [`DIMENSIONS_MAX`] under the
 //! facet [`OTHER`]. A value that is kept has all of its generations of that hour or day, so that what is shown is never a part.
+//!
+//! Days are kept of the whole account and of each key, hours of the whole account only: end users times keys times hours would be more
+//! than the generations themselves.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};

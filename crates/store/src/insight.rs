@@ -40,9 +40,11 @@ impl<'a> Gathered<'a> {
         self.days.entry((account, day, group())).or_default().add(figures);
         self.hours.entry((account, hour, group())).or_default().add(figures);
         for (facet, value) in facets::of(record) {
-            let group = || [facet.clone(), value.clone(), key()];
-            self.facet_days.entry((account, day, group())).or_default().add(figures);
-            self.facet_hours.entry((account, hour, group())).or_default().add(figures);
+            let group = |key| [facet.clone(), value.clone(), key];
+            for key in ["".into(), key()] {
+                self.facet_days.entry((account, day, group(key))).or_default().add(figures);
+            }
+            self.facet_hours.entry((account, hour, [facet, value, "".into()])).or_default().add(figures);
         }
     }
 

@@ -109,9 +109,14 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Everything that a question goes by.
+fn by<'a>(question: &'a Question<'_>) -> impl Iterator<Item = &'a By> {
+    question.groups.iter().chain(question.filters.iter().map(|filter| &filter.by))
+}
+
 /// The one facet of a question. No rollup knows a model and a facet together, nor two facets.
 fn facet<'a>(question: &'a Question<'_>) -> Result<Option<&'a str>, StoreError> {
-    let all = || question.groups.iter().chain(question.filters.iter().map(|filter| &filter.by));
+    let all = || by(question);
     let mut facets = all().filter_map(|by| match by {
         By::Facet(name) => Some(name.as_str()),
         _ => None,
@@ -164,6 +169,16 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     if let Some(facet) = facet {
         conditions.push(format!("facet = {}", asked.placeholder(facet)));
     }
+    if facet.is_some() {
+        // Rows of the whole account have no key.
+        let by_key = question.key.is_some() || by(question).any(|by| matches!(by, By::Key));
+        if by_key && question.hours {
+            return Err(StoreError::Invalid(String::from(
+                "by the hour, this is known of the whole account only, not of a key; ask for days",
+            )));
+        }
+        conditions.push(if by_key { "api_key <> ''" } else { "api_key = ''" }.to_owned());
+    }
     if let Some(key) = question.key {
         conditions.push(format!("api_key = {}", asked.placeholder(key.as_str())));
     }
@@ -175,20 +190,20 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
             false => conditions.push(format!("{name} {is} ({})", list.join(", "))),
         }
     }
-    let mut by: Vec<&str> = Vec::new();
+    let mut apart: Vec<&str> = Vec::new();
     if question.split {
-        by.push(at);
+        apart.push(at);
     }
-    by.extend(question.groups.iter().map(column));
+    apart.extend(question.groups.iter().map(column));
     let conditions = conditions.join(" AND ");
     let limit = ROWS_MAX + 1;
     let text = format!("SELECT {} FROM {table} WHERE {conditions}", columns.join(", "));
-    asked.text = match by.is_empty() {
+    asked.text = match apart.is_empty() {
         // Without groups there would be a row of nulls where nothing was used.
         true => format!("{text} HAVING COUNT(*) > 0"),
         false => {
-            let by = by.join(", ");
-            format!("{text} GROUP BY {by} ORDER BY {by} LIMIT {limit}")
+            let apart = apart.join(", ");
+            format!("{text} GROUP BY {apart} ORDER BY {apart} LIMIT {limit}")
         }
     };
     Ok(asked)

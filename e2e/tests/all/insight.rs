@@ -89,6 +89,11 @@ async fn every_total_is_that_of_the_ledger() {
     ] {
         for granularity in ["hour", "day", "week", "month"] {
             let body = json!({"metrics": ["total_usage", "request_count"], "dimensions": dimensions, "granularity": granularity});
+            if granularity == "hour" && dimensions == json!(["app", "key"]) {
+                let refused = office.manager.post("/v1/analytics/query", &body).await.expect(400).text();
+                assert!(refused.contains("of the whole account only"), "{refused}");
+                continue;
+            }
             let answer = query(&office.manager, &body).await;
             let rows = answer["data"]["data"].as_array().expect("rows");
             let sum: Money = rows.iter().map(|row| money(&row["total_usage"])).sum();

@@ -120,8 +120,9 @@ impl Query {
         let metrics = named(asked.metrics, Metric::read)?;
         let dimensions = named(asked.dimensions, dimension)?;
         let (filters, bounds) = filters(asked.filters)?;
+        let grain = asked.granularity.as_deref().map_or(Ok(Grain::Whole), Grain::read)?;
         let span = match asked.time_range {
-            None => Span::last_days(DAYS, now_s),
+            None => Span::usual(grain, DAYS, now_s),
             Some(range) => {
                 let end = match range.end {
                     Some(end) => span::read(&end, "time_range.end", true, false)?,
@@ -130,7 +131,6 @@ impl Query {
                 Span::of(span::read(&range.start, "time_range.start", false, false)?, end)?
             }
         };
-        let grain = asked.granularity.as_deref().map_or(Ok(Grain::Whole), Grain::read)?;
         let order = order(asked.order_by, &metrics, &dimensions)?;
         let warnings =
             asked.rest.keys().map(|name| format!("`{name}` is not known here and was left out")).collect();

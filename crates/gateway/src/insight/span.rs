@@ -9,7 +9,7 @@ use crate::error::GatewayError;
 
 pub(crate) const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 /// Most days of a span that is cut into hours, or that begins or ends within a day.
-pub(crate) const HOURLY_DAYS_MAX: i64 = 31;
+pub(crate) const HOURLY_DAYS_MAX: i64 = 14;
 /// Most days of any span.
 pub(crate) const DAYS_MAX: i64 = 800;
 const HOURS_PER_DAY: i64 = 24;
@@ -79,6 +79,11 @@ impl Span {
     pub(crate) fn last_days(days: i64, now_s: i64) -> Span {
         let today = now_s.div_euclid(SECONDS_PER_HOUR * HOURS_PER_DAY);
         Span { from: (today - days + 1) * HOURS_PER_DAY, to: (today + 1) * HOURS_PER_DAY }
+    }
+
+    /// What is answered where no span is given: so many days, or the last week by the hour.
+    pub(crate) fn usual(grain: Grain, days: i64, now_s: i64) -> Span {
+        Span::last_days(if grain == Grain::Hour { 7 } else { days }, now_s)
     }
 
     fn is_whole_days(self) -> bool {

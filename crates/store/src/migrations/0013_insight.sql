@@ -72,7 +72,8 @@ CREATE TABLE activity_hours (
     PRIMARY KEY (account, hour, api_key, model, provider)
 ){IN_KEY};
 
--- The same by what callers tell their use apart by: `tag`, `user`, `app`, `dim:team` (store::facets).
+-- The same by what callers tell their use apart by: `tag`, `user`, `app`, `dim:team` (store::facets). Without a key: of the whole
+-- account.
 CREATE TABLE facet_days (
     account TEXT NOT NULL,
     day BIGINT NOT NULL,
@@ -119,10 +120,11 @@ CREATE TABLE facet_days (
     ttft_sketch TEXT NOT NULL,
     duration_sketch TEXT NOT NULL,
     speed_sketch TEXT NOT NULL,
-    PRIMARY KEY (account, day, facet, value, api_key)
+    PRIMARY KEY (account, facet, api_key, day, value)
 ){IN_KEY};
+CREATE INDEX facet_days_by_day ON facet_days (account, day);
 
--- The same by hour.
+-- The same by hour, of the whole account only.
 CREATE TABLE facet_hours (
     account TEXT NOT NULL,
     hour BIGINT NOT NULL,
@@ -169,8 +171,9 @@ CREATE TABLE facet_hours (
     ttft_sketch TEXT NOT NULL,
     duration_sketch TEXT NOT NULL,
     speed_sketch TEXT NOT NULL,
-    PRIMARY KEY (account, hour, facet, value, api_key)
+    PRIMARY KEY (account, facet, api_key, hour, value)
 ){IN_KEY};
+CREATE INDEX facet_hours_by_hour ON facet_hours (account, hour);
 
 -- What is looked for among generations, newest first, without reading their records.
 CREATE TABLE generation_log (

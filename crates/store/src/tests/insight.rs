@@ -110,13 +110,26 @@ both! {
             for row in &users {
                 assert_eq!(row.figures, together(&calls, |call| call.user.as_deref() == Some(&*row.groups[0])));
             }
-            let teams = Ask { key: Some(KeyId::new("key_b")), ..ask(&[facet("dim:team")]) }.of(&store).await.unwrap();
+            let teams = Ask { key: Some(KeyId::new("key_b")), ..ask(&[facet("dim:team")]) }.of(&store).await;
+            if hours {
+                assert!(matches!(teams, Err(StoreError::Invalid(_))), "hours are of the whole account");
+                continue;
+            }
+            let teams = teams.unwrap();
             let blue = together(&calls, |call| call.key.as_str() == "key_b" && call.dimensions["team"] == "blue");
             assert_eq!((teams[0].groups[0].as_str(), &teams[0].figures), ("blue", &blue));
             for (name, values) in [("tag", 2), ("project", 1), ("app", 1), ("error", 1), ("finish_reason", 1), ("api_type", 1)] {
                 assert_eq!(ask(&[facet(name)]).of(&store).await.unwrap().len(), values, "{name}");
             }
             assert!(ask(&[facet("dim:trace.trace_id")]).of(&store).await.unwrap().is_empty());
+        }
+        for key in ["", "key_a"] {
+            let wrong = "UPDATE facet_days SET requests = requests + 1 WHERE facet = 'tag' AND value = 't0' AND api_key = $1 AND day = $2";
+            assert_eq!(tamper(&store, wrong, &[key.into(), NOW.day().into()]).await, 1);
+            let problems = store.verify().await.unwrap().problems;
+            assert_eq!((problems.len(), problems[0].check), (1, "facet_days"), "{problems:?}");
+            let back = "UPDATE facet_days SET requests = requests - 1 WHERE facet = 'tag' AND value = 't0' AND api_key = $1 AND day = $2";
+            tamper(&store, back, &[key.into(), NOW.day().into()]).await;
         }
         let rows = Ask { split: true, ..Ask::by(&[]) }.of(&store).await.unwrap();
         assert_eq!(rows.len(), 34, "six calls an hour");
@@ -216,8 +229,11 @@ both! {
         let half = super::corrections::version("0.075", "0.30");
         super::corrections::rerate(&store, &half, true, false).await;
         let used = store.credits(&account("owner")).await.unwrap().used;
-        for groups in [vec![], vec![By::Model], vec![facet("user")], vec![facet("tag"), By::Key], vec![facet("app")]] {
-            for hours in [true, false] {
+        for (groups, by_hour) in [
+            (vec![], true), (vec![By::Model], true), (vec![facet("user")], true), (vec![facet("tag"), By::Key], false),
+            (vec![facet("app")], true),
+        ] {
+            for hours in [by_hour, false] {
                 let rows = Ask { hours, ..Ask::by(&groups) }.of(&store).await.unwrap();
                 let charged: i64 = rows.iter().map(|row| row.figures.sums.get(Measure::Charged)).sum();
                 assert_eq!(nanos(charged), used, "{groups:?}");

@@ -308,7 +308,6 @@ async fn books(store: &Store) -> Vec<(&'static str, String)> {
         ("activity_days", "key_b".to_owned()),
         ("activity_hours", "key_a".to_owned()),
         ("activity_hours", "key_b".to_owned()),
-        ("facet_days", "web".to_owned()),
         ("facet_hours", "web".to_owned()),
         ("generation_log", record(2).id.to_string()),
         ("spend_days", "project:web".to_owned()),
