@@ -1,6 +1,7 @@
 //! Measurements at full count against something that nobody here wrote.
 
 mod dialects;
+pub mod insight;
 pub mod ledger;
 mod money;
 mod outcomes;
@@ -91,6 +92,8 @@ pub enum What {
         #[arg(long, default_value_t = 1_000)]
         count: usize,
     },
+    /// Dashboards, the log and forgetting at ten million generations, beside the ledger
+    Insight(insight::Args),
     /// What a translation between dialects costs beside the byte path
     Dialects {
         /// In this build, which should be an optimized one
@@ -110,6 +113,7 @@ pub fn run(what: &What) -> Result<bool> {
         What::Simulate { seed } => simulate::run(*seed),
         What::Disconnects { count } => money::disconnects(*count),
         What::Admission { count, on } => money::admission(*count, on.as_deref()),
+        What::Insight(args) => insight::run(args),
         What::Webhooks { count } => webhooks::run(*count),
         What::Streams { measure: true } => streams::measure(),
         What::Streams { measure: false } => streams::run(),

@@ -14,6 +14,8 @@ use crate::{docs, eval, fuzz, screens, sh, style, tools};
 const PRICES_SAMPLE: u32 = 500;
 /// Operations on the books in the test run; `xtask eval ledger` makes fifty times as many.
 const LEDGER_SAMPLE: u64 = 20_000;
+/// Generations behind the dashboards in the test run; `xtask eval insight` makes ten million.
+const INSIGHT_SAMPLE: u64 = 20_000;
 /// Seconds per fuzz target; `xtask fuzz` runs longer.
 const FUZZ_SECONDS: u32 = 10;
 
@@ -50,7 +52,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -76,6 +78,7 @@ const STEPS: [Step; 15] = [
     ("outside", outside_step),
     ("doctest", doctest_step),
     ("ledger", |_| eval::ledger::run(LEDGER_SAMPLE, eval::SEED).map(Tally::of)),
+    ("insight", |_| eval::insight::sample(INSIGHT_SAMPLE).map(Tally::of)),
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
     ("screens", |_| screens::take(&tollway_bin()).map(Tally::of)),
     ("fuzz", |_| fuzz::all(FUZZ_SECONDS).map(|(passed, failed)| Tally { passed, failed })),

@@ -63,6 +63,8 @@ pub struct Gateway {
     pub seals: crate::seals::Seals,
     /// What was answered under which `Idempotency-Key`.
     pub idempotency: crate::idempotency::Idempotency,
+    /// Prompts and answers that are to be kept.
+    pub contents: crate::contents::Contents,
     /// Answers for those who ask the same again.
     pub cache: crate::cache::Cache,
     /// Replays that are under way.

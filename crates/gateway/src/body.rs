@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::idempotency::Recorder;
+use crate::insight::exports::Pages;
 use crate::pump::Pump;
 
 /// The body of an answer.
@@ -18,6 +19,8 @@ pub enum ResponseBody {
     Pump(Box<Pump>),
     /// A stream that is written down as it leaves.
     Recorder(Box<Recorder>),
+    /// Pages that are made as they are taken.
+    Pages(Box<Pages>),
 }
 
 impl ResponseBody {
@@ -47,6 +50,9 @@ impl Body for ResponseBody {
             ResponseBody::Recorder(recorder) => {
                 recorder.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
+            ResponseBody::Pages(pages) => {
+                pages.poll(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
         }
     }
 
@@ -55,13 +61,14 @@ impl Body for ResponseBody {
             ResponseBody::Full(bytes) => bytes.is_none(),
             ResponseBody::Pump(pump) => pump.is_finished(),
             ResponseBody::Recorder(recorder) => recorder.is_finished(),
+            ResponseBody::Pages(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ResponseBody::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            ResponseBody::Pump(_) | ResponseBody::Recorder(_) => SizeHint::default(),
+            ResponseBody::Pump(_) | ResponseBody::Recorder(_) | ResponseBody::Pages(_) => SizeHint::default(),
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::body::ResponseBody;
 use crate::cache::{self, Keeping, Outlook, Tape};
 use crate::care;
 use crate::cascade::{self, Better};
+use crate::contents::Listener;
 use crate::course::{Asker, Course};
 use crate::crash;
 use crate::error::GatewayError;
@@ -146,6 +147,7 @@ pub(crate) async fn answer_body(
     mut extra: Extra,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = Arc::clone(&worker.gateway);
+    let listener = Listener::of(&gateway, id, &admitted.key, admitted.created, body);
     let account = admitted.key.account.id.clone();
     let memory = gateway.seals.of(&account);
     let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
@@ -163,7 +165,11 @@ pub(crate) async fn answer_body(
             scan(dialect, &whole.body, &says)?
         }
     };
-    answer_call(worker, id, headers, &call, path.array, admitted, extra).await
+    let mut response = answer_call(worker, id, headers, &call, path.array, admitted, extra).await?;
+    if let Some(listener) = listener {
+        listener.hear_all(&mut response);
+    }
+    Ok(response)
 }
 
 /// Scans a request.

@@ -123,7 +123,9 @@ async fn take(
         .iter()
         .any(|key| said.get(*key).is_some_and(|new| before.get(*key) != Some(new)));
     let now = gateway.clock.now();
-    let all = gateway.store.merge_feedback(id, account, said, now).await?;
+    // A reward lies between 0 and 1.
+    let score = reward.map(|reward| (reward * 1_000.0).round() as i64);
+    let all = gateway.store.merge_feedback(id, account, said, score, now).await?;
     let taught = reward.filter(|_| news);
     if let Some(reward) = taught {
         gateway.learned.observe(&work(&record), &record.model, reward, WEIGHT, now);

@@ -150,7 +150,7 @@ fn disconnect(record: &GenerationRecord) -> Value {
 }
 
 /// Whole microseconds as milliseconds with three digits, exactly.
-fn milliseconds(us: i64) -> Value {
+pub(crate) fn milliseconds(us: i64) -> Value {
     let text = format!("{}.{:03}", us / 1000, (us % 1000).abs());
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }

@@ -72,6 +72,9 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let limits = &asker.key.rules.limits;
     let mut wishes = wishes(&request.provider, &request.auto, request.service_tier.as_deref());
     bound(&mut wishes, limits);
+    if gateway.contents.is_zero(&asker.key.account.id) {
+        wishes.retention_days_max = Some(0);
+    }
     let chosen = course.virtual_model();
     if chosen.is_none() {
         // Of a model that is named, a preference orders the endpoints.

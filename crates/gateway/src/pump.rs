@@ -23,6 +23,7 @@ use wire::tally::{self, Tally};
 
 use crate::cache::Keeping;
 use crate::care::{BYTES_PER_TOKEN, Bounds, ReadingOn};
+use crate::contents::Listener;
 use crate::crash;
 use crate::error::GatewayError;
 use crate::leaving::Leaving;
@@ -54,6 +55,8 @@ pub struct Pump {
     bounds: Bounds,
     remember: Option<Remember>,
     keeping: Option<Keeping>,
+    /// Hears what leaves, where that is to be kept.
+    listener: Option<Box<Listener>>,
     /// Loads the tokenizer's vocabulary.
     loading: Option<JoinHandle<()>>,
 }
@@ -115,6 +118,7 @@ impl Pump {
             bounds: start.bounds,
             remember: start.remember,
             keeping: start.keeping,
+            listener: None,
             loading: None,
         }
     }
@@ -138,6 +142,9 @@ impl Pump {
             if !self.leg.out.is_empty() {
                 self.last_sent = Instant::now();
                 self.sent_bytes += self.leg.out.len() as u64;
+                if let Some(listener) = &mut self.listener {
+                    listener.hear(&self.leg.out);
+                }
                 return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.leg.out))));
             }
             if self.flight.is_none() {
@@ -284,6 +291,11 @@ fn broken(failure: LegFailure) -> GatewayError {
 }
 
 impl Pump {
+    /// What leaves from now on is heard.
+    pub(crate) fn listen(&mut self, listener: Listener) {
+        self.listener = Some(Box::new(listener));
+    }
+
     /// Its client has left, and the answer is owed: it goes on as if nothing had happened, and the record says so.
     pub(crate) fn owed(&mut self) {
         let leaving = self.leaving(Instant::now());

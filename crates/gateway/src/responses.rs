@@ -137,6 +137,8 @@ where
         body = whole.body;
         whole.filled
     });
+    // Who keeps nothing for ever has no kept responses either.
+    let store = store && !gateway.contents.is_zero(&account);
     let remember = store.then(|| Remember {
         gateway: Arc::clone(gateway),
         id,

@@ -26,10 +26,10 @@ use crate::read_body;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, credits, embeddings,
-    feedback, gemini, generation, health, idempotency, images, key, keys, messages, models, openapi,
-    organization, payments, policies, presets, receipts, replay, rerank, responses, route as dry_run,
-    webhooks,
+    activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
+    embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
+    models, openapi, organization, payments, policies, presets, receipts, replay, rerank, responses,
+    route as dry_run, webhooks,
 };
 
 /// Largest body of whom nobody knows.
@@ -86,6 +86,9 @@ pub(crate) enum Handler {
     ReceiptKeys,
     Feedback,
     Activity,
+    Insight(insight::At),
+    Content,
+    Privacy { edits: bool },
     Keys(keys::api::Op),
     Budgets(budgets::Op),
     Webhooks(webhooks::Op),
@@ -386,6 +389,9 @@ async fn handle(
         Handler::ReceiptKeys => Ok(receipts::show(worker)),
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
+        Handler::Content => contents::show(worker, &parts).await,
+        Handler::Privacy { edits } => Box::pin(contents::privacy(worker, edits, parts, body)).await,
+        Handler::Insight(at) => Box::pin(insight::serve(worker, at, parts, body)).await,
         Handler::Keys(op) => Box::pin(keys::api::serve(worker, op, parts, body)).await,
         Handler::Budgets(op) => Box::pin(budgets::serve(worker, op, parts, body)).await,
         Handler::Webhooks(op) => Box::pin(webhooks::serve(worker, op, parts, body)).await,

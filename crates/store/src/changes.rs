@@ -13,6 +13,7 @@ pub(crate) enum Counter {
     Byok,
     ByokTotals,
     Keys,
+    Privacy,
     Rules,
     Totals,
 }
@@ -24,6 +25,7 @@ impl Counter {
             Counter::Byok => "byok",
             Counter::ByokTotals => "byok_totals",
             Counter::Keys => "keys",
+            Counter::Privacy => "privacy",
             Counter::Rules => "rules",
             Counter::Totals => "totals",
         }

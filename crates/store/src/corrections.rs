@@ -15,7 +15,7 @@ use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::entries::{self, NewEntry};
 use crate::generations::{column, json, read};
-use crate::{Store, StoreError, activity, byok, spending};
+use crate::{Store, StoreError, byok, insight, spending};
 
 /// Generations of one transaction.
 pub(crate) const STEP_ROWS: i64 = 500;
@@ -257,7 +257,7 @@ async fn book(
     let first = changed.iter().map(|one| one.record.created.micros()).min().unwrap_or(i64::MAX);
     let sql = "UPDATE price_versions SET first_used = $2 WHERE id = $1 AND first_used > $2";
     tx.execute(sql, &[column(&version.id), first.into()]).await?;
-    activity::correct(tx, changed).await?;
+    insight::correct(tx, changed).await?;
     spending::correct(tx, changed).await?;
     byok::correct(tx, changed).await?;
     add_up(tx, changed).await

@@ -36,7 +36,7 @@ pub(crate) enum Tx {
 }
 
 /// A value for a placeholder.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
     OptText(Option<&'a str>),
@@ -145,6 +145,21 @@ impl Db {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Vec<T>, StoreError> {
+        in_time(async {
+            on!(self, Db::Sqlite { reader, .. } => reader, Db::Postgres(pool) => pool, |conn, Args| {
+                Ok(sqlx::query_as_with(sql, arguments::<Args>(&mut values.iter())?).fetch_all(conn).await?)
+            })
+        })
+        .await
+    }
+
+    /// The same for a text that was put together from constants, with every value behind a placeholder.
+    pub(crate) async fn fetch_built<T: Row>(
+        &self,
+        sql: String,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        let sql = AssertSqlSafe(sql).into_sql_str();
         in_time(async {
             on!(self, Db::Sqlite { reader, .. } => reader, Db::Postgres(pool) => pool, |conn, Args| {
                 Ok(sqlx::query_as_with(sql, arguments::<Args>(&mut values.iter())?).fetch_all(conn).await?)

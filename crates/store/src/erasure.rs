@@ -126,6 +126,10 @@ const GOES: &[&str] = &[
     "DELETE FROM byok_accounts WHERE account = $1",
     "DELETE FROM projects WHERE account = $1",
     "DELETE FROM spend_days WHERE account = $1",
+    "DELETE FROM facet_days WHERE account = $1",
+    "DELETE FROM facet_hours WHERE account = $1",
+    "DELETE FROM contents WHERE account = $1",
+    "DELETE FROM account_privacy WHERE account = $1",
     "UPDATE accounts SET name = 'erased' WHERE id = $1",
     "UPDATE service_accounts SET name = 'erased' WHERE account = $1",
     "UPDATE auto_top_ups SET enabled = FALSE, customer = NULL, saved_by = NULL, method = NULL WHERE account = $1",
@@ -220,6 +224,9 @@ impl Store {
         for (id, created, body) in &page {
             let sql = "UPDATE generations SET body = $2, erased = TRUE WHERE id = $1";
             tx.execute(sql, &[id.as_str().into(), emptied(body)?.into()]).await?;
+            let sql = "UPDATE generation_log SET session = '', trace = '', end_user = '', app = '', tags = ''
+                WHERE account = $1 AND created = $2 AND id = $3";
+            tx.execute(sql, &[account.as_str().into(), (*created).into(), id.as_str().into()]).await?;
             to = *created;
         }
         if page.is_empty() {

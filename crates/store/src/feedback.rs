@@ -11,7 +11,7 @@ pub const FEEDBACK_BYTES_MAX: usize = 16_384;
 
 impl Store {
     /// Puts `said` over what was said before; answers all of it. The generation must be the account's, which the caller has
-    /// checked.
+    /// checked. `score`: what the answer was worth by that, 0 to 1,000; `None`: as before.
     ///
     /// # Errors
     /// `Invalid` when it would grow beyond [`FEEDBACK_BYTES_MAX`].
@@ -20,6 +20,7 @@ impl Store {
         generation: &GenerationId,
         account: &AccountId,
         said: Map<String, Json>,
+        score: Option<i64>,
         now: Timestamp,
     ) -> Result<Map<String, Json>, StoreError> {
         let mut tx = self.db.write().await?;
@@ -37,8 +38,8 @@ impl Store {
                 format!("the feedback of one generation is at most {FEEDBACK_BYTES_MAX} bytes; say less");
             return Err(StoreError::Invalid(message));
         }
-        let sql = "UPDATE feedback SET body = $2 WHERE generation = $1";
-        tx.execute(sql, &[generation.as_str().into(), body.into()]).await?;
+        let sql = "UPDATE feedback SET body = $2, score = COALESCE($3, score) WHERE generation = $1";
+        tx.execute(sql, &[generation.as_str().into(), body.into(), Value::OptInt(score)]).await?;
         tx.commit().await?;
         Ok(all)
     }
@@ -56,7 +57,7 @@ impl Store {
     }
 }
 
-fn read(body: &str) -> Result<Map<String, Json>, StoreError> {
+pub(crate) fn read(body: &str) -> Result<Map<String, Json>, StoreError> {
     serde_json::from_str(body)
         .map_err(|error| StoreError::Corrupt(format!("feedback can't be read: {error}")))
 }

@@ -11,14 +11,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ledger::{BookAccount, Entry, GenerationRecord, Logged, book_of, entry_of};
-use types::{GenerationId, Money};
+use types::{GenerationId, Money, PriceSheet};
 
 use crate::accounts::{TotalsDelta, add_spent, add_totals};
 use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::entries::NewEntry;
 use crate::generations::Stored;
-use crate::{Store, StoreError, activity, byok, entries, generations, segments, spending};
+use crate::{Store, StoreError, byok, entries, generations, insight, segments, spending};
 
 /// The most that one generation can cost; keeps sums within 64 bits for any nonsense that a provider reports.
 const GENERATION_COST_MAX: Money = Money::from_usd(10_000);
@@ -121,7 +121,9 @@ async fn fold_in<'a>(
         .collect();
     entries::insert(tx, &booked).await?;
     let records: Vec<&GenerationRecord> = fresh.iter().map(|(stored, _)| stored.record).collect();
-    activity::add(tx, &records).await?;
+    let priced: Vec<(&GenerationRecord, &PriceSheet)> =
+        records.iter().map(|record| (*record, generations::sheet_of(record, &sheets))).collect();
+    insight::add(tx, &priced).await?;
     spending::add(tx, &records).await?;
     byok::add_up(tx, &records).await?;
     add_up(tx, &records).await?;

@@ -118,6 +118,14 @@ pub(crate) async fn sheets(tx: &mut Tx, records: &[&GenerationRecord]) -> Result
     Ok(sheets)
 }
 
+/// The prices that applied to a record: its own, or those of its version.
+pub(crate) fn sheet_of<'s>(record: &'s GenerationRecord, sheets: &'s Sheets) -> &'s PriceSheet {
+    match sheets.get(&record.price_version) {
+        Some(stored) if sheet_is_empty(&record.price_sheet) => &stored.sheet,
+        _ => &record.price_sheet,
+    }
+}
+
 async fn stored_sheet(tx: &mut Tx, id: &str) -> Result<Option<StoredSheet>, StoreError> {
     let sql = "SELECT sheet, first_used FROM price_versions WHERE id = $1";
     let rows: Vec<(String, i64)> = tx.fetch(sql, &[column(id)]).await?;

@@ -4,7 +4,7 @@
 //! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
 //! - Where two writers can meet, the statement itself decides (`ON CONFLICT`, `UPDATE ... WHERE`), never a read before it.
 //! - Rows are locked in one order everywhere: segment, price versions, payment event, order or voucher, generations, head of the
-//!   chain, entries, balances, invoice counter, activity, change counter. Within a table rows are touched in the order of their
+//!   chain, entries, balances, invoice counter, activity by day and hour, the lock on facets, facets, log, change counter. Within a table rows are touched in the order of their
 //!   keys.
 
 mod accounts;
@@ -16,17 +16,22 @@ mod budgets;
 mod byok;
 mod chain;
 mod changes;
+mod contents;
 mod corrections;
 mod db;
 mod dialect;
 mod entries;
 mod erasure;
 mod error;
+mod facets;
 mod feedback;
 mod fold;
 mod generations;
+mod insight;
 mod invoices;
 mod keys;
+mod log;
+mod measures;
 mod migrate;
 mod orders;
 mod organizations;
@@ -34,11 +39,14 @@ mod payments;
 mod people;
 mod provider_use;
 mod responses;
+mod rollups;
 mod rules;
 mod second_factor;
 mod segments;
+mod sketch;
 mod spending;
 mod statement;
+mod used;
 mod verify;
 mod vouchers;
 
@@ -49,14 +57,21 @@ pub use audit::{AUDIT_PAGE_ROWS, Act, ActRow, AuditReport};
 pub use auto_top_up::{AutoTopUp, AutoTopUpRules, Due};
 pub use budgets::{BUDGETS_MAX, BudgetRow};
 pub use byok::{BYOK_KEYS_MAX, ByokBalance, ByokChanges, ByokCredited, ByokRow, ByokTotals, ByokUsage};
+pub use contents::{Content, Privacy};
 pub use corrections::{Corrected, PriceVersion, Rerate, RerateStep, Rerated};
 pub use erasure::Exported;
 pub use error::StoreError;
+pub use facets::{DIMENSION, DIMENSIONS_MAX, OTHER, VALUES_PER_DAY_MAX, VALUES_PER_HOUR_MAX};
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
 pub use invoices::{INVOICES_LISTED_MAX, Invoice};
 pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
+pub use log::{
+    LOG_PAGE_MAX, LOG_SCAN_ROWS, LOG_TOTALS_ROWS, Listed, LogCursor, LogFilter, LogNumber, LogPage, LogText,
+    LogTotals, Said,
+};
+pub use measures::{Figures, Measure, Spread, Sums};
 pub use orders::{NewOrder, ORDERS_LISTED_MAX, Order, OrderKind, OrderStatus};
 pub use organizations::{Invited, Member, Organization, Project, ServiceAccount};
 pub use payments::{Dispute, Notice, RefundPlan, Says, Taken};
@@ -67,7 +82,9 @@ pub use rules::{
     RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,
 };
 pub use second_factor::SecondFactor;
+pub use sketch::Sketch;
 pub use statement::{Movement, Statement};
+pub use used::{By, Filter, Question, ROWS_MAX, UsedRow};
 pub use verify::{Noted, Problem, Progress, VerifyReport};
 pub use vouchers::{NewVoucher, Redeemed, Redemption, Voucher};
 

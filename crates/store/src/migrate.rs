@@ -21,6 +21,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (10, "provider keys that accounts bring along", include_str!("migrations/0010_byok.sql")),
     (11, "people, mailed tokens, sessions", include_str!("migrations/0011_people.sql")),
     (12, "organizations, projects, the audit log", include_str!("migrations/0012_organizations.sql")),
+    (13, "rollups by hour and facet, the log", include_str!("migrations/0013_insight.sql")),
     (14, "what was erased", include_str!("migrations/0014_erasure.sql")),
     (15, "second factors", include_str!("migrations/0015_second_factors.sql")),
 ];

@@ -5,6 +5,7 @@ mod chained;
 mod checks;
 mod generations;
 mod payments;
+mod rollups;
 
 use crate::{Store, StoreError};
 

@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use gateway::alerts::Event;
 use gateway::app::{Gateway, Worker};
 use gateway::byok::{Byok, Keeper};
+use gateway::contents::{Contents, Heard};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::mail::{Mail, Mailer};
@@ -31,7 +32,7 @@ use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
-use crate::jobs::{alerts, expire, fold, mails, payments, poll, reload, vitals};
+use crate::jobs::{alerts, contents, expire, fold, mails, payments, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
 use crate::{receipt_keys, secrets, telemetry, wire_up};
@@ -89,7 +90,7 @@ fn lock(config: &Config) -> anyhow::Result<File> {
 
 async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) -> anyhow::Result<()> {
     let config = loaded.config.clone();
-    let Assembled { gateway, folder, poller, events, first, mails: (transport, mails) } =
+    let Assembled { gateway, folder, poller, events, first, heard, mails: (transport, mails) } =
         assemble(loaded, &env, control).await?;
     let workers = workers(&config);
 
@@ -109,6 +110,8 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
     tokio::spawn(alerts::run(Arc::clone(&gateway), events, jobs_stopping.clone()));
     tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
+    let keeping = tokio::spawn(contents::write(Arc::clone(&gateway), heard, jobs_stopping.clone()));
+    tokio::spawn(contents::forget(Arc::clone(&gateway), jobs_stopping.clone()));
     tokio::spawn(mails::run(Arc::clone(&gateway), transport, mails, jobs_stopping.clone()));
     let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
     let watching = tokio::spawn(health);
@@ -126,6 +129,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let _ = drained.await;
     let _ = stop_jobs.send(true);
     let _ = folding.await;
+    let _ = keeping.await;
     let _ = watching.await;
     fold_the_last(&gateway, &config).await;
     gateway.store.close().await;
@@ -140,6 +144,7 @@ struct Assembled {
     poller: Poller,
     events: mpsc::Receiver<Event>,
     first: First,
+    heard: mpsc::Receiver<Heard>,
     mails: (Transport, mpsc::Receiver<Mail>),
 }
 
@@ -163,7 +168,9 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
     let empty = KeyTable::new(signals, Arc::clone(&clock));
     let keeper = Keeper::new(config.byok.private_base_urls, Arc::clone(&clock));
     let byok = Byok::new(config.fees.byok, wire_up::masters(&config)?, keeper);
-    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now(), &byok).await?;
+    let (contents, heard) = Contents::new();
+    let own = (&byok, &contents);
+    let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now(), own).await?;
     let settings = wire_up::settings(&config)?;
     let idempotency = wire_up::idempotency(&config, &settings, &boot, clock.now())?;
     let world = wire_up::world(&config, catalog, env, None, &settings, Arc::clone(&clock))?;
@@ -183,13 +190,14 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         idempotency,
         people: wire_up::people(&config, &payments.public_url),
         payments,
+        contents,
         metrics,
         store,
         control,
         clock,
     });
     vitals::restore_learned(&gateway, &config.server.data_dir);
-    Ok(Assembled { gateway, folder, poller, events, first, mails: (transport, mails) })
+    Ok(Assembled { gateway, folder, poller, events, first, heard, mails: (transport, mails) })
 }
 
 /// What the last calls wrote goes into the books, unless the store takes too long.

@@ -13,6 +13,7 @@ use gateway::auth::settings::{People, PeopleSettings};
 use gateway::byok::seal::Masters;
 use gateway::byok::{Byok, master_key_path};
 use gateway::cache::{Cache, Limits};
+use gateway::contents::Contents;
 use gateway::idempotency::{self, Idempotency};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
@@ -219,6 +220,7 @@ pub(crate) struct Shared {
     pub(crate) receipts: receipts::Signer,
     pub(crate) payments: Payments,
     pub(crate) people: People,
+    pub(crate) contents: Contents,
 }
 
 /// Puts it together.
@@ -248,6 +250,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         retries: Default::default(),
         payments: shared.payments,
         people: shared.people,
+        contents: shared.contents,
         discounts: Default::default(),
         learned: Default::default(),
         replays: Default::default(),

@@ -22,6 +22,7 @@ mod fetches;
 mod first_run;
 mod hedging;
 mod idempotency;
+mod insight;
 mod judged;
 mod keys;
 mod kill;

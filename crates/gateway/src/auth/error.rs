@@ -53,7 +53,7 @@ pub enum AuthError {
     #[error("this session is over; sign in again")]
     SessionOver,
     /// Their part in the organization does not go that far.
-    #[error("this takes the right to {}, which {} have; the caller is {role} here", .right.name(), .right.holders())]
+    #[error("this takes the right to {}, of these roles: {}; the caller is {role} here", .right.name(), .right.holders())]
     Role {
         /// What the caller is.
         role: Role,
@@ -68,6 +68,9 @@ pub enum AuthError {
         /// What they would give.
         asked: Role,
     },
+    /// What was mailed to somebody else.
+    #[error("this invitation went to another address than yours")]
+    OtherAddress,
     /// They are no member of the organization that they name.
     #[error("no organization of yours has the id that was asked for; `GET /v1/organizations` lists them")]
     NotMember,
@@ -93,6 +96,7 @@ impl AuthError {
             AuthError::Closed(_) => (403, "sign_up_closed"),
             AuthError::NoSession | AuthError::SessionOver => (401, "session_invalid"),
             AuthError::Role { .. } | AuthError::Grant { .. } => (403, "role_insufficient"),
+            AuthError::OtherAddress => (403, "invitation_of_another"),
             AuthError::NotMember => (404, "organization_unknown"),
             AuthError::ForeignPage => (403, "foreign_page"),
         }

@@ -47,6 +47,7 @@ docs! {
     "sign_up_closed" 403 "People come in by invitation here, or not at all." "Ask the operator for an invitation.";
     "role_insufficient" 403 "The caller's role in the organization does not have the right that this takes, or would give away more than it has." "Ask somebody with a role that the message names.";
     "organization_unknown" 404 "No organization of the caller has the id that the request asks for." "Use an id of `GET /v1/organizations`.";
+    "invitation_of_another" 403 "The invitation went to another address than that of whoever is signed in." "Sign in as who has that address, or be invited anew.";
     "app_code_invalid" 403 "The code that an app brought is unknown, was used before, is older than ten minutes, or its verifier is another's." "Let the person allow it again at `/auth`.";
     "foreign_page" 403 "A session's cookie came with a request that no page of this site made." "Send the session as `Authorization: Bearer`.";
     "token_invalid" 400 "What was mailed is unknown, was used before, or is too old." "Ask for another.";

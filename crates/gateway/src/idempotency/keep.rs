@@ -121,7 +121,7 @@ impl Lead {
                 let (pump, kept, heard) = (Some(pump), Some((self, answer)), Some(Vec::new()));
                 ResponseBody::Recorder(Box::new(Recorder { pump, kept, heard, alone: false }))
             }
-            recorder @ ResponseBody::Recorder(_) => recorder,
+            other @ (ResponseBody::Recorder(_) | ResponseBody::Pages(_)) => other,
         };
         Response::from_parts(parts, body)
     }

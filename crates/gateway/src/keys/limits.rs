@@ -39,7 +39,7 @@ pub struct Limits {
     pub default_preset: Option<String>,
     /// Where the dial stands in requests that don't say, 0 (quality) to 1 (cost).
     pub default_dial: Option<f64>,
-    /// Whether prompts and answers may be kept where that is switched on.
+    /// Whether prompts and answers are kept, where the account wants that at all.
     pub logging: bool,
     /// What it belongs to; budgets and reports go by it.
     pub tags: Vec<String>,
@@ -65,7 +65,7 @@ impl Default for Limits {
             regions: Vec::new(),
             default_preset: None,
             default_dial: None,
-            logging: true,
+            logging: false,
             tags: Vec::new(),
             explore: true,
             hedge: true,

@@ -110,7 +110,7 @@ pub(super) async fn delete(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 /// Who is signed in joins, with what was mailed to their address.
 pub(crate) async fn accept(desk: &Desk<'_>, visitor: &Visitor, invited: Invited) -> Answer {
     if visitor.user.email != invited.email {
-        return Err(AuthError::Closed("this invitation went to another address than yours").into());
+        return Err(AuthError::OtherAddress.into());
     }
     let (user, now, account) = (visitor.user.id.clone(), desk.now(), invited.account.clone());
     let role = invited.role;

@@ -11,6 +11,7 @@ use types::{Money, Timestamp};
 use super::{Counter, date, usd};
 use crate::app::Worker;
 use crate::body::ResponseBody;
+use crate::csv::cell;
 use crate::error::GatewayError;
 use crate::key::rfc3339;
 use crate::router;
@@ -91,15 +92,6 @@ fn as_json(statement: &Statement, from: i64, to: i64) -> Value {
         "movements": movements,
         "closing_usd": usd(statement.closing),
     })
-}
-
-/// What a sheet would take for a formula is made a text by an apostrophe.
-fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
-    }
 }
 
 fn as_csv(statement: &Statement, from: i64, to: i64) -> String {

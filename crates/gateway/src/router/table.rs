@@ -8,6 +8,7 @@ use crate::auth::Access;
 use crate::auth::routes::At as Auth;
 use crate::budgets::Op as Budgets;
 use crate::byok::edit::Op as Keep;
+use crate::insight::At as Look;
 use crate::keys::api::Op as Keys;
 use crate::organization::routes::At as Org;
 use crate::payments::routes::At as Pay;
@@ -183,7 +184,46 @@ pub const ROUTES: &[Route] = &[
     post("/v1/feedback", ANY_KEY, H::Feedback, "what a caller thinks of an answer; keys merge"),
     post("/v1/generation/feedback", ANY_KEY, H::Feedback, "the same, under OpenRouter's name"),
     get("/v1/generation", ANY_KEY, H::Generation, "the record of one generation"),
-    get("/v1/activity", ANY_KEY, H::Activity, "use by day, model and provider"),
+    get("/v1/activity", ANY_KEY, H::Activity, "use by hour, day or month, model, provider and key"),
+    post(
+        "/v1/analytics/query",
+        ANY_KEY,
+        H::Insight(Look::Query),
+        "any metrics by any of what use is told apart by",
+    ),
+    get(
+        "/v1/manage/apikey/{id}/usage",
+        ANY_KEY,
+        H::Insight(Look::KeyUsage),
+        "use of one key, in Requesty's shape",
+    ),
+    get(
+        "/v1/manage/org/usage",
+        READ,
+        H::Insight(Look::AccountUsage),
+        "use of the account, in Requesty's shape",
+    ),
+    get(
+        "/v1/generations",
+        ANY_KEY,
+        H::Insight(Look::Log),
+        "generations by what is known of them, newest first",
+    ),
+    get("/v1/traces/{id}", ANY_KEY, H::Insight(Look::Trace), "the calls of one trace and what they come to"),
+    get("/v1/generation/content", ANY_KEY, H::Content, "prompt and answer of a call, where they are kept"),
+    get("/v1/account/privacy", READ, H::Privacy { edits: false }, "what may be kept of prompts and answers"),
+    put(
+        "/v1/account/privacy",
+        GOVERN,
+        H::Privacy { edits: true },
+        "say what may be kept of prompts and answers",
+    ),
+    get(
+        "/v1/exports/generations",
+        ANY_KEY,
+        H::Insight(Look::Export),
+        "generations as CSV, lines of JSON or FOCUS",
+    ),
     get("/v1/policies", ANY_KEY, H::Policies(Op::List), "the account's routing policies"),
     post("/v1/policies", BUILD, H::Policies(Op::Create), "a new policy"),
     get("/v1/policies/{name}", ANY_KEY, H::Policies(Op::Show), "one policy"),

@@ -14,7 +14,7 @@ async fn before_the_chain(url: &str, count: u64) {
     tx.execute(sql, &[version.as_str().into(), sheet.into(), record(0).created.micros().into()])
         .await
         .unwrap();
-    let mut day = crate::activity::Sums::default();
+    let mut day = crate::Sums::default();
     for n in 0..count {
         let record = record(n);
         let body = GenerationRecord { price_sheet: Arc::default(), ..record.clone() };
@@ -40,10 +40,10 @@ async fn before_the_chain(url: &str, count: u64) {
             let values = [entry.as_str().into(), Value::Int(line), account.into(), amount.into()];
             tx.execute(sql, &values).await.unwrap();
         }
-        crate::activity::sum_up(&mut day, &crate::activity::amounts(&record));
+        day.add(&crate::Figures::of(&record, &record.price_sheet).sums);
     }
-    // Without the column that came later.
-    let sums: Vec<String> = day.iter().take(18).map(i64::to_string).collect();
+    // Without the columns that came later.
+    let sums: Vec<String> = day.numbers().take(18).map(|sum| sum.to_string()).collect();
     let sql = format!(
         "INSERT INTO activity_days (account, day, api_key, model, provider, requests, failed, input, cache_read, cache_write,
             cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, searches, images,

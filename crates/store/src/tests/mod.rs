@@ -4,9 +4,11 @@
 mod budgets;
 mod byok;
 mod chain;
+mod contents;
 mod corrections;
 mod fold;
 mod grants;
+mod insight;
 mod keys;
 mod open;
 mod organizations;
@@ -15,6 +17,7 @@ mod people;
 mod responses;
 mod rules;
 mod tamper;
+mod tampered;
 mod verify;
 
 use std::sync::Arc;

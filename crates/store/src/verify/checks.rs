@@ -163,5 +163,6 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
         GROUP BY p.id, p.first_used HAVING p.first_used <> COALESCE(MIN(u.created), 0)",
     ),
     ("digests_unfinished", "state, 1", "SELECT name, number, CAST(1 AS BIGINT) FROM books_state WHERE name = 'digests' AND number <> 1"),
+    ("insight_unfinished", "state, 1", "SELECT name, number, CAST(1 AS BIGINT) FROM books_state WHERE name = 'insight' AND number <> 1"),
     ("refused_generation", "1, 0", "SELECT id || ': ' || reason, CAST(1 AS BIGINT), CAST(0 AS BIGINT) FROM refused_generations"),
 ];

@@ -9,8 +9,7 @@ use ledger::{
 };
 use types::{EntryId, Money};
 
-use super::{PAGE_ROWS, Progress, VerifyReport};
-use crate::activity::{self, Sums};
+use super::{PAGE_ROWS, Progress, VerifyReport, rollups};
 use crate::corrections::{Corrected, between};
 use crate::db::{Tx, Value, decode_row};
 use crate::generations::{column, digest, mode_name, read};
@@ -27,11 +26,6 @@ const PAGE_POSTINGS: &str = "SELECT p.entry, p.account, p.amount
 const PAGE_CORRECTED: &str = "SELECT p.entry, p.account, p.amount
     FROM corrections c JOIN postings p ON p.entry = c.entry
     WHERE c.generation > $1 AND c.generation <= $2 ORDER BY p.entry, p.line";
-const DAYS: &str = "SELECT account, day, api_key, model, provider, requests, failed, input, cache_read, cache_write,
-        cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, searches, images,
-        audio_seconds, characters, cost, charged, byok_cost
-    FROM activity_days";
-
 /// A generation as it is stored.
 struct Stored {
     texts: Columns,
@@ -74,25 +68,12 @@ impl Stored {
     }
 }
 
-/// A day of the rollup: what it is counted under, and its sums.
-struct Day(Group, Sums);
-
-type Group = (String, i64, String, String, String);
-
-decode_row!(Day, |row| {
-    let mut sums = Sums::default();
-    for (at, slot) in sums.iter_mut().enumerate() {
-        *slot = row.try_get(at + 5)?;
-    }
-    Ok(Day((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?), sums))
-});
-
 type Postings = HashMap<String, Vec<(String, i64)>>;
 
 /// What all pages add to.
 struct Checker<'a> {
     report: &'a mut VerifyReport,
-    days: HashMap<Group, Sums>,
+    rollups: rollups::Expected,
     /// Charges by account, subject and day.
     spent: HashMap<(String, String, i64), i64>,
     own_keys: byok::Tally,
@@ -103,14 +84,21 @@ pub(super) async fn check(
     report: &mut VerifyReport,
     progress: Progress<'_>,
 ) -> Result<(), StoreError> {
-    let mut checker =
-        Checker { report, days: HashMap::new(), spent: HashMap::new(), own_keys: byok::Tally::default() };
+    let mut checker = Checker {
+        report,
+        rollups: rollups::Expected::default(),
+        spent: HashMap::new(),
+        own_keys: byok::Tally::default(),
+    };
     let mut last = String::new();
     while let Some(next) = page(tx, &last, &mut checker).await? {
         last = next;
+        checker.rollups.compare(tx, checker.report, Some(&last)).await?;
         progress("generations", checker.report.generations);
     }
-    days(tx, checker).await?;
+    spent(tx, &mut checker).await?;
+    own_keys(tx, &mut checker).await?;
+    checker.rollups.finish(tx, checker.report).await?;
     versions(tx, report).await
 }
 
@@ -126,6 +114,7 @@ async fn page(tx: &mut Tx, last: &str, checker: &mut Checker<'_>) -> Result<Opti
         }
     }
     let corrections = between(tx, first.id(), end.id()).await?;
+    let mut log = rollups::log_rows(tx, last, end.id()).await?;
     let mut sheets = HashMap::new();
     for version in corrections.values().flatten().map(|one| &one.price_version) {
         if !sheets.contains_key(version) {
@@ -149,6 +138,7 @@ async fn page(tx: &mut Tx, last: &str, checker: &mut Checker<'_>) -> Result<Opti
         checker.entry(stored.id(), entry_of(&record), "generation_entry", &mut booked);
         checker.corrections(&record, corrections, &sheets, &mut booked);
         checker.count(&record, corrections);
+        rollups::logged(&record, log.remove(stored.id()), checker.report);
     }
     Ok(Some(end.id().to_owned()))
 }
@@ -268,15 +258,10 @@ impl Checker<'_> {
         }
     }
 
-    /// Adds to the sums of the day.
+    /// Adds to the sums of rollups, subjects and own keys.
     fn count(&mut self, record: &GenerationRecord, corrections: &[Corrected]) {
-        let (account, day, key, model, provider) = activity::group(record);
-        let group = (plain(account), day, plain(key), plain(model), plain(provider));
-        let sums = self.days.entry(group).or_default();
-        activity::sum_up(sums, &activity::amounts(record));
-        for one in corrections {
-            activity::sum_up(sums, &activity::amounts_of_correction(record, &one.correction));
-        }
+        let (account, day) = (record.account.as_str(), record.created.day());
+        self.rollups.count(record, corrections);
         byok::tally(&mut self.own_keys, record, corrections);
         let charges =
             std::iter::once(record.charged).chain(corrections.iter().map(|one| one.correction.charged));
@@ -294,25 +279,6 @@ fn plain(text: &str) -> String {
         Value::Text(text) => text.into_owned(),
         _ => text.to_owned(),
     }
-}
-
-/// The rollups have these days and no others.
-async fn days(tx: &mut Tx, mut checker: Checker<'_>) -> Result<(), StoreError> {
-    spent(tx, &mut checker).await?;
-    own_keys(tx, &mut checker).await?;
-    let stored: Vec<Day> = tx.fetch(DAYS, &[]).await?;
-    for Day(group, sums) in stored {
-        let again = checker.days.remove(&group).unwrap_or_default();
-        if sums != again {
-            let detail = format!("stored, sum of generations: {sums:?}, {again:?}");
-            checker.report.add("activity", &subject(&group), detail);
-        }
-    }
-    let missing: Vec<Group> = checker.days.into_keys().collect();
-    for group in missing {
-        checker.report.add("activity", &subject(&group), String::from("is missing"));
-    }
-    Ok(())
 }
 
 /// What own keys were used for.
@@ -353,10 +319,6 @@ async fn spent(tx: &mut Tx, checker: &mut Checker<'_>) -> Result<(), StoreError>
         checker.report.add("spending", &name, String::from("is missing"));
     }
     Ok(())
-}
-
-fn subject((account, day, key, model, provider): &Group) -> String {
-    format!("{account}, day {day}, {key}, {model}, {provider}")
 }
 
 /// The name of a price version is a hash of what it stands for.

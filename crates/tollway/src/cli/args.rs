@@ -8,6 +8,7 @@ use types::{Money, Role};
 
 use super::Expiry;
 
+pub(super) use super::export::Export;
 pub(super) use super::ledger_args::{Ledger, Receipt, Reconcile, Rerate, Verify, VerifyReceipt};
 
 /// One OpenAI-compatible API over every provider, with exact bills.
@@ -72,6 +73,8 @@ pub enum Command {
     /// Check the books, put wrong prices right, and compare them with what providers say.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Write an account's generations as CSV, lines of JSON or FOCUS.
+    Export(Export),
     /// Check signed receipts.
     #[command(subcommand)]
     Receipt(Receipt),

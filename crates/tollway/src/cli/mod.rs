@@ -11,6 +11,7 @@ mod catalog;
 mod check;
 mod credits;
 mod docs;
+mod export;
 mod keys;
 mod ledger;
 mod ledger_args;
@@ -187,6 +188,7 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
         Command::Ledger(args::Ledger::Verify(args)) => ledger::verify(context, args).await,
         Command::Ledger(args::Ledger::Rerate(args)) => rerate::rerate(context, args).await,
         Command::Ledger(args::Ledger::Reconcile(args)) => reconcile::reconcile(context, args).await,
+        Command::Export(args) => export::export(context, args).await,
         Command::Receipt(args::Receipt::Verify(args)) => receipt::verify(context, args).await,
         Command::Docs { dir } => docs::write(context, dir),
         Command::Version => version(context),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gateway::app::Gateway;
 use gateway::byok::Byok;
+use gateway::contents::Contents;
 use gateway::keys::limits::Limits;
 use gateway::keys::{KeyRules, KeyTable, Opening};
 use gateway::rules::Rules;
@@ -29,6 +30,7 @@ pub(crate) struct Poller {
     totals_seen: i64,
     byok_seen: i64,
     byok_totals_seen: i64,
+    privacy_seen: i64,
     totals: HashMap<AccountId, AccountTotals>,
     keys_corrected: HashMap<KeyId, Money>,
 }
@@ -40,13 +42,14 @@ impl Poller {
         store: &Store,
         empty: KeyTable,
         now: Timestamp,
-        byok: &Byok,
+        (byok, contents): (&Byok, &Contents),
     ) -> Result<(Poller, KeyTable, Rules), StoreError> {
         let mut poller = Poller { mode, ..Poller::default() };
         let keys = poller.once(store, &empty, now).await?.unwrap_or(empty);
         let rules = Rules::default();
         poller.rules(store, &rules).await?;
         poller.byok(store, byok).await?;
+        poller.privacy(store, contents).await?;
         Ok((poller, keys, rules))
     }
 
@@ -151,6 +154,14 @@ impl Poller {
         Ok(())
     }
 
+    /// Asks once for what accounts let be kept.
+    pub(crate) async fn privacy(&mut self, store: &Store, contents: &Contents) -> Result<(), StoreError> {
+        let (changes, latest) = store.privacy_changes(self.privacy_seen).await?;
+        contents.take(changes);
+        self.privacy_seen = latest;
+        Ok(())
+    }
+
     /// How much of what the account has spent corrections made.
     fn corrected(&self, totals: &AccountTotals) -> Money {
         match self.mode {
@@ -244,6 +255,10 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping:
         };
         let asked = match asked {
             Ok(()) => poller.byok(&gateway.store, &gateway.byok).await,
+            Err(error) => Err(error),
+        };
+        let asked = match asked {
+            Ok(()) => poller.privacy(&gateway.store, &gateway.contents).await,
             Err(error) => Err(error),
         };
         match asked {

@@ -1,0 +1,236 @@
+//! Answers about use, out of the rollups: sums and distributions over a span, in one row or one per hour or day, by up to a few of
+//! what they are told apart by. No question reads the records.
+
+use types::{AccountId, KeyId};
+
+use crate::db::{Value, decode_row};
+use crate::measures::{Figures, Measure, Spread};
+use crate::rollups::{Rollup, sketch};
+use crate::{Store, StoreError};
+
+/// Most rows of an answer.
+pub const ROWS_MAX: usize = 50_000;
+/// Most things that an answer is told apart by.
+const GROUPS_MAX: usize = 3;
+
+/// What use is told apart by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The key's id.
+    Key,
+    /// The concrete model.
+    Model,
+    /// The provider's slug.
+    Provider,
+    /// A facet: `app`, `user`, `tag`, `project`, `model_requested`, `endpoint`, `api_type`, `finish_reason`, `error`, or
+    /// [`DIMENSION`](crate::DIMENSION) and a dimension's name.
+    Facet(String),
+}
+
+/// Only some of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// What goes by.
+    pub by: By,
+    /// The values.
+    pub values: Vec<String>,
+    /// True: only these; false: all but these.
+    pub keeps: bool,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// Whose use.
+    pub account: &'a AccountId,
+    /// Of one key, or all.
+    pub key: Option<&'a KeyId>,
+    /// From hours, else from days.
+    pub hours: bool,
+    /// The first hour or day, counted from 1970-01-01 in UTC.
+    pub from: i64,
+    /// The hour or day behind the last.
+    pub to: i64,
+    /// One row per hour or day, else one for all.
+    pub split: bool,
+    /// What it is told apart by.
+    pub groups: &'a [By],
+    /// What bounds it.
+    pub filters: &'a [Filter],
+    /// What is counted; the rest of the answer's sums is 0.
+    pub measures: &'a [Measure],
+    /// Which distributions; the rest is empty.
+    pub spreads: &'a [Spread],
+}
+
+/// A row of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsedRow {
+    /// The hour or day; 0 where there is one row for all.
+    pub at: i64,
+    /// Values of the groups, in their order.
+    pub groups: Vec<String>,
+    /// What was counted.
+    pub figures: Figures,
+}
+
+struct Decoded {
+    at: i64,
+    groups: [String; GROUPS_MAX],
+    figures: Figures,
+    sketches: [String; 3],
+}
+
+decode_row!(Decoded, |row| {
+    let mut figures = Figures::default();
+    let first = 1 + GROUPS_MAX;
+    for (at, measure) in Measure::ALL.into_iter().enumerate() {
+        figures.sums.put(measure, row.try_get(first + at)?);
+    }
+    let last = first + Measure::COUNT;
+    Ok(Decoded {
+        at: row.try_get(0)?,
+        groups: [row.try_get(1)?, row.try_get(2)?, row.try_get(3)?],
+        figures,
+        sketches: [row.try_get(last)?, row.try_get(last + 1)?, row.try_get(last + 2)?],
+    })
+});
+
+/// The text of a question, and its values.
+struct Asked<'a> {
+    text: String,
+    values: Vec<Value<'a>>,
+}
+
+impl<'a> Asked<'a> {
+    fn placeholder(&mut self, value: impl Into<Value<'a>>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+}
+
+/// Everything that a question goes by.
+fn by<'a>(question: &'a Question<'_>) -> impl Iterator<Item = &'a By> {
+    question.groups.iter().chain(question.filters.iter().map(|filter| &filter.by))
+}
+
+/// The one facet of a question. No rollup knows a model and a facet together, nor two facets.
+fn facet<'a>(question: &'a Question<'_>) -> Result<Option<&'a str>, StoreError> {
+    let all = || by(question);
+    let mut facets = all().filter_map(|by| match by {
+        By::Facet(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let Some(first) = facets.next() else { return Ok(None) };
+    if facets.any(|other| other != first) || all().any(|by| matches!(by, By::Model | By::Provider)) {
+        return Err(StoreError::Invalid(format!(
+            "`{first}` can be asked for by itself or together with the key, not with another such field, a model or a provider"
+        )));
+    }
+    Ok(Some(first))
+}
+
+const fn column(by: &By) -> &'static str {
+    match by {
+        By::Key => "api_key",
+        By::Model => "model",
+        By::Provider => "provider",
+        By::Facet(_) => "value",
+    }
+}
+
+fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
+    if question.groups.len() > GROUPS_MAX {
+        return Err(StoreError::Invalid(format!("use is told apart by at most {GROUPS_MAX} fields at once")));
+    }
+    let facet = facet(question)?;
+    let rollup = match (facet.is_some(), question.hours) {
+        (false, false) => Rollup::Days,
+        (false, true) => Rollup::Hours,
+        (true, false) => Rollup::FacetDays,
+        (true, true) => Rollup::FacetHours,
+    };
+    let (table, at) = (rollup.table(), rollup.at());
+    let mut asked = Asked { text: String::new(), values: Vec::new() };
+    let mut columns = vec![if question.split { at.to_owned() } else { "CAST(0 AS BIGINT)".to_owned() }];
+    let groups = (0..GROUPS_MAX).map(|n| question.groups.get(n).map_or("''", column).to_owned());
+    columns.extend(groups);
+    columns.extend(Measure::ALL.iter().map(|measure| match question.measures.contains(measure) {
+        true => format!("CAST(SUM({}) AS BIGINT)", measure.column()),
+        false => "CAST(0 AS BIGINT)".to_owned(),
+    }));
+    columns.extend(Spread::ALL.iter().map(|spread| match question.spreads.contains(spread) {
+        true => format!("STRING_AGG({}, '')", spread.column()),
+        false => "''".to_owned(),
+    }));
+    let (account, from) = (asked.placeholder(question.account.as_str()), asked.placeholder(question.from));
+    let to = asked.placeholder(question.to);
+    let mut conditions = vec![format!("account = {account} AND {at} >= {from} AND {at} < {to}")];
+    if let Some(facet) = facet {
+        conditions.push(format!("facet = {}", asked.placeholder(facet)));
+    }
+    if facet.is_some() {
+        // Rows of the whole account have no key.
+        let by_key = question.key.is_some() || by(question).any(|by| matches!(by, By::Key));
+        if by_key && question.hours {
+            return Err(StoreError::Invalid(String::from(
+                "by the hour, this is known of the whole account only, not of a key; ask for days",
+            )));
+        }
+        conditions.push(if by_key { "api_key <> ''" } else { "api_key = ''" }.to_owned());
+    }
+    if let Some(key) = question.key {
+        conditions.push(format!("api_key = {}", asked.placeholder(key.as_str())));
+    }
+    for filter in question.filters {
+        let list: Vec<String> = filter.values.iter().map(|value| asked.placeholder(value.as_str())).collect();
+        let (name, is) = (column(&filter.by), if filter.keeps { "IN" } else { "NOT IN" });
+        match list.is_empty() {
+            true => conditions.push(if filter.keeps { "1 = 0" } else { "1 = 1" }.to_owned()),
+            false => conditions.push(format!("{name} {is} ({})", list.join(", "))),
+        }
+    }
+    let mut apart: Vec<&str> = Vec::new();
+    if question.split {
+        apart.push(at);
+    }
+    apart.extend(question.groups.iter().map(column));
+    let conditions = conditions.join(" AND ");
+    let limit = ROWS_MAX + 1;
+    let text = format!("SELECT {} FROM {table} WHERE {conditions}", columns.join(", "));
+    asked.text = match apart.is_empty() {
+        // Without groups there would be a row of nulls where nothing was used.
+        true => format!("{text} HAVING COUNT(*) > 0"),
+        false => {
+            let apart = apart.join(", ");
+            format!("{text} GROUP BY {apart} ORDER BY {apart} LIMIT {limit}")
+        }
+    };
+    Ok(asked)
+}
+
+impl Store {
+    /// Answers a question about use, in the order of hours or days and groups.
+    ///
+    /// # Errors
+    /// `Invalid` when no rollup knows what is asked, or the answer has more than [`ROWS_MAX`] rows.
+    pub async fn used(&self, question: &Question<'_>) -> Result<Vec<UsedRow>, StoreError> {
+        let asked = ask(question)?;
+        let rows: Vec<Decoded> = self.db.fetch_built(asked.text, &asked.values).await?;
+        if rows.len() > ROWS_MAX {
+            return Err(StoreError::Invalid(format!(
+                "the answer has more than {ROWS_MAX} rows; ask for a shorter span, for days instead of hours, or by less"
+            )));
+        }
+        rows.into_iter()
+            .map(|row| {
+                let mut figures = row.figures;
+                for (spread, text) in figures.spreads.iter_mut().zip(&row.sketches) {
+                    *spread = sketch(text)?;
+                }
+                let groups = row.groups.into_iter().take(question.groups.len()).collect();
+                Ok(UsedRow { at: row.at, groups, figures })
+            })
+            .collect()
+    }
+}

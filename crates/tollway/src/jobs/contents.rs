@@ -1,0 +1,64 @@
+//! Writes prompts and answers where they are to be kept, and forgets them again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gateway::app::Gateway;
+use gateway::contents::sweep::sweep;
+use gateway::contents::{self, Heard};
+use tokio::sync::{mpsc, watch};
+
+/// Most calls of one transaction.
+const BATCH: usize = 32;
+/// How often what has expired is deleted; reads ignore it, so this only frees its room.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// The job that writes. What waits when everything stops is written still.
+pub(crate) async fn write(
+    gateway: Arc<Gateway>,
+    mut queue: mpsc::Receiver<Heard>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut lost = 0;
+    loop {
+        let mut batch = Vec::with_capacity(BATCH);
+        let count = tokio::select! {
+            biased;
+            count = queue.recv_many(&mut batch, BATCH) => count,
+            _ = stopping.wait_for(|stop| *stop) => return,
+        };
+        if count == 0 {
+            return;
+        }
+        let sealed: Vec<_> =
+            batch.into_iter().filter_map(|heard| contents::sealed(&gateway, heard)).collect();
+        if let Err(error) = gateway.store.put_contents(&sealed).await {
+            tracing::warn!(%error, calls = count, "prompts and answers that were to be kept could not be written");
+        }
+        let now = gateway.contents.lost.load(Ordering::Relaxed);
+        if now > lost {
+            tracing::warn!(
+                calls = now - lost,
+                "more calls than can be written; their prompts and answers are not kept"
+            );
+            lost = now;
+        }
+    }
+}
+
+/// The job that forgets.
+pub(crate) async fn forget(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        match sweep(&gateway.store, gateway.clock.now()).await {
+            Ok(0) => (),
+            Ok(calls) => tracing::info!(calls, "prompts and answers were deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "prompts and answers could not be deleted; they are tried again")
+            }
+        }
+        if super::pause(&mut stopping, EVERY).await {
+            return;
+        }
+    }
+}
