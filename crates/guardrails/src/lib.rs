@@ -18,6 +18,7 @@ mod kind;
 mod lexer;
 mod own;
 mod rules;
+pub mod score;
 mod stream;
 mod tally;
 

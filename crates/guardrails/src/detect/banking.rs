@@ -1,10 +1,13 @@
 //! Payment cards and bank accounts.
 
-use super::numbers::{Gap, Run, stands_alone_after, stands_alone_before};
+use super::numbers::{Gap, Run, is_said_before, stands_alone_after, stands_alone_before};
 use crate::lexer::Window;
 
 /// How card numbers are grouped (ISO/IEC 7812 leaves it open; these are what issuers print).
 const SHAPES: [&[usize]; 5] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 1]];
+
+/// Words that say that a card's number follows.
+const CARD_WORDS: [&str; 8] = ["card", "visa", "pan", "karte", "kreditkarte", "tarjeta", "carte", "carta"];
 
 /// A payment card: a known prefix with a length that it has, and the right check digit (Luhn).
 pub(super) fn card(text: &Window<'_>, at: usize) -> Option<(usize, usize)> {
@@ -21,7 +24,10 @@ pub(super) fn card(text: &Window<'_>, at: usize) -> Option<(usize, usize)> {
     let even = run.is_even(groups, &[Gap::Blank, Gap::Dash]) || (groups == 4 && run.is_even(4, &[Gap::Dot]));
     let end = run.end(groups);
     let ends = stands_alone_after(text, end) || matches!(text.at(end), Some(b'/' | b'-' | b':'));
-    (even && ends && fits(run.digits(groups))).then_some((at, end))
+    let digits = run.digits(groups);
+    // Thirteen digits are an article's number more often than a card's: those have not been issued for long.
+    let likely = digits.len() > 13 || groups > 1 || is_said_before(text, at, &CARD_WORDS);
+    (even && ends && fits(digits) && likely).then_some((at, end))
 }
 
 fn fits(digits: &[u8]) -> bool {

@@ -131,12 +131,12 @@ pub(super) fn stands_alone_after(text: &Window<'_>, end: usize) -> bool {
 }
 
 /// Whether one of `words` stands shortly before a place, with nothing of weight in between: within the same line, no digits, no
-/// end of a sentence. Words are lower case.
+/// end of a sentence, no placeholder. Words are lower case.
 pub(super) fn is_said_before(text: &Window<'_>, at: usize, words: &[&str]) -> bool {
     let behind = text.back(at, 40);
     let mut near = behind.len();
     for (offset, byte) in behind.iter().enumerate().rev() {
-        let ends = byte.is_ascii_digit() || matches!(byte, b'\n' | b';' | b'!' | b'{' | b'}');
+        let ends = byte.is_ascii_digit() || matches!(byte, b'\n' | b';' | b'!' | b'{' | b'}' | b']');
         let sentence = *byte == b'.' && behind.get(offset + 1) == Some(&b' ') && offset + 3 < behind.len();
         if ends || (sentence && !is_short(behind.get(..offset).unwrap_or_default())) {
             break;

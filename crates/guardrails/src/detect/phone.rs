@@ -167,6 +167,10 @@ fn formed(text: &Window<'_>, at: usize, run: &Run) -> Option<usize> {
     if run.group(0) == [1] && text.has(run.end(1), b" (") {
         return at_bracket(text, run.end(1) + 1).map(|(_, end)| end);
     }
+    // The rest of a longer number in groups is no number of its own.
+    if text.before(at) == Some(b' ') && text.before(at - 1).is_some_and(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     match run.group(0) {
         // 0049 30 1234567
         [0, 0, 1..=9, ..] if run.groups() >= 2 => {
@@ -218,12 +222,13 @@ fn said(text: &Window<'_>, at: usize) -> Option<(usize, usize)> {
     said.then_some((at, end))
 }
 
-/// `2024-01-31` and `31.01.2024`.
+/// `2024-01-31`, `31.01.2024` and `1/31/2024`.
 fn is_date(text: &Window<'_>, at: usize, end: usize) -> bool {
     let run = Run::read(text, at);
     let year = |group: &[u8]| matches!(group, [1, 9, ..] | [2, 0, ..]) && group.len() == 4;
+    let slashes = run.gap(1) == Some(Gap::Slash) && run.gap(2) == Some(Gap::Slash);
     let first = run.is_shaped(&[4, 2, 2]) && year(run.group(0)) && run.end(3) <= end;
-    first || (run.is_shaped(&[2, 2, 4]) && year(run.group(2)) && run.end(3) <= end)
+    slashes || first || (run.is_shaped(&[2, 2, 4]) && year(run.group(2)) && run.end(3) <= end)
 }
 
 fn is_end(text: &Window<'_>, run: &Run, groups: usize) -> bool {

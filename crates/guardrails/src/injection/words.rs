@@ -97,7 +97,32 @@ pub(super) struct Word {
     pub(super) letters: usize,
 }
 
-static KNOWN: LazyLock<Vec<(u64, u32)>> = LazyLock::new(|| {
+/// The words by their shapes, and which shapes there can be at all: one bit for each end of a hash.
+struct Known {
+    may_be: [u64; MARKS / 64],
+    words: Vec<(u64, u32)>,
+}
+
+/// How many bits there are: a word that is not known meets one that is set once in ten times.
+const MARKS: usize = 4_096;
+
+fn mark(hash: u64) -> (usize, u64) {
+    let low = (hash % MARKS as u64) as usize;
+    (low / 64, 1 << (low % 64))
+}
+
+impl Known {
+    fn classes(&self, hash: u64) -> u32 {
+        let (at, bit) = mark(hash);
+        if self.may_be.get(at).is_none_or(|bits| bits & bit == 0) {
+            return 0;
+        }
+        let found = self.words.binary_search_by_key(&hash, |(hash, _)| *hash).ok();
+        found.and_then(|at| self.words.get(at)).map_or(0, |(_, classes)| *classes)
+    }
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let mut known: Vec<(u64, u32)> = Vec::new();
     for (class, words) in WORDS {
         for word in words.split_whitespace() {
@@ -110,7 +135,12 @@ static KNOWN: LazyLock<Vec<(u64, u32)>> = LazyLock::new(|| {
         }
     }
     known.sort_unstable();
-    known
+    let mut may_be = [0; MARKS / 64];
+    for (hash, _) in &known {
+        let (at, bit) = mark(*hash);
+        may_be.iter_mut().skip(at).take(1).for_each(|bits| *bits |= bit);
+    }
+    Known { may_be, words: known }
 });
 
 /// A word by its ends and by which letters stand between, whatever their order.
@@ -128,7 +158,7 @@ impl Shape {
         if self.letters == 0 {
             self.first = code;
         } else if self.letters > 1 {
-            self.between = self.between.wrapping_add(spread(u64::from(self.last)));
+            self.between = self.between.wrapping_add(letter_spread(self.last));
         }
         (self.last, self.letters) = (code, self.letters + 1);
     }
@@ -139,7 +169,23 @@ impl Shape {
     }
 }
 
-fn spread(value: u64) -> u64 {
+/// The spread of each ASCII letter.
+const SPREADS: [u64; 128] = {
+    let (mut spreads, mut code) = ([0; 128], 0);
+    let mut rest: &mut [u64] = &mut spreads;
+    while let [first, more @ ..] = rest {
+        *first = spread(code);
+        rest = more;
+        code += 1;
+    }
+    spreads
+};
+
+fn letter_spread(code: u32) -> u64 {
+    SPREADS.get(code as usize).copied().unwrap_or_else(|| spread(u64::from(code)))
+}
+
+const fn spread(value: u64) -> u64 {
     let mixed = value.wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     (mixed ^ (mixed >> 31)).wrapping_mul(0x94D0_49BB_1331_11EB)
 }
@@ -188,44 +234,45 @@ fn has_no_width(c: char) -> bool {
 /// The words of a text.
 pub(super) fn of(text: &str) -> Vec<Word> {
     let mut words = Vec::with_capacity(text.len() / 6);
-    let (mut start, mut shape) = (None, (Shape::default(), Shape::default()));
+    let (mut start, mut shape, mut is_plain) = (None, Shape::default(), true);
     let (mut begins, mut newlines) = (true, 0);
     for (at, c) in text.char_indices() {
-        if c.is_alphanumeric() || (start.is_some() && matches!(c, '@' | '$')) {
+        let is_letter = if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() };
+        if is_letter || (start.is_some() && matches!(c, '@' | '$')) {
             start = start.or(Some(at));
-            let (as_written, seen_through) = &mut shape;
-            let letter = plain(c);
-            as_written.push(letter);
-            seen_through.push(leet(letter).unwrap_or_else(|| look_alike(letter)));
+            is_plain &= c.is_ascii_alphabetic();
+            shape.push(plain(c));
             continue;
         }
-        if has_no_width(c) && start.is_some() {
+        if start.is_some() && has_no_width(c) {
+            is_plain = false;
             continue;
         }
         if let Some(from) = start.take() {
-            words.push(word(std::mem::take(&mut shape), from..at, begins));
-            (begins, newlines) = (false, 0);
+            words.push(word(text, std::mem::take(&mut shape), from..at, (begins, is_plain)));
+            (begins, newlines, is_plain) = (false, 0, true);
         }
         newlines = if c == '\n' { newlines + 1 } else { newlines };
         begins |= matches!(c, '.' | '!' | '?' | ';' | '。' | '！') || newlines > 1;
     }
     if let Some(from) = start {
-        words.push(word(shape, from..text.len(), begins));
+        words.push(word(text, shape, from..text.len(), (begins, is_plain)));
     }
     words
 }
 
-fn word((as_written, seen_through): (Shape, Shape), span: Range<usize>, begins: bool) -> Word {
-    let known = |shape: Shape| {
-        let hash = shape.hash();
-        let at = KNOWN.binary_search_by_key(&hash, |(hash, _)| *hash).ok();
-        at.and_then(|at| KNOWN.get(at)).map_or(0, |(_, classes)| *classes)
-    };
-    let mut classes = known(as_written);
-    if classes == 0 && seen_through.hash() != as_written.hash() {
-        classes = known(seen_through);
+fn word(text: &str, written: Shape, span: Range<usize>, (begins, is_plain): (bool, bool)) -> Word {
+    let known: &Known = &KNOWN;
+    let mut classes = known.classes(written.hash());
+    if classes == 0 && !is_plain {
+        let mut seen_through = Shape::default();
+        for c in text.get(span.clone()).unwrap_or_default().chars().filter(|c| !has_no_width(*c)) {
+            let letter = plain(c);
+            seen_through.push(leet(letter).unwrap_or_else(|| look_alike(letter)));
+        }
+        classes = known.classes(seen_through.hash());
     }
-    Word { classes, span, begins, letters: as_written.letters }
+    Word { classes, span, begins, letters: written.letters }
 }
 
 #[cfg(test)]
