@@ -42,10 +42,13 @@ impl Own {
             ));
         }
         let plain = syntax::Config::new().unicode(false).utf8(false);
-        let parsed = syntax::parse_with(pattern, &plain)
-            .map(|hir| (hir, plain))
-            .or_else(|_| syntax::parse(pattern).map(|hir| (hir, syntax::Config::new())));
-        let (hir, config) = parsed.map_err(|error| last_line(&error.to_string()))?;
+        let (hir, config) = match syntax::parse_with(pattern, &plain) {
+            Ok(hir) => (hir, plain),
+            Err(_) => match syntax::parse(pattern) {
+                Ok(hir) => (hir, syntax::Config::new()),
+                Err(error) => return Err(last_line(&error.to_string())),
+            },
+        };
         match hir.properties().minimum_len() {
             None => return Err(String::from("it can't match anything")),
             Some(0) => return Err(String::from("it matches nothing at all, which is everywhere")),

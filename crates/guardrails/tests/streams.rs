@@ -1,5 +1,7 @@
 //! However a text is cut, what leaves is what the whole would have become.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

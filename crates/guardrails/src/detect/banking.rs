@@ -78,7 +78,7 @@ fn luhn(digits: &[u8]) -> bool {
             (_, digit) => digit * 2,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Countries and how long their account numbers are (SWIFT IBAN registry, release 99, 2024-12).
