@@ -1,6 +1,6 @@
 //! However a text is cut, what leaves is what the whole would have become.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by it")]
 
 use std::sync::Arc;
 
