@@ -15,6 +15,7 @@ use wire::json::quote;
 pub use self::table::TABLE;
 use crate::auth::AuthError;
 use crate::body::ResponseBody;
+use crate::guarding::Blocked;
 use crate::key::rfc3339;
 use crate::payments::PaymentError;
 use crate::rules::RuleError;
@@ -243,6 +244,9 @@ pub enum GatewayError {
          had to make room; `GET /v1/generation?id={0}` has its record, and a new key makes the call again"
     )]
     AnswerNotKept(GenerationId),
+    /// A guardrail found something that it blocks.
+    #[error(transparent)]
+    Guardrail(#[from] Blocked),
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
@@ -362,6 +366,7 @@ impl GatewayError {
             GatewayError::IdempotencyInFlight(_) => (409, "idempotency_in_flight"),
             GatewayError::OutcomeUnknown(_) => (409, "outcome_unknown"),
             GatewayError::AnswerNotKept(_) => (409, "answer_not_kept"),
+            GatewayError::Guardrail(_) => (403, "guardrail_blocked"),
             GatewayError::NotFound(_) => (404, "not_found"),
             GatewayError::Payment(error) => error.kind(),
             GatewayError::Auth(error) => error.kind(),
@@ -395,6 +400,7 @@ impl GatewayError {
             | GatewayError::AnswerNotKept(id)
             | GatewayError::IdempotencyInFlight(Some(id)) => json!({ "generation_id": id.as_str() }),
             GatewayError::RuleInvalid { error, .. } => json!({ "path": error.path }),
+            GatewayError::Guardrail(blocked) => blocked.metadata(),
             GatewayError::NoEndpoints { funnel, failed_step, without, .. } => json!({
                 "without_failed_step": without,
                 "failed_routing_step": failed_step,

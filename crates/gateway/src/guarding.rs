@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use guardrails::{Compiled, Place, Rules, Tally};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use wire::asked::Asked;
 use wire::hub::Undo;
@@ -30,6 +31,27 @@ const KEPT_MAX: usize = 512;
 
 /// What was found in an answer.
 pub type Found = Arc<Mutex<Tally>>;
+
+/// Something was found that must not pass. Says what, never the text.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("a guardrail blocks this {of}: it holds {}", .kinds.join(", "))]
+pub struct Blocked {
+    /// `request` or `answer`.
+    of: &'static str,
+    /// The names of the kinds.
+    kinds: Vec<String>,
+}
+
+impl Blocked {
+    fn by(of: &'static str, tally: &Tally) -> Option<GatewayError> {
+        let kinds: Vec<String> = tally.blocked().into_iter().map(str::to_owned).collect();
+        (!kinds.is_empty()).then_some(GatewayError::Guardrail(Blocked { of, kinds }))
+    }
+
+    pub(crate) fn metadata(&self) -> serde_json::Value {
+        serde_json::json!({ "direction": if self.of == "request" { "input" } else { "output" }, "kinds": self.kinds })
+    }
+}
 
 /// Rules that were compiled, by what they say.
 #[derive(Debug, Default)]
@@ -47,7 +69,9 @@ impl Bench {
         // is not let through without them.
         let made = Arc::new(Compiled::new(layers).map_err(|error| {
             tracing::error!(%error, "guardrails can't be compiled; calls under them are refused");
-            GatewayError::KeyRule(String::from("the guardrails of this key or policy can't be used; write them again"))
+            GatewayError::KeyRule(String::from(
+                "the guardrails of this key or policy can't be used; write them again",
+            ))
         })?);
         let mut kept = self.0.lock();
         if kept.len() >= KEPT_MAX {
@@ -96,13 +120,14 @@ impl Guard {
     /// Looks a request through: what goes on instead of it, where something was masked; an error where something is blocked.
     pub(crate) fn request(&mut self, gateway: &Gateway, body: &[u8]) -> Result<Option<Bytes>, GatewayError> {
         let (masked, tally) = walk::request(&self.rules, body);
-        let blocked: Vec<String> = tally.blocked().into_iter().map(str::to_owned).collect();
         self.asked = Arc::new(tally);
-        if blocked.is_empty() {
-            return Ok(masked.map(Bytes::from));
+        match Blocked::by("request", &self.asked) {
+            None => Ok(masked.map(Bytes::from)),
+            Some(error) => {
+                gateway.metrics.guarded(&self.asked);
+                Err(error)
+            }
         }
-        gateway.metrics.guarded(&self.asked);
-        Err(GatewayError::GuardrailBlocked { direction: "request", kinds: blocked })
     }
 
     /// What was found in the request.
@@ -113,6 +138,17 @@ impl Guard {
     /// The same for the same rules.
     pub(crate) fn fingerprint(&self) -> [u8; 8] {
         self.rules.fingerprint().to_le_bytes()
+    }
+
+    /// Several streamed answers at once can't be taken apart.
+    pub(crate) fn admits(&self, asked: &Asked<'_>) -> Result<(), GatewayError> {
+        match asked.stream && asked.choices > 1 && self.hears() {
+            false => Ok(()),
+            true => Err(GatewayError::InvalidRequest(String::from(
+                "guardrails watch the answers of this key or policy, and can't watch several in one stream; \
+                 ask for one (`n`), or without `stream`",
+            ))),
+        }
     }
 
     /// Whether answers are looked at.
@@ -129,21 +165,27 @@ impl Guard {
     /// Sees to it that a stream is looked through; what is found in it is counted there.
     pub(crate) fn screen(&self, undo: &mut Undo) -> Found {
         let found = Found::default();
-        undo.screen = Some(Arc::new(sieve::Gauze { rules: Arc::clone(&self.rules), found: Arc::clone(&found) }));
+        undo.screen =
+            Some(Arc::new(sieve::Gauze { rules: Arc::clone(&self.rules), found: Arc::clone(&found) }));
         found
     }
 }
 
 /// The error of an answer in which something was found that blocks it.
 pub(crate) fn blocked(found: Option<&Found>) -> Option<GatewayError> {
-    let found = found?.lock();
-    let kinds: Vec<String> = found.blocked().into_iter().map(str::to_owned).collect();
-    (!kinds.is_empty()).then_some(GatewayError::GuardrailBlocked { direction: "answer", kinds })
+    Blocked::by("answer", &found?.lock())
 }
 
-/// As the header says it: `input email mask 2, output phone flag 1`.
-pub(crate) fn shown<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> String {
-    let counts = tallies.into_iter().flat_map(Tally::counts);
+/// Says in a header what was found so far: `input email mask 2, output phone flag 1`.
+pub(crate) fn name(headers: &mut HeaderMap, name: &HeaderName, guard: Option<&Guard>, found: Option<&Found>) {
+    let Some(guard) = guard else { return };
+    let answered = found.map(|found| found.lock().clone()).unwrap_or_default();
+    let counts = guard.asked.counts().iter().chain(answered.counts());
     let shown = counts.map(|c| format!("{} {} {} {}", c.direction, c.kind, c.action.name(), c.count));
-    shown.collect::<Vec<_>>().join(", ")
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    if let Ok(value) = HeaderValue::from_str(&shown)
+        && !shown.is_empty()
+    {
+        headers.insert(name.clone(), value);
+    }
 }

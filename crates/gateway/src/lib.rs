@@ -33,6 +33,7 @@ mod filling;
 pub mod frames;
 pub mod gemini;
 pub mod generation;
+pub mod guarding;
 pub mod health;
 mod hold;
 pub mod idempotency;

@@ -34,6 +34,7 @@ docs! {
     "byok_balance_empty" 402 "The balance for fees of calls with your own provider keys doesn't cover the call; no other key was used instead." "Move credits there with `POST /v1/byok/balance`, or opt in to fees from credits with `PUT /v1/byok/settings`.";
     "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
     "content_policy" 403 "The provider's moderation refused the prompt." "Change the prompt or choose another provider.";
+    "guardrail_blocked" 403 "A guardrail of the key, the policy or the operator blocks what the request or the answer holds; `metadata.kinds` says what, never the text. An answer that is blocked was made and is charged." "Take it out of the request, or ask whoever set the guardrail.";
     "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
     "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
     "no_endpoints" 404 "The model is known, but every endpoint was filtered out; `metadata.routing_funnel` lists the filters." "Loosen the filter that `metadata.failed_routing_step` names, or switch a provider on.";

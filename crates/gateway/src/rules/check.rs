@@ -39,6 +39,10 @@ pub fn check(kind: RuleKind, text: &str, names: &Names, snapshot: &Snapshot) -> 
             for (path, model) in policy.models() {
                 known(path, model, names, snapshot)?;
             }
+            if let Some(written) = &policy.guardrails {
+                guardrails::Rules::read(written)
+                    .map_err(|problem| RuleError { path: "guardrails".into(), problem })?;
+            }
             Ok(Checked::default())
         }
         RuleKind::Preset => {
