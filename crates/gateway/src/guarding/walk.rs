@@ -78,6 +78,8 @@ const FIXED: [&str; 40] = [
     "bytes",
     "responseId",
 ];
+/// Members of which nothing is read: numbers, and what is Base64 in a list.
+const SKIPPED: [&str; 3] = ["embedding", "embeddings", "images"];
 /// Members that hold what a tool is given or gave.
 const FREE: [&str; 6] = ["arguments", "args", "input", "response", "json", "parsed"];
 /// Longest number that may be a finding, bytes.
@@ -187,6 +189,9 @@ impl<'b> Walk<'b> {
                 self.logprobs.push(member.value.clone());
                 continue;
             }
+            if !at.free && SKIPPED.contains(&key.as_str()) {
+                continue;
+            }
             let is_text = Kind::of(json::slice(self.body, &member.value)) == Kind::String;
             let is_list = matches!(key.as_str(), "required" | "bytes");
             if !at.free && FIXED.contains(&key.as_str()) && (is_text || is_list) {
@@ -246,5 +251,67 @@ impl<'b> Walk<'b> {
         }
         out.extend_from_slice(self.body.get(from..).unwrap_or_default());
         (Some(out), self.tally)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guardrails::Rules;
+
+    use super::*;
+
+    fn rules() -> Arc<Compiled> {
+        let kinds = serde_json::json!({"kinds": {"email": "mask", "secrets": "mask", "financial": "mask",
+            "phone": {"action": "mask", "scope": "user_only"}}});
+        Arc::new(Compiled::new(&[Arc::new(Rules::read(&kinds).unwrap())]).unwrap())
+    }
+
+    fn changed(walked: (Option<Vec<u8>>, Tally)) -> Option<String> {
+        walked.0.map(|body| String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn texts_of_every_dialect_are_changed_in_place_and_nothing_else_is() {
+        let rows = [
+            // Chat: roles, parts, arguments as JSON text; ids and names stay.
+            (
+                r#"{"model":"a@b.com","messages":[{"role":"user","name":"a@b.com","content":[{"type":"text","text":"a@b.com"}]},{"content":"+1 415 555 2671","role":"tool"}] , "x":1}"#,
+                r#"{"model":"a@b.com","messages":[{"role":"user","name":"a@b.com","content":[{"type":"text","text":"[EMAIL]"}]},{"content":"+1 415 555 2671","role":"tool"}] , "x":1}"#,
+            ),
+            (
+                r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{\"name\":\"a@b.com\"}"}}]}]}"#,
+                r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{\"name\":\"[EMAIL]\"}"}}]}]}"#,
+            ),
+            // Messages: results of tools are not the user's, inputs are looked at whatever the key.
+            (
+                r#"{"system":"+1 415 555 2671 a@b.com","messages":[{"role":"user","content":[{"type":"tool_use","input":{"name":"a@b.com","card":4111111111111111,"n":7}}]}]}"#,
+                r#"{"system":"+1 415 555 2671 [EMAIL]","messages":[{"role":"user","content":[{"type":"tool_use","input":{"name":"[EMAIL]","card":"[CREDIT_CARD]","n":7}}]}]}"#,
+            ),
+            // Responses and embeddings: a text, or texts, of the user's.
+            (r#"{"input":"call +1 415 555 2671"}"#, r#"{"input":"call [PHONE]"}"#),
+            (r#"{"input":["x","\u0061@b.com"]}"#, r#"{"input":["x","[EMAIL]"]}"#),
+            // Gemini: turns without a role; media stay.
+            (
+                r#"{"contents":[{"parts":[{"text":"+1 415 555 2671"},{"inlineData":{"mimeType":"a","data":"a@b.com"}}]}]}"#,
+                r#"{"contents":[{"parts":[{"text":"[PHONE]"},{"inlineData":{"mimeType":"a","data":"a@b.com"}}]}]}"#,
+            ),
+        ];
+        for (body, expected) in rows {
+            assert_eq!(changed(request(&rules(), body.as_bytes())).as_deref(), Some(expected));
+        }
+        for body in
+            [r#"{"messages":[{"role":"user","content":"caf\u00e9"}]}"#, "no json", r#"{"user":"a@b.com"}"#]
+        {
+            assert_eq!(changed(request(&rules(), body.as_bytes())), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn probabilities_go_with_what_they_tell() {
+        let body = r#"{"id":"a@b.com","choices":[{"logprobs":{"content":[{"token":"a@b"}]},"message":{"content":"a@b.com"}}]}"#;
+        let expected = r#"{"id":"a@b.com","choices":[{"logprobs":null,"message":{"content":"[EMAIL]"}}]}"#;
+        assert_eq!(changed(answer(&rules(), body.as_bytes())).as_deref(), Some(expected));
+        let body = body.replace("\"a@b.com\"}}]", "\"fine\"}}]");
+        assert_eq!(changed(answer(&rules(), body.as_bytes())), None);
     }
 }
