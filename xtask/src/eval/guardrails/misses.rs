@@ -95,6 +95,13 @@ pub(super) fn make(name: &str, random: &mut Random) -> Option<String> {
         ),
         "mac" => (0..5).fold(hex(2, random), |out, _| format!("{out}:{}", hex(2, random))),
         "color" => format!("#{}", hex(6, random)),
+        name => return wrong(name, random),
+    })
+}
+
+/// What would be right but for a digit, stands for something, or is disguised.
+fn wrong(name: &str, random: &mut Random) -> Option<String> {
+    Some(match name {
         "badcard" => bad_card(random),
         "badiban" => shaped("DE00 3704 0044 0532 0130 0#", random),
         "badmail" => pick(
