@@ -1,12 +1,12 @@
 //! Guardrails at work: which of them hold for a call, what they make of its request and of its answer.
 //!
-//! - The operator's (`[guardrails]`), the key's and the policy's hold together; the strictest action wins.
+//! - The operator's (`[guardrails]`), the account's, the key's and the policy's hold together; the strictest action wins.
 //! - The request is looked through before anything else is asked of it: what is masked reaches no provider, no cache and no
 //!   count; what is blocked is a 403, and nothing was sent or charged.
 //! - A whole answer is looked through as the provider sent it, before anybody reads it. A stream is taken apart into events, also
 //!   where caller and provider speak the same, and a text is held back as long as it may be a part of something ([`sieve`]).
 //! - What is blocked in an answer was made and is charged; the caller gets the error.
-//! - A call without guardrails pays for three comparisons.
+//! - A call without guardrails pays for a few comparisons.
 
 mod sieve;
 mod walk;
@@ -69,9 +69,7 @@ impl Bench {
         // is not let through without them.
         let made = Arc::new(Compiled::new(layers).map_err(|error| {
             tracing::error!(%error, "guardrails can't be compiled; calls under them are refused");
-            GatewayError::KeyRule(String::from(
-                "the guardrails of this key or policy can't be used; write them again",
-            ))
+            unusable()
         })?);
         let mut kept = self.0.lock();
         if kept.len() >= KEPT_MAX {
@@ -80,6 +78,10 @@ impl Bench {
         kept.insert(name, Arc::clone(&made));
         Ok(made)
     }
+}
+
+fn unusable() -> GatewayError {
+    GatewayError::KeyRule(String::from("guardrails that hold for this call can't be used; write them again"))
 }
 
 /// The guardrails of a call, and what they found in its request.
@@ -100,16 +102,18 @@ impl Guard {
         let own = key.rules.limits.guardrails.as_ref();
         let model = asked.model.as_deref().or(asked.models.first().map(String::as_str));
         let policy = model.and_then(|model| model.strip_prefix("policy/"));
-        if everyone.is_none() && own.is_none() && policy.is_none() {
+        let accounts = gateway.rules.guardrails(&key.account.id);
+        if everyone.is_none() && own.is_none() && policy.is_none() && accounts.is_none() {
             return Ok(None);
         }
+        let accounts = accounts.map(|rule| rule.parsed.clone().ok_or_else(unusable)).transpose()?;
         // A policy that is not there is told where its route is looked for.
         let policy = policy.and_then(|name| gateway.rules.policy(&key.account.id, name));
         let written = policy.as_ref().and_then(|policy| policy.parsed.guardrails.as_ref());
         let read = |value| Rules::read(value).map(Arc::new);
         let policys = written.map(read).transpose().map_err(GatewayError::InvalidRequest)?;
         let layers: Vec<Arc<Rules>> =
-            everyone.into_iter().chain(own).chain(policys.as_ref()).map(Arc::clone).collect();
+            everyone.into_iter().chain(&accounts).chain(own).chain(&policys).map(Arc::clone).collect();
         if layers.iter().all(|rules| rules.is_empty()) {
             return Ok(None);
         }

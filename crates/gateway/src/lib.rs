@@ -34,6 +34,7 @@ pub mod frames;
 pub mod gemini;
 pub mod generation;
 pub mod guarding;
+mod guardrails;
 pub mod health;
 mod hold;
 pub mod idempotency;

@@ -308,6 +308,11 @@ async fn each_key_has_its_own_modes_and_all_is_counted() {
         let metric = office.app.metric(&format!("tollway_guardrails_total{{{labels}}}")).await;
         assert_eq!(metric.as_deref(), Some(count), "{labels}");
     }
+    let several = office.key(json!({"kinds": {"email": "mask"}})).await;
+    let mut body = ask_stream("lab/tiny");
+    body["n"] = json!(2);
+    let reply = several.chat_request(&body).send().await.expect(400);
+    assert!(reply.text().contains("can't watch several in one stream"), "{}", reply.text());
     let bad = json!({"name": "bad", "guardrails": {"patterns": [{"name": "x", "pattern": "("}]}});
     let reply = office.manager.post("/v1/keys", &bad).await.expect(400);
     assert!(reply.text().contains("patterns[0].pattern (x)"), "{}", reply.text());
@@ -363,4 +368,38 @@ async fn a_policys_guardrails_join_the_keys_and_the_cache_keeps_them_apart() {
         assert_eq!(reply.header("x-tollway-cache-status"), Some(status));
         assert_eq!(testkit::sse::text(&reply.events()), "Ask [EMAIL].", "{status}");
     }
+}
+
+#[tokio::test]
+async fn an_accounts_guardrails_hold_for_all_its_keys_at_once() {
+    let office = office().await;
+    office.upstream.always(Script::chat("fine", Tokens::new(20, 10)));
+    let owner = office.app.owner();
+    let body = says(&format!("write to {MAIL}"));
+    let sent =
+        async |count: usize| office.upstream.request(count).await.json()["messages"][0]["content"].clone();
+    owner.chat_request(&body).send().await.expect(200);
+    assert_eq!(sent(0).await, json!(format!("write to {MAIL}")));
+    assert_eq!(owner.get("/v1/guardrails").await.expect(200).json()["data"]["version"], 0);
+    let put = |rules: Value| office.manager.request("PUT", "/v1/guardrails").json(&rules).send();
+    put(json!({"kinds": {"email": "mask"}})).await.expect(201);
+    owner.chat_request(&body).send().await.expect(200);
+    assert_eq!(sent(1).await, json!("write to [EMAIL]"));
+    // A key can make it stricter, and can't allow what the account forbids.
+    let allowing = office.key(json!({"kinds": {"email": "flag"}, "allow": ["@example.com"]})).await;
+    allowing.chat_request(&body).send().await.expect(200);
+    assert_eq!(sent(2).await, json!("write to [EMAIL]"));
+    let refused = put(json!({"kinds": {"emial": "mask"}})).await.expect(400).json();
+    assert_eq!(refused["error"]["type"], "invalid_guardrails", "{refused}");
+    put(json!({"kinds": {"email": "block"}})).await.expect(200);
+    assert_eq!(kinds(&owner.chat_request(&body).send().await.expect(403)), json!(["email"]));
+    let shown = owner.get("/v1/guardrails").await.expect(200).json();
+    assert_eq!(
+        (&shown["data"]["version"], &shown["data"]["guardrails"]["kinds"]["email"]),
+        (&json!(2), &json!("block"))
+    );
+    owner.request("PUT", "/v1/guardrails").json(&json!({})).send().await.expect(403);
+    office.manager.request("DELETE", "/v1/guardrails").send().await.expect(200);
+    owner.chat_request(&body).send().await.expect(200);
+    assert_eq!(office.upstream.request_count(), 4);
 }

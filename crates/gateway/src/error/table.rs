@@ -15,6 +15,7 @@ docs! {
     "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
     "invalid_policy" 400 "What was written is no policy; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
     "invalid_preset" 400 "What was written is no preset; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
+    "invalid_guardrails" 400 "What was written are no guardrails; the message says what is wrong. Nothing was changed." "Mend what the message names and write them again.";
     "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
     "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
     "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";

@@ -1,7 +1,6 @@
 //! The texts of whole bodies, of any dialect: found by where they stand, changed in place.
 //!
-//! Of a request: messages, prompts, system prompts, results of tools, descriptions of tools, documents. Of an answer: everything that
-//! is no name, id or count. Left alone is what has to be a certain word (`type`, `role`, names and ids), what is no text
+//! Everything that is no name, id or count, also where nobody here knows what it is. Left alone is what has to be a certain word (`type`, `role`, names and ids), what is no text
 //! (Base64), what proves something (signatures), and addresses of images and files, which would lead nowhere. Inside the
 //! arguments and results of calls every value is looked at, whatever its key.
 
@@ -11,32 +10,26 @@ use std::sync::Arc;
 use guardrails::{Action, Compiled, Place, Tally, mask_json};
 use wire::json::{self, Kind};
 
-/// Members of a request that hold texts.
-const TEXTS: [&str; 21] = [
-    "messages",
-    "contents",
-    "input",
-    "prompt",
-    "system",
-    "instructions",
-    "systemInstruction",
-    "system_instruction",
-    "tools",
-    "functions",
-    "documents",
-    "query",
-    "texts",
-    "inputs",
-    "suffix",
-    "prediction",
-    "response_format",
-    "text",
-    "generationConfig",
-    "generation_config",
-    "content",
+/// Members of a request that are names: of models, callers and conversations. Budgets and stickiness go by some of them.
+const NAMES: [&str; 13] = [
+    "model",
+    "models",
+    "user",
+    "session_id",
+    "safety_identifier",
+    "prompt_cache_key",
+    "previous_response_id",
+    "provider",
+    "preset",
+    "route",
+    "trace",
+    "tool_choice",
+    "cachedContent",
 ];
+/// Members of a request that hold what the user says, without a role.
+const SAID: [&str; 5] = ["prompt", "input", "query", "texts", "inputs"];
 /// Members whose texts are no prose.
-const FIXED: [&str; 40] = [
+const FIXED: [&str; 41] = [
     "type",
     "role",
     "id",
@@ -77,6 +70,7 @@ const FIXED: [&str; 40] = [
     "system_fingerprint",
     "bytes",
     "responseId",
+    "user_id",
 ];
 /// Members of which nothing is read: numbers, and what is Base64 in a list.
 const SKIPPED: [&str; 3] = ["embedding", "embeddings", "images"];
@@ -93,14 +87,11 @@ pub(super) fn request(rules: &Arc<Compiled>, body: &[u8]) -> (Option<Vec<u8>>, T
     if let Ok(members) = json::object(body) {
         for member in &members {
             let key = walk.key(&member.key);
-            if TEXTS.contains(&key.as_str()) {
-                let place = if matches!(key.as_str(), "prompt" | "input" | "query" | "texts" | "inputs") {
-                    Place::User
-                } else {
-                    Place::Other
-                };
-                walk.value(&member.value, &At { key: &key, place, free: false, depth: 0 });
+            if NAMES.contains(&key.as_str()) || FIXED.contains(&key.as_str()) {
+                continue;
             }
+            let place = if SAID.contains(&key.as_str()) { Place::User } else { Place::Other };
+            walk.value(&member.value, &At { key: &key, place, free: false, depth: 0 });
         }
     }
     walk.done()
@@ -289,6 +280,12 @@ mod tests {
             ),
             // Responses and embeddings: a text, or texts, of the user's.
             (r#"{"input":"call +1 415 555 2671"}"#, r#"{"input":"call [PHONE]"}"#),
+            // What nobody here knows goes to a provider of the same dialect as it is.
+            (r#"{"model":"m","extra":{"about":"a@b.com"}}"#, r#"{"model":"m","extra":{"about":"[EMAIL]"}}"#),
+            (
+                r#"{"generateContentRequest":{"contents":[{"parts":[{"text":"a@b.com"}]}]}}"#,
+                r#"{"generateContentRequest":{"contents":[{"parts":[{"text":"[EMAIL]"}]}]}}"#,
+            ),
             (r#"{"input":["x","\u0061@b.com"]}"#, r#"{"input":["x","[EMAIL]"]}"#),
             // Gemini: turns without a role; media stay.
             (

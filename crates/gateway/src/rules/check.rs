@@ -45,6 +45,14 @@ pub fn check(kind: RuleKind, text: &str, names: &Names, snapshot: &Snapshot) -> 
             }
             Ok(Checked::default())
         }
+        RuleKind::Guardrails => {
+            let read = serde_json::from_str::<guardrails::Rules>(text);
+            let wrong = |error: serde_json::Error| RuleError {
+                path: String::new(),
+                problem: format!("is refused: {error}"),
+            };
+            read.map(|_| Checked::default()).map_err(wrong)
+        }
         RuleKind::Preset => {
             let preset =
                 Preset::read(text).map_err(|error| RuleError { path: error.path, problem: error.problem })?;
