@@ -1,6 +1,7 @@
 //! Measurements at full count against something that nobody here wrote.
 
 mod dialects;
+mod guardrails;
 pub mod insight;
 pub mod ledger;
 mod money;
@@ -69,6 +70,8 @@ pub enum What {
         #[arg(long, default_value_t = SEED)]
         seed: u64,
     },
+    /// Guardrails on labelled samples: precision and recall per kind, and the time for 4 KB
+    Guardrails(guardrails::Args),
     /// The router beside simpler ones, on outcomes of models at prompts: a file of quality and cost
     Outcomes(outcomes::Args),
     /// Callers who leave: eight phases, three rules, usage present, zero and absent
@@ -109,6 +112,7 @@ pub fn run(what: &What) -> Result<bool> {
         What::Ledger { count, seed } => ledger::run(*count, *seed),
         What::Routing { pairs, measure: true } => routing::measure(*pairs),
         What::Routing { pairs, measure: false } => routing::run(*pairs),
+        What::Guardrails(args) => guardrails::run(args),
         What::Outcomes(args) => outcomes::run(args),
         What::Simulate { seed } => simulate::run(*seed),
         What::Disconnects { count } => money::disconnects(*count),

@@ -27,6 +27,8 @@ pub struct Gateway {
     pub keys: ArcSwap<KeyTable>,
     /// Policies and presets of all accounts.
     pub rules: Rules,
+    /// Guardrails, compiled.
+    pub guardrails: crate::guarding::Bench,
     /// Provider keys that accounts brought along.
     pub byok: Byok,
     /// Where settling writes.

@@ -13,6 +13,7 @@
 //! - After the first byte there is no other attempt.
 
 mod chain;
+mod failure;
 mod hedge;
 mod paying;
 mod sending;
@@ -25,7 +26,7 @@ use catalog::{Endpoint, OnDisconnect, Protocol, Snapshot};
 use http::{HeaderName, HeaderValue};
 use ledger::Attempt;
 use parking_lot::Mutex;
-use routing::breaker::{Report, Verdict};
+use routing::breaker::Verdict;
 use routing::health::Size;
 use routing::keyring::KeyReport;
 use routing::plan::{Facts, Plan, Step};
@@ -34,9 +35,10 @@ use tokio::time::Instant;
 use types::Timestamp;
 use wire::call::Call;
 use wire::check::Checks;
-use wire::hub::{Dialect, Fetched, Impossible, Plain, Target};
-use wire::provider_error::{Class, ProviderError};
+use wire::hub::{Dialect, Fetched, Plain, Target};
+use wire::provider_error::Class;
 
+pub use self::failure::Failure;
 use self::hedge::Seat;
 use self::paying::pay;
 use crate::app::{Gateway, Worker};
@@ -44,6 +46,7 @@ use crate::byok::{Own, OwnKey};
 use crate::cache::Tape;
 use crate::care::Care;
 use crate::error::{FailedAttempt, GatewayError};
+use crate::guarding::{Found, Guard};
 use crate::hold::Wanted;
 use crate::judging::Judged;
 use crate::leg::Leg;
@@ -68,6 +71,8 @@ pub enum Committed {
         answer: Box<dyn Plain>,
         /// The same for the cache; `None`: it isn't kept there.
         tape: Option<Box<Tape>>,
+        /// What guardrails found in it, where any look.
+        found: Option<Found>,
     },
     /// A stream with its first event.
     Stream(Box<Leg>),
@@ -85,6 +90,16 @@ pub struct Arrival {
     pub watched: Option<Watched>,
 }
 
+impl Arrival {
+    /// What guardrails found in an answer that is there whole.
+    pub(crate) fn found(&self) -> Option<&Found> {
+        match &self.committed {
+            Committed::Plain { found, .. } => found.as_ref(),
+            Committed::Stream(_) => None,
+        }
+    }
+}
+
 /// What the loop goes by.
 pub struct Trip<'a, 'b> {
     /// The thread that carries the call.
@@ -97,6 +112,8 @@ pub struct Trip<'a, 'b> {
     pub betas: &'a str,
     /// What Responses repeats of the request.
     pub echo: Option<Arc<str>>,
+    /// What the answer is looked through for.
+    pub guard: Option<Guard>,
     /// The caller reads a stream as one JSON array (Gemini).
     pub array: bool,
     /// The bytes behind the request's addresses, once an endpoint needs them.
@@ -147,6 +164,7 @@ impl<'b> Trip<'_, 'b> {
             call: self.call,
             betas: self.betas,
             echo: self.echo.clone(),
+            guard: self.guard.clone(),
             array: self.array,
             fetched: self.fetched.clone(),
             shown: Mutex::default(),
@@ -163,86 +181,6 @@ impl<'b> Trip<'_, 'b> {
             checks: self.checks.clone(),
             deadline: self.deadline,
             care: self.care.clone(),
-        }
-    }
-}
-
-/// Why an attempt brought nothing.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    error: ProviderError,
-    code: String,
-    timeout: bool,
-    retry_after: Option<Duration>,
-    /// Worth a second try at the same endpoint.
-    again: bool,
-}
-
-impl Failure {
-    fn ours(code: &str, message: String, again: bool) -> Failure {
-        let error =
-            ProviderError { status: 0, class: Class::Unavailable, message, code: None, retry_after: None };
-        Failure {
-            error,
-            code: code.to_owned(),
-            timeout: code.starts_with("timeout"),
-            retry_after: None,
-            again,
-        }
-    }
-
-    fn theirs(error: ProviderError, retry_after: Option<Duration>) -> Failure {
-        let code = error.code.clone().unwrap_or_else(|| format!("http_{}", error.status));
-        let again = matches!(error.class, Class::RateLimit | Class::Unavailable);
-        let retry_after = retry_after.or(error.retry_after);
-        Failure { error, code, timeout: false, retry_after, again }
-    }
-
-    /// The request can't be put into this endpoint's dialect; another may take it.
-    fn untranslatable(impossible: &Impossible) -> Failure {
-        let error = ProviderError {
-            status: 400,
-            class: Class::Untranslatable,
-            message: impossible.to_string(),
-            code: None,
-            retry_after: None,
-        };
-        Failure { error, code: "untranslatable".into(), timeout: false, retry_after: None, again: false }
-    }
-
-    /// `provider.require_parameters` leaves this endpoint out.
-    fn unsuitable(lost: &str) -> Failure {
-        let message = format!("provider.require_parameters is set, and {lost}");
-        let error = ProviderError {
-            status: 404,
-            class: Class::Untranslatable,
-            message,
-            code: None,
-            retry_after: None,
-        };
-        Failure { error, code: "parameter_lost".into(), timeout: false, retry_after: None, again: false }
-    }
-
-    /// What it says of the key that it was tried with.
-    fn key_report(&self) -> Option<KeyReport> {
-        let micros = |wait: Duration| i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        match self.error.class {
-            Class::ProviderAuth => Some(KeyReport::Refused),
-            Class::RateLimit => Some(KeyReport::Busy(self.retry_after.map(micros))),
-            _ => None,
-        }
-    }
-
-    fn report(&self) -> Option<Report> {
-        match self.error.class {
-            Class::RateLimit => {
-                Some(Report::Busy(self.retry_after.map(|d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))))
-            }
-            Class::Unavailable | Class::ProviderAuth | Class::NotFound => Some(Report::Failure),
-            // The request's own fault says nothing about the endpoint.
-            Class::InvalidRequest | Class::ContextLength | Class::ContentPolicy | Class::Untranslatable => {
-                None
-            }
         }
     }
 }

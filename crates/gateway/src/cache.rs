@@ -249,6 +249,10 @@ fn key(incoming: &Incoming<'_, '_>) -> Key {
             parts.take(betas.as_bytes());
         }
     }
+    // What the answer was looked through for is a part of it.
+    if let Some(guard) = &incoming.extra.guard {
+        parts.take(&guard.fingerprint());
+    }
     parts.take(call.body);
     parts.0.finalize().into()
 }

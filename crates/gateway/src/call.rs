@@ -33,6 +33,7 @@ use crate::course::{Asker, Course};
 use crate::crash;
 use crate::error::GatewayError;
 use crate::filling::{self, Filled};
+use crate::guarding::{self, Found, Guard};
 use crate::hold::Wanted;
 use crate::intake::{self, Hints};
 use crate::judging::Judged;
@@ -132,6 +133,8 @@ pub(crate) struct Extra {
     pub(crate) depends: bool,
     /// What the request was filled up with: a preset, a variant.
     pub(crate) filled: Option<Filled>,
+    /// What it and its answer are looked through for.
+    pub(crate) guard: Option<Guard>,
 }
 
 /// Answers a body that is there whole.
@@ -147,7 +150,6 @@ pub(crate) async fn answer_body(
     mut extra: Extra,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let gateway = Arc::clone(&worker.gateway);
-    let listener = Listener::of(&gateway, id, &admitted.key, admitted.created, body);
     let account = admitted.key.account.id.clone();
     let memory = gateway.seals.of(&account);
     let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
@@ -165,7 +167,28 @@ pub(crate) async fn answer_body(
             scan(dialect, &whole.body, &says)?
         }
     };
-    let mut response = answer_call(worker, id, headers, &call, path.array, admitted, extra).await?;
+    let mut masked = None;
+    if let Some(mut guard) = Guard::of(&gateway, &admitted.key, call.asked())? {
+        masked = guard.request(&gateway, call.body)?;
+        guard.admits(call.asked())?;
+        extra.guard = Some(guard);
+    }
+    // What is kept is what goes out.
+    let kept = masked.as_deref().unwrap_or(body);
+    let listener = Listener::of(&gateway, id, &admitted.key, admitted.created, kept);
+    let call = match &masked {
+        None => call,
+        Some(masked) => {
+            extra.body = masked.clone();
+            let model = whole.as_ref().and_then(|whole| path.model.and(whole.model.as_deref()));
+            scan(dialect, masked, &PathSays { model: model.or(path.model), ..says })?
+        }
+    };
+    let mut response = match extra.guard {
+        None => answer_call(worker, id, headers, &call, path.array, admitted, extra).await?,
+        // On the heap, so that no other call carries it.
+        Some(_) => Box::pin(answer_call(worker, id, headers, &call, path.array, admitted, extra)).await?,
+    };
     if let Some(listener) = listener {
         listener.hear_all(&mut response);
     }
@@ -268,6 +291,7 @@ async fn by_provider(
         question,
     });
     flight.warn(&course.warnings);
+    extra.guard.iter().for_each(|guard| flight.guarded(guard.asked()));
     let trip = Trip {
         worker,
         world: &world,
@@ -280,6 +304,7 @@ async fn by_provider(
         asked: &course.name,
         betas: headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default(),
         echo: extra.echo,
+        guard: extra.guard,
         array,
         fetched: OnceCell::new(),
         shown: Mutex::default(),
@@ -378,6 +403,7 @@ fn answer(
     let names = &gateway.settings.brand.headers;
     let mut response = Response::new(ResponseBody::empty());
     name_headers(&mut response, trip, &arrival);
+    guarding::name(response.headers_mut(), &names.guardrails, trip.guard.as_ref(), arrival.found());
     outlook.mark(response.headers_mut(), names);
     let own_warnings = flight.own_warnings();
     let keeping =
@@ -406,7 +432,7 @@ fn answer(
             });
             *response.body_mut() = ResponseBody::Pump(Box::new(pump));
         }
-        Committed::Plain { body, answer, tape } => {
+        Committed::Plain { body, answer, tape, found } => {
             if let Some(watched) = &arrival.watched {
                 let good = Good::of(answer.seen(), answer.verdict());
                 watched.ended(Report::Success, 0, good, gateway.clock.now());
@@ -414,20 +440,19 @@ fn answer(
             let mut ident = flight.ident(&provider.name_json);
             ident.echo.clone_from(&trip.echo);
             let keeping = keeping.map(|keeping| (keeping, tape));
-            plain(gateway, flight, &ident, &body, &*answer, remember, keeping, &mut response)?;
+            let told = (&*body, &*answer, found.as_ref());
+            plain(gateway, flight, &ident, told, remember, keeping, &mut response)?;
         }
     }
     Ok(response)
 }
 
 /// Settles a whole answer and writes it.
-#[expect(clippy::too_many_arguments, reason = "an answer and those who want it, once each")]
 pub(crate) fn plain(
     gateway: &Gateway,
     mut flight: Flight,
     ident: &Ident,
-    body: &[u8],
-    answer: &dyn Plain,
+    (body, answer, found): (&[u8], &dyn Plain, Option<&Found>),
     remember: Option<Remember>,
     keeping: Option<(Keeping, Option<Box<Tape>>)>,
     response: &mut Response<ResponseBody>,
@@ -439,18 +464,26 @@ pub(crate) fn plain(
     if let Some(at) = abandoned {
         flight.left(Leaving { at: Some(at), read_to: Some("end"), ..Leaving::default() });
     }
+    found.iter().for_each(|found| flight.guarded(&found.lock()));
+    let blocked = guarding::blocked(found);
     let outcome = Outcome {
         status: if abandoned.is_some() { Status::Cancelled } else { Status::Ok },
-        http_status: if abandoned.is_some() { 0 } else { 200 },
+        http_status: match (abandoned, &blocked) {
+            (Some(_), _) => 0,
+            (None, Some(error)) => error.kind().0,
+            (None, None) => 200,
+        },
         usage: seen.usage,
         said: if abandoned.is_some() { Tally::default() } else { seen.said.clone() },
         calls: seen.calls.are_any(),
         finish_reason: seen.finish_reason.clone(),
         upstream_id: seen.upstream_id.clone(),
-        error: None,
+        error: blocked.as_ref().map(|error| error.kind().1),
     };
     let settlement =
         flight.settle(outcome).map_err(|_| GatewayError::BooksUnavailable("the journal can't be written"))?;
+    // It was made and is charged; what is blocked is kept nowhere.
+    blocked.map_or(Ok(()), Err)?;
     let names = &gateway.settings.brand.headers;
     let headers = response.headers_mut();
     let json = HeaderValue::from_static("application/json");

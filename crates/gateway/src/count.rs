@@ -19,6 +19,7 @@ use crate::call::{self, Path};
 use crate::care::Sent;
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
+use crate::guarding::Guard;
 use crate::intake::Hints;
 use crate::planning::{self, Asking, Decision};
 use crate::upstream::address::Operation;
@@ -51,6 +52,18 @@ where
         Some(whole) => {
             let says = PathSays { model: path.model.and(whole.model.as_deref()), ..says };
             call::scan(dialect, &whole.body, &says)?
+        }
+    };
+    let masked = match Guard::of(gateway, &admitted.key, call.asked())? {
+        Some(mut guard) => guard.request(gateway, call.body)?,
+        None => None,
+    };
+    let call = match &masked {
+        None => call,
+        Some(masked) => {
+            let model =
+                whole.as_ref().and_then(|whole| path.model.and(whole.model.as_deref())).or(path.model);
+            call::scan(dialect, masked, &PathSays { model, ..says })?
         }
     };
     let world = gateway.world.load_full();

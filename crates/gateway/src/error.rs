@@ -15,6 +15,7 @@ use wire::json::quote;
 pub use self::table::TABLE;
 use crate::auth::AuthError;
 use crate::body::ResponseBody;
+use crate::guarding::Blocked;
 use crate::key::rfc3339;
 use crate::payments::PaymentError;
 use crate::rules::RuleError;
@@ -243,6 +244,9 @@ pub enum GatewayError {
          had to make room; `GET /v1/generation?id={0}` has its record, and a new key makes the call again"
     )]
     AnswerNotKept(GenerationId),
+    /// A guardrail found something that it blocks.
+    #[error(transparent)]
+    Guardrail(#[from] Blocked),
     /// Nothing is there.
     #[error("{0}")]
     NotFound(String),
@@ -354,6 +358,7 @@ impl GatewayError {
             GatewayError::Overloaded(_) => (503, "overloaded"),
             GatewayError::RuleInvalid { kind: RuleKind::Policy, .. } => (400, "invalid_policy"),
             GatewayError::RuleInvalid { kind: RuleKind::Preset, .. } => (400, "invalid_preset"),
+            GatewayError::RuleInvalid { kind: RuleKind::Guardrails, .. } => (400, "invalid_guardrails"),
             GatewayError::RuleNotFound { kind: RuleKind::Policy, .. } => (404, "policy_not_found"),
             GatewayError::RuleNotFound { kind: RuleKind::Preset, .. } => (404, "preset_not_found"),
             GatewayError::RuleExists(_) => (409, "already_exists"),
@@ -362,7 +367,8 @@ impl GatewayError {
             GatewayError::IdempotencyInFlight(_) => (409, "idempotency_in_flight"),
             GatewayError::OutcomeUnknown(_) => (409, "outcome_unknown"),
             GatewayError::AnswerNotKept(_) => (409, "answer_not_kept"),
-            GatewayError::NotFound(_) => (404, "not_found"),
+            GatewayError::Guardrail(_) => (403, "guardrail_blocked"),
+            GatewayError::NotFound(_) | GatewayError::RuleNotFound { .. } => (404, "not_found"),
             GatewayError::Payment(error) => error.kind(),
             GatewayError::Auth(error) => error.kind(),
             GatewayError::MethodNotAllowed(_) => (405, "method_not_allowed"),
@@ -395,6 +401,7 @@ impl GatewayError {
             | GatewayError::AnswerNotKept(id)
             | GatewayError::IdempotencyInFlight(Some(id)) => json!({ "generation_id": id.as_str() }),
             GatewayError::RuleInvalid { error, .. } => json!({ "path": error.path }),
+            GatewayError::Guardrail(blocked) => blocked.metadata(),
             GatewayError::NoEndpoints { funnel, failed_step, without, .. } => json!({
                 "without_failed_step": without,
                 "failed_routing_step": failed_step,

@@ -119,6 +119,7 @@ fn circumstances(record: &GenerationRecord) -> Value {
         "escalated": record.escalated,
         "cache_source_id": record.cache_source,
         "warnings": record.warnings,
+        "guardrails": record.guardrails,
         "on_disconnect": disconnect(record),
         "waived": record.waived,
         "upstream_id": record.upstream_id,

@@ -9,6 +9,7 @@ use wire::openai_chat::Relay;
 
 use crate::cache::{Player, Tape};
 use crate::frames::{FrameOf, Frames};
+use crate::guarding::{self, Found};
 use crate::upstream::{Framing, UpstreamBody};
 
 /// Why a stream is over before it was complete.
@@ -20,6 +21,8 @@ pub enum LegFailure {
     Malformed(String),
     /// The connection broke, or ended before the answer did.
     CutOff,
+    /// A guardrail blocks what it says.
+    Refused,
 }
 
 /// A stream on its way through.
@@ -37,6 +40,8 @@ pub struct Leg {
     pub over: bool,
     /// Takes down what the provider says, for the cache; gone when that is too large for it.
     pub tape: Option<Box<Tape>>,
+    /// What guardrails found so far, where any look.
+    pub found: Option<Found>,
     /// Bytes of the provider's body so far.
     pub read_bytes: u64,
     /// An answer of the cache, told once more in the provider's stead.
@@ -54,6 +59,7 @@ impl Leg {
             failure: None,
             over: false,
             tape: None,
+            found: None,
             read_bytes: 0,
             player: None,
         }
@@ -75,9 +81,19 @@ impl Leg {
             failure: None,
             over: true,
             tape: None,
+            found: None,
             read_bytes: 0,
             player: None,
         }
+    }
+
+    /// Takes over what was found in an answer that came whole; where something blocks it, nothing of it leaves.
+    pub(crate) fn refuse_whole(&mut self, found: Option<Found>) {
+        if guarding::blocked(found.as_ref()).is_some() {
+            self.out.clear();
+            self.failure = Some(LegFailure::Refused);
+        }
+        self.found = found;
     }
 
     /// Polls the provider once and takes in what came. `Ready(true)`: an event was among it, which is progress.
@@ -140,6 +156,7 @@ impl Leg {
         });
         if failure.is_none() {
             carry.end(out);
+            failure = carry.refused().map(|_| LegFailure::Refused);
         }
         self.after(failure);
         self.upstream = None;
@@ -216,6 +233,7 @@ fn take(
                     *failure = Some(match error {
                         ChunkError::Provider(error) => LegFailure::Provider(error),
                         ChunkError::Json(error) => LegFailure::Malformed(error.to_string()),
+                        ChunkError::Refused(_) => LegFailure::Refused,
                     });
                     ControlFlow::Break(())
                 }

@@ -36,6 +36,8 @@ mod filling;
 pub mod frames;
 pub mod gemini;
 pub mod generation;
+pub mod guarding;
+mod guardrails;
 pub mod health;
 mod hold;
 pub mod idempotency;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use guardrails::{Action, Kind, Tally};
 use types::Money;
 
 /// What is counted of second legs and of escalations: the name, and what it means.
@@ -13,6 +14,9 @@ const SECONDS: [(&str, &str); 5] = [
     ("escalations_total", "Answers that were set aside for those of better models."),
     ("escalations_wasted_nano_usd_total", "Nano-dollars that they cost."),
 ];
+
+/// What may become of a finding.
+const ACTIONS: [Action; 3] = [Action::Flag, Action::Mask, Action::Block];
 
 /// Counters and gauges of this process.
 #[derive(Debug, Default)]
@@ -55,6 +59,8 @@ pub struct Metrics {
     pub cache_misses: AtomicU64,
     /// Panics caught.
     pub panics: AtomicU64,
+    /// What guardrails found, by kind (patterns of one's own last) and by action: flag, mask, block.
+    pub guardrails: [[AtomicU64; 3]; Kind::COUNT + 1],
 }
 
 impl Metrics {
@@ -76,6 +82,18 @@ impl Metrics {
             self.hedges.iter().zip([1, u64::from(won), wasted.nanos().max(0).unsigned_abs()])
         {
             counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts what guardrails found.
+    pub fn guarded(&self, tally: &Tally) {
+        for found in tally.counts() {
+            let known = Kind::ALL.iter().position(|kind| kind.name() == found.kind);
+            let action = ACTIONS.iter().position(|action| *action == found.action);
+            let row = self.guardrails.get(known.unwrap_or(Kind::COUNT));
+            if let Some(counter) = row.zip(action).and_then(|(row, action)| row.get(action)) {
+                counter.fetch_add(u64::from(found.count), Ordering::Relaxed);
+            }
         }
     }
 
@@ -145,7 +163,25 @@ impl Metrics {
         line("cache_bytes", "gauge", "Memory that they take.", cache.1 as i128);
         line("panics_total", "counter", "Panics caught.", count(&self.panics));
         self.render_answers(&mut out);
+        self.render_guardrails(&mut out);
         out
+    }
+
+    fn render_guardrails(&self, out: &mut String) {
+        out.push_str("# HELP tollway_guardrails_total What guardrails found.\n# TYPE tollway_guardrails_total counter\n");
+        let kinds = Kind::ALL.iter().map(|kind| kind.name()).chain(["pattern"]);
+        for (kind, row) in kinds.zip(&self.guardrails) {
+            for (action, counter) in ACTIONS.iter().zip(row) {
+                let count = counter.load(Ordering::Relaxed);
+                if count > 0 {
+                    let action = action.name();
+                    let _ = writeln!(
+                        out,
+                        "tollway_guardrails_total{{kind=\"{kind}\",action=\"{action}\"}} {count}"
+                    );
+                }
+            }
+        }
     }
 
     fn render_answers(&self, out: &mut String) {

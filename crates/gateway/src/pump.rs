@@ -26,6 +26,7 @@ use crate::care::{BYTES_PER_TOKEN, Bounds, ReadingOn};
 use crate::contents::Listener;
 use crate::crash;
 use crate::error::GatewayError;
+use crate::guarding;
 use crate::leaving::Leaving;
 use crate::leg::{Leg, LegFailure};
 use crate::responses::Remember;
@@ -214,11 +215,17 @@ impl Pump {
     }
 
     fn finish(&mut self, error: Option<GatewayError>) {
-        let Some(flight) = self.flight.take() else { return };
+        let Some(mut flight) = self.flight.take() else { return };
         // Without a good end it is dropped here, and someone who waits for the same answer makes it.
         let keeping = self.keeping.take();
-        let own = matches!(error, Some(GatewayError::MoneyRanOut(_)));
-        let error = error.or_else(|| self.leg.failure.take().map(broken));
+        let refused = || guarding::blocked(self.leg.found.as_ref());
+        let error = error.or_else(|| match self.leg.failure.take()? {
+            LegFailure::Refused => refused().or(Some(GatewayError::Internal)),
+            failure => Some(broken(failure)),
+        });
+        // The provider did its part.
+        let own = matches!(error, Some(GatewayError::MoneyRanOut(_) | GatewayError::Guardrail(_)));
+        let found = self.leg.found.as_ref();
         if !own && let Some(watched) = &self.watched {
             let report = if error.is_none() { Report::Success } else { Report::Failure };
             let seen = self.leg.carry.seen();
@@ -229,6 +236,7 @@ impl Pump {
         let status = if error.is_none() { Status::Ok } else { Status::Truncated };
         let kind = error.as_ref().map(|error| error.kind().1);
         flight.keep_seals(&self.leg.carry.seen().sealed);
+        found.iter().for_each(|found| flight.guarded(&found.lock()));
         let settled = flight.settle(self.outcome(status, kind));
         let out = &mut self.leg.out;
         match (settled, error) {
@@ -286,6 +294,7 @@ fn broken(failure: LegFailure) -> GatewayError {
     GatewayError::StreamBroken(match failure {
         LegFailure::Provider(error) => format!("the provider reported: {}", error.message),
         LegFailure::Malformed(what) => what,
+        LegFailure::Refused => String::from("a guardrail blocked it"),
         LegFailure::CutOff => String::from("the provider's connection ended before the answer did"),
     })
 }

@@ -156,7 +156,7 @@ where
             return Err(GatewayError::BodyTooLarge(gateway.settings.body_bytes_max));
         }
     }
-    let extra = Extra { remember, echo, body: body.clone(), depends, filled };
+    let extra = Extra { remember, echo, body: body.clone(), depends, filled, guard: None };
     call::answer_body(worker, id, Dialect::Responses, &headers, &body, Path::default(), admitted, extra).await
 }
 

@@ -1,4 +1,4 @@
-//! Policies and presets in memory, by account and name. No call waits for the database, and a call that names none looks at
+//! Policies, presets and guardrails in memory, by account and name. No call waits for the database, and a call that names none looks at
 //! nothing.
 //!
 //! - The table is replaced whole when a rule changes; calls in flight keep what they began with.
@@ -18,6 +18,8 @@ use types::{AccountId, Timestamp};
 use wire::preset::Preset;
 
 pub use check::{Checked, RuleError, check};
+
+use crate::guardrails::SLUG;
 
 /// Most names that are told to who asked for none of them.
 const SUGGESTIONS_MAX: usize = 3;
@@ -54,6 +56,8 @@ impl<T> Rule<T> {
 pub type PolicyRule = Rule<Policy>;
 /// A preset of an account's.
 pub type PresetRule = Rule<Preset>;
+/// An account's guardrails; `None` where only another version of this program can read them.
+pub type GuardrailsRule = Rule<Option<Arc<guardrails::Rules>>>;
 
 /// The last version that is known; without a rule where that one deleted it.
 #[derive(Debug)]
@@ -76,6 +80,7 @@ type Named<T> = BTreeMap<String, Kept<T>>;
 struct Shelf {
     policies: Named<Policy>,
     presets: Named<Preset>,
+    guardrails: Named<Option<Arc<guardrails::Rules>>>,
 }
 
 /// All rules.
@@ -86,6 +91,7 @@ pub struct Rules(ArcSwap<HashMap<AccountId, Arc<Shelf>>>);
 enum Read {
     Policy(Option<Arc<PolicyRule>>),
     Preset(Option<Arc<PresetRule>>),
+    Guardrails(Option<Arc<GuardrailsRule>>),
 }
 
 impl Rules {
@@ -97,6 +103,11 @@ impl Rules {
     /// The preset of this name, whatever its status.
     pub fn preset(&self, account: &AccountId, slug: &str) -> Option<Arc<PresetRule>> {
         self.0.load().get(account)?.presets.get(slug)?.rule.clone()
+    }
+
+    /// The guardrails of an account.
+    pub fn guardrails(&self, account: &AccountId) -> Option<Arc<GuardrailsRule>> {
+        self.0.load().get(account)?.guardrails.get(SLUG)?.rule.clone()
     }
 
     /// The policies of an account, by name.
@@ -114,6 +125,7 @@ impl Rules {
         let names: Vec<String> = match kind {
             RuleKind::Policy => self.policies(account).iter().map(|rule| rule.slug.clone()).collect(),
             RuleKind::Preset => self.presets(account).iter().map(|rule| rule.slug.clone()).collect(),
+            RuleKind::Guardrails => Vec::new(),
         };
         if names.len() <= SUGGESTIONS_MAX {
             return names;
@@ -141,6 +153,7 @@ impl Rules {
                 match read {
                     Read::Policy(rule) => keep(&mut shelf.policies, row, rule.clone()),
                     Read::Preset(rule) => keep(&mut shelf.presets, row, rule.clone()),
+                    Read::Guardrails(rule) => keep(&mut shelf.guardrails, row, rule.clone()),
                 }
             }
             table
@@ -165,6 +178,10 @@ fn read(row: &RuleRow) -> Read {
     match row.kind {
         RuleKind::Policy => Read::Policy(read_as(row, |text| Policy::read(text).ok())),
         RuleKind::Preset => Read::Preset(read_as(row, |text| Preset::read(text).ok())),
+        // What can't be read watches everything: a call is refused rather than let through.
+        RuleKind::Guardrails => {
+            Read::Guardrails(read_as(row, |text| Some(serde_json::from_str(text).ok().map(Arc::new))))
+        }
     }
 }
 

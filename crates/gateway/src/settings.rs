@@ -1,5 +1,6 @@
 //! What the data plane needs to know, as plain values; `tollway` fills it from the configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub hedging: bool,
     /// Whether a better model may be asked where an answer is found wanting.
     pub escalations: bool,
+    /// The guardrails of every call.
+    pub guardrails: Option<Arc<guardrails::Rules>>,
     /// Largest plain answer of a provider.
     pub response_bytes_max: usize,
     /// Largest event of a provider's stream.
@@ -111,6 +114,7 @@ pub struct ResponseHeaders {
     pub cache_age: HeaderName,
     pub cache_ttl: HeaderName,
     pub cache_source_id: HeaderName,
+    pub guardrails: HeaderName,
 }
 
 /// `X-Generation-Id`.
@@ -162,6 +166,7 @@ impl Brand {
                 cache_age: header("cache-age")?,
                 cache_ttl: header("cache-ttl")?,
                 cache_source_id: header("cache-source-id")?,
+                guardrails: header("guardrails")?,
             },
         })
     }

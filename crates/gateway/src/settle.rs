@@ -271,6 +271,13 @@ impl Flight {
         }
     }
 
+    /// Notes what guardrails found, and tells the caller.
+    pub(crate) fn guarded(&mut self, tally: &guardrails::Tally) {
+        let Some(inner) = &mut self.0 else { return };
+        inner.worker.gateway.metrics.guarded(tally);
+        told::guarded(&mut inner.record, tally);
+    }
+
     /// How many warnings there are so far.
     pub fn warning_count(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.record.warnings.len())

@@ -13,6 +13,7 @@ use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::call::{self, Admitted, Extra};
 use crate::error::GatewayError;
+use crate::guarding::Guard;
 use crate::read_body;
 
 /// Serves a request whose body is JSON.
@@ -41,12 +42,26 @@ pub(crate) async fn answer(
     form: Form,
     admitted: Admitted,
 ) -> Result<Response<ResponseBody>, GatewayError> {
-    let call =
-        Call::scan_task(task, body, form).map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
+    let call = scan(task, body, form.clone())?;
     if call.asked().names_a_preset() {
         return Err(GatewayError::InvalidRequest(String::from(
             "presets are for conversations; name a model here, and leave `preset` out",
         )));
     }
-    call::answer_call(worker, id, headers, &call, false, admitted, Extra::default()).await
+    let gateway = &worker.gateway;
+    let Some(mut guard) = Guard::of(gateway, &admitted.key, call.asked())? else {
+        return call::answer_call(worker, id, headers, &call, false, admitted, Extra::default()).await;
+    };
+    let masked = guard.request(gateway, call.body)?;
+    let extra = Extra { guard: Some(guard), ..Extra::default() };
+    // On the heap, so that no other call carries it.
+    let Some(masked) = masked else {
+        return Box::pin(call::answer_call(worker, id, headers, &call, false, admitted, extra)).await;
+    };
+    let call = scan(task, &masked, form)?;
+    Box::pin(call::answer_call(worker, id, headers, &call, false, admitted, extra)).await
+}
+
+fn scan(task: Task, body: &[u8], form: Form) -> Result<Call<'_>, GatewayError> {
+    Call::scan_task(task, body, form).map_err(|error| GatewayError::InvalidRequest(error.to_string()))
 }

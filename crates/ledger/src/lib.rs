@@ -44,7 +44,7 @@ pub use period::{Days, Period};
 pub use purse::{OnRelease, OnSpent, Purse, PurseSnapshot, Refusal, Spent};
 pub use receipt::{RECEIPT_VERSION, account_digest, check_sums, receipt};
 pub use record::{
-    App, Attempt, BillingMode, Escalated, GenerationRecord, RECORD_VERSION, Routed, Status, Warning,
+    App, Attempt, BillingMode, Escalated, GenerationRecord, Guarded, RECORD_VERSION, Routed, Status, Warning,
     sheet_is_empty,
 };
 

@@ -102,6 +102,19 @@ pub struct Warning {
     pub message: String,
 }
 
+/// What guardrails found of one kind; never the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guarded {
+    /// `input` or `output`.
+    pub direction: String,
+    /// The kind's stable name, `email`, or `pattern:<name>`.
+    pub kind: String,
+    /// What became of it: `flag`, `mask`, `block`.
+    pub action: String,
+    /// How often.
+    pub count: u32,
+}
+
 /// One client request and its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerationRecord {
@@ -207,6 +220,9 @@ pub struct GenerationRecord {
     /// What was dropped, changed or approximated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// What guardrails found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Guarded>,
     /// How a virtual model chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
@@ -309,6 +325,7 @@ impl GenerationRecord {
             dimensions: BTreeMap::new(),
             counted: Vec::new(),
             warnings: Vec::new(),
+            guardrails: Vec::new(),
             routed: None,
             facts: None,
             policy: None,

@@ -62,6 +62,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// What holds when no rule does.
     pub otherwise: Route,
+    /// What of requests and answers is watched, as it was written; whoever enforces it reads it.
+    pub guardrails: Option<Value>,
 }
 
 /// A condition and what follows from it.
@@ -215,7 +217,17 @@ impl Policy {
         known(
             map,
             "",
-            &["description", "rules", "strategy", "models", "sticky_by", "dial", "cache", "escalate_to"],
+            &[
+                "description",
+                "rules",
+                "strategy",
+                "models",
+                "sticky_by",
+                "dial",
+                "cache",
+                "escalate_to",
+                "guardrails",
+            ],
         )?;
         let description = text(map, "", "description")?.unwrap_or_default();
         let rules = list(map, "", "rules", RULES_MAX)?.unwrap_or_default();
@@ -225,7 +237,8 @@ impl Policy {
         for rule in &mut rules {
             rule.route.cache = rule.route.cache.or(otherwise.cache);
         }
-        Ok(Policy { description, rules, otherwise })
+        let guardrails = map.get("guardrails").filter(|value| !value.is_null()).cloned();
+        Ok(Policy { description, rules, otherwise, guardrails })
     }
 
     /// The route that holds in a situation, and the number of the rule that decided.

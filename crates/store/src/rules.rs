@@ -22,6 +22,8 @@ pub enum RuleKind {
     Policy,
     /// What a request is filled up with: `@preset/<slug>`.
     Preset,
+    /// What of the account's calls is watched.
+    Guardrails,
 }
 
 impl RuleKind {
@@ -30,6 +32,7 @@ impl RuleKind {
         match self {
             RuleKind::Policy => "policy",
             RuleKind::Preset => "preset",
+            RuleKind::Guardrails => "guardrails",
         }
     }
 
@@ -38,11 +41,13 @@ impl RuleKind {
         match self {
             RuleKind::Policy => "policies",
             RuleKind::Preset => "presets",
+            RuleKind::Guardrails => "guardrails",
         }
     }
 
     fn read(name: &str) -> Option<RuleKind> {
-        [RuleKind::Policy, RuleKind::Preset].into_iter().find(|kind| kind.noun() == name)
+        let all = [RuleKind::Policy, RuleKind::Preset, RuleKind::Guardrails];
+        all.into_iter().find(|kind| kind.noun() == name)
     }
 }
 

@@ -16,6 +16,7 @@ mod loss;
 mod memory;
 mod outcome;
 mod request;
+mod sieve;
 mod target;
 mod turns;
 
@@ -33,6 +34,7 @@ pub use request::{
     Block, CacheControl, Content, Effort, Format, Request, Rest, Role, Sampling, Source, Thinking, Tool,
     ToolChoice, ToolKind, Turn, WebSearch,
 };
+pub use sieve::{Screen, Sieve};
 pub use target::{Address, Fetched, Flavor, Impossible, Outgoing, Target};
 pub use turns::{Alternation, Exchange, Item, Strict, What, alternate};
 

@@ -20,6 +20,7 @@ mod fallback;
 mod feedback;
 mod fetches;
 mod first_run;
+mod guardrails;
 mod hedging;
 mod idempotency;
 mod insight;

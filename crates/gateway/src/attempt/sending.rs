@@ -15,6 +15,7 @@ use super::{Committed, Failure, Place, Trip};
 use crate::cache::Tape;
 use crate::care::Sent;
 use crate::frames::Frames;
+use crate::guarding::Found;
 use crate::leg::{Leg, LegFailure};
 use crate::upstream::address::Operation;
 use crate::upstream::guard::Guard;
@@ -59,13 +60,19 @@ pub(super) async fn first_byte<S: Seat>(
         return Err(Failure::theirs(error, retry_after));
     }
     let mut ident = seat.ident(&place.provider.name_json);
-    let undo = trip.call.undo(&leaving.outgoing, &ident.id);
+    let mut undo = trip.call.undo(&leaving.outgoing, &ident.id);
+    let guard = trip.guard.as_ref().filter(|guard| guard.hears());
+    if guard.is_some() {
+        // Events can be looked at one by one, the provider's own bytes can't.
+        leaving.bytes &= !trip.call.asked().stream;
+    }
     let taping = trip.tape_bytes_max.map(|max| (undo.clone(), max));
     let hearing = trip.checks.as_ref().map(|checks| (checks, undo.clone()));
     let settings = &trip.worker.gateway.settings;
     let stream = trip.call.asked().stream;
     if let Some(framing) = reply.framing.filter(|_| stream) {
         (ident.echo, ident.array) = (trip.echo.clone(), trip.array);
+        let found = guard.map(|guard| guard.screen(&mut undo));
         let mut carry = trip.call.carry(leaving.dialect, leaving.bytes, ident, undo);
         if let Some((checks, undo)) = hearing {
             carry = check::hear(checks, leaving.dialect, undo, carry);
@@ -79,6 +86,7 @@ pub(super) async fn first_byte<S: Seat>(
         let mut leg = Leg::new(reply.body, frames, carry);
         leg.tape =
             taping.map(|(undo, max)| Box::new(Tape::of_frames(leaving.dialect, leaving.bytes, undo, max)));
+        leg.found = found;
         let mut leg = first_event(leg, place).await?;
         show(trip, &mut leg);
         return Ok(Committed::Stream(Box::new(leg)));
@@ -87,10 +95,14 @@ pub(super) async fn first_byte<S: Seat>(
     let body = collect(reply.body, settings.response_bytes_max).await.map_err(|_| {
         Failure::ours("answer_cut", String::from("the provider's answer broke off or is too large"), true)
     })?;
+    let (body, found) = match guard.map(|guard| guard.answer(body.clone())) {
+        Some((looked_through, found)) => (looked_through, Some(found)),
+        None => (body, None),
+    };
     let tape = taping
         .and_then(|(undo, max)| Tape::of_whole(leaving.dialect, leaving.bytes, undo, &body, max))
         .map(Box::new);
-    whole(trip, &leaving, (ident, undo, hearing), body, tape).map_err(|error| match error {
+    whole(trip, &leaving, (ident, undo, hearing), body, (tape, found)).map_err(|error| match error {
         AnswerError::Provider(error) => Failure::theirs(scrubbed(error, place), retry_after),
         error => Failure::ours("answer_broken", error.to_string(), true),
     })
@@ -102,7 +114,7 @@ fn whole(
     leaving: &Leaving,
     (mut ident, undo, hearing): (Ident, Undo, Option<(&Arc<Checks>, Undo)>),
     body: Bytes,
-    tape: Option<Box<Tape>>,
+    (tape, found): (Option<Box<Tape>>, Option<Found>),
 ) -> Result<Committed, AnswerError> {
     let asked = trip.call.asked();
     // Some providers answer whole where a model can't be streamed. Where a task has no stream, neither has its caller.
@@ -114,6 +126,7 @@ fn whole(
         }
         let mut leg = Leg::whole(carry, out);
         leg.tape = tape;
+        leg.refuse_whole(found);
         show(trip, &mut leg);
         return Ok(Committed::Stream(Box::new(leg)));
     }
@@ -121,7 +134,7 @@ fn whole(
     if let Some((checks, undo)) = hearing {
         answer = check::hear_plain(checks, leaving.dialect, undo, &body, answer);
     }
-    Ok(Committed::Plain { body, answer, tape })
+    Ok(Committed::Plain { body, answer, tape, found })
 }
 
 /// The bytes behind the request's addresses, fetched once per call.
@@ -279,6 +292,11 @@ async fn first_event(mut leg: Leg, place: &Place<'_>) -> Result<Leg, Failure> {
     }
     match leg.failure.take() {
         None => Ok(leg),
+        // It was made, and no other endpoint is asked for what must not be told.
+        Some(LegFailure::Refused) => {
+            leg.failure = Some(LegFailure::Refused);
+            Ok(leg)
+        }
         // What was already translated has not left: the attempt is not committed.
         Some(LegFailure::Provider(error)) => Err(Failure::theirs(scrubbed(error, place), None)),
         Some(LegFailure::Malformed(what)) => Err(Failure::ours("stream_broken", what, true)),

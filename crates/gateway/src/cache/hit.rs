@@ -15,6 +15,7 @@ use crate::body::ResponseBody;
 use crate::byok::Payer;
 use crate::call::{self, Incoming};
 use crate::error::GatewayError;
+use crate::guarding;
 use crate::pump::{Pump, Start};
 use crate::settings::ResponseHeaders;
 use crate::settle::{Departure, Flight};
@@ -31,16 +32,20 @@ pub(crate) fn answer(
     let mut response = Response::new(ResponseBody::empty());
     *response.headers_mut() = kept.face.headers.clone();
     mark(response.headers_mut(), names, hit, incoming.admitted.created);
+    let guard = incoming.extra.guard.take();
     let (remember, echo) = (incoming.extra.remember.take(), incoming.extra.echo.take());
     let mut flight = depart(incoming, kept)?;
+    guard.iter().for_each(|guard| flight.guarded(guard.asked()));
+    guarding::name(response.headers_mut(), &names.guardrails, guard.as_ref(), None);
     let mut ident = flight.ident(&kept.face.provider_json);
     (ident.echo, ident.array) = (echo, array);
     // It was read and told before: only a fault of ours makes it unreadable now.
-    let telling = tape::tell(&kept.tape, call, ident.clone()).map_err(|_| GatewayError::Internal)?;
+    let telling =
+        tape::tell(&kept.tape, call, ident.clone(), guard.as_ref()).map_err(|_| GatewayError::Internal)?;
     flight.first_byte();
     match telling {
         Telling::Plain(body, plain) => {
-            call::plain(gateway, flight, &ident, &body, &*plain, remember, None, &mut response)?;
+            call::plain(gateway, flight, &ident, (&*body, &*plain, None), remember, None, &mut response)?;
         }
         Telling::Stream(leg) => {
             call::stream_headers(response.headers_mut(), names, array, flight.warning_count());

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use wire::call::Call;
 use wire::hub::{AnswerError, Dialect, Ident, Plain, Undo};
 
+use crate::guarding::Guard;
 use crate::leg::Leg;
 
 /// An answer of a provider.
@@ -82,7 +83,12 @@ impl Tape {
 }
 
 /// Tells an answer to a caller who asked the same as the first one.
-pub(crate) fn tell(tape: &Arc<Tape>, call: &Call<'_>, ident: Ident) -> Result<Telling, AnswerError> {
+pub(crate) fn tell(
+    tape: &Arc<Tape>,
+    call: &Call<'_>,
+    ident: Ident,
+    guard: Option<&Guard>,
+) -> Result<Telling, AnswerError> {
     let mut undo = tape.undo.clone();
     undo.seed.clone_from(&ident.id);
     Ok(match &tape.what {
@@ -92,8 +98,12 @@ pub(crate) fn tell(tape: &Arc<Tape>, call: &Call<'_>, ident: Ident) -> Result<Te
         }
         What::Whole(body) => Telling::Plain(body.clone(), call.plain(tape.from, tape.bytes, body, undo)?),
         What::Frames { .. } => {
+            // What is kept is what the provider said: it is looked through each time.
+            let found = guard.filter(|guard| guard.hears()).map(|guard| guard.screen(&mut undo));
             let carry = call.carry(tape.from, tape.bytes, ident, undo);
-            Telling::Stream(Box::new(Leg::again(Player { tape: Arc::clone(tape), next: 0 }, carry)))
+            let mut leg = Leg::again(Player { tape: Arc::clone(tape), next: 0 }, carry);
+            leg.found = found;
+            Telling::Stream(Box::new(leg))
         }
     })
 }

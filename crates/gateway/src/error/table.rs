@@ -15,6 +15,7 @@ docs! {
     "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
     "invalid_policy" 400 "What was written is no policy; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
     "invalid_preset" 400 "What was written is no preset; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
+    "invalid_guardrails" 400 "What was written are no guardrails; the message says what is wrong. Nothing was changed." "Mend what the message names and write them again.";
     "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
     "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
     "not_translatable" 400 "Something in the request can't be put into the dialect of any endpoint that is left; the message names where." "Leave that part out, or choose a model whose provider takes it.";
@@ -34,6 +35,7 @@ docs! {
     "byok_balance_empty" 402 "The balance for fees of calls with your own provider keys doesn't cover the call; no other key was used instead." "Move credits there with `POST /v1/byok/balance`, or opt in to fees from credits with `PUT /v1/byok/settings`.";
     "max_cost_exceeded" 402 "The call could cost more than the request's own header allows." "Lower `max_tokens`, shorten the prompt, or raise the header.";
     "content_policy" 403 "The provider's moderation refused the prompt." "Change the prompt or choose another provider.";
+    "guardrail_blocked" 403 "A guardrail of the key, the policy or the operator blocks what the request or the answer holds; `metadata.kinds` says what, never the text. An answer that is blocked was made and is charged." "Take it out of the request, or ask whoever set the guardrail.";
     "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
     "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
     "no_endpoints" 404 "The model is known, but every endpoint was filtered out; `metadata.routing_funnel` lists the filters." "Loosen the filter that `metadata.failed_routing_step` names, or switch a provider on.";

@@ -1,6 +1,7 @@
 //! What a key may do beyond its spend limit, expiry and rates: kept as JSON beside them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ledger::Period;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub struct Limits {
     pub explore: bool,
     /// A second provider may be asked when the first is late.
     pub hedge: bool,
+    /// What of its requests and answers is watched.
+    pub guardrails: Option<Arc<guardrails::Rules>>,
     /// Freezes the key when it spends so many times its usual hour; 0: never.
     pub freeze_at_times_usual: u32,
 }
@@ -69,6 +72,7 @@ impl Default for Limits {
             tags: Vec::new(),
             explore: true,
             hedge: true,
+            guardrails: None,
             freeze_at_times_usual: 0,
         }
     }

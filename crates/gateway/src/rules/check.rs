@@ -39,7 +39,19 @@ pub fn check(kind: RuleKind, text: &str, names: &Names, snapshot: &Snapshot) -> 
             for (path, model) in policy.models() {
                 known(path, model, names, snapshot)?;
             }
+            if let Some(written) = &policy.guardrails {
+                guardrails::Rules::read(written)
+                    .map_err(|problem| RuleError { path: "guardrails".into(), problem })?;
+            }
             Ok(Checked::default())
+        }
+        RuleKind::Guardrails => {
+            let read = serde_json::from_str::<guardrails::Rules>(text);
+            let wrong = |error: serde_json::Error| RuleError {
+                path: String::new(),
+                problem: format!("is refused: {error}"),
+            };
+            read.map(|_| Checked::default()).map_err(wrong)
         }
         RuleKind::Preset => {
             let preset =

@@ -211,6 +211,7 @@ impl<'a> Desk<'a> {
         let exists = || match self.kind {
             RuleKind::Policy => self.gateway().rules.policy(self.account(), slug).is_some(),
             RuleKind::Preset => self.gateway().rules.preset(self.account(), slug).is_some(),
+            RuleKind::Guardrails => self.gateway().rules.guardrails(self.account()).is_some(),
         };
         match expect {
             Expect::Version(version) => Ok(Some(version)),

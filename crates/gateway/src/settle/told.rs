@@ -1,10 +1,31 @@
 //! What an answer says of its call beside the model's words.
 
-use ledger::GenerationRecord;
+use guardrails::Tally;
+use ledger::{GenerationRecord, Guarded, Warning};
+
+/// The code of warnings about what guardrails found.
+const GUARDRAIL: &str = "guardrail";
+
+/// Writes down what guardrails found: for the record, and as warnings for the caller.
+pub(super) fn guarded(record: &mut GenerationRecord, tally: &Tally) {
+    for found in tally.counts() {
+        let (direction, kind, action) = (found.direction, &*found.kind, found.action.name());
+        let of = if direction == "input" { "request" } else { "answer" };
+        let message = format!("{kind} found {} times in the {of}: {action}", found.count);
+        record.warnings.push(Warning { code: GUARDRAIL.to_owned(), pointer: String::new(), message });
+        record.guardrails.push(Guarded {
+            direction: direction.to_owned(),
+            kind: kind.to_owned(),
+            action: action.to_owned(),
+            count: found.count,
+        });
+    }
+}
 
 /// The record keeps codes as text; the answer's are the same few names.
 pub(super) fn static_code(code: &str) -> &'static str {
-    const CODES: [&str; 6] = [
+    const CODES: [&str; 7] = [
+        GUARDRAIL,
         "parameter_dropped",
         "parameter_renamed",
         "approximated",

@@ -74,7 +74,7 @@ fn policy(args: &Replay) -> Result<(Policy, String), Failure> {
         cache: CacheRule::default(),
         escalate_to: None,
     };
-    Ok((Policy { description: String::new(), rules: Vec::new(), otherwise: route }, model))
+    Ok((Policy { description: String::new(), rules: Vec::new(), otherwise: route, guardrails: None }, model))
 }
 
 /// Puts the figures in place that a server wrote down, as they stood when it did.

@@ -37,6 +37,8 @@ pub struct Config {
     pub seller: Seller,
     pub brand: Brand,
     pub routing: Routing,
+    /// The guardrails of every call.
+    pub guardrails: Option<std::sync::Arc<guardrails::Rules>>,
     pub upstream: Upstream,
     pub limits: Limits,
     pub cache: Cache,

@@ -195,6 +195,10 @@ impl Carry for Heard {
         }
     }
 
+    fn refused(&self) -> Option<String> {
+        self.inner.refused()
+    }
+
     fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
         self.inner.comment(text, out);
     }

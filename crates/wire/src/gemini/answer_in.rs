@@ -20,6 +20,8 @@ pub fn read_answer(body: &[u8]) -> Result<Vec<Event>, AnswerError> {
     each(body, &mut |node| reader.answer(node, &mut events)).map_err(|error| match error {
         ChunkError::Json(error) => AnswerError::Json(error),
         ChunkError::Provider(error) => AnswerError::Provider(error),
+        // Who reads refuses nothing.
+        ChunkError::Refused(_) => AnswerError::Empty,
     })?;
     if !reader.has_candidate && reader.finish.is_none() {
         return Err(AnswerError::Empty);

@@ -1,12 +1,15 @@
 //! Carries an answer from a provider's dialect to the caller's, frame by frame or whole.
 
+use std::sync::Arc;
+
 use types::Usage;
 
 use crate::check::Verdict;
 use crate::tally::Tally;
 
 use super::{
-    AnswerError, CallError, Calls, ChunkError, Event, Finish, Ident, SealedCall, Settlement, ToolStart, Watch,
+    AnswerError, CallError, Calls, ChunkError, Event, Finish, Ident, Screen, SealedCall, Settlement, Sieve,
+    ToolStart, Watch,
 };
 
 /// What was seen of an answer on its way through.
@@ -45,6 +48,11 @@ pub trait Carry: std::fmt::Debug + Send {
 
     /// The provider's body has ended.
     fn end(&mut self, _out: &mut Vec<u8>) {}
+
+    /// The answer must not go on: why, for a person. Asked after [`Carry::end`], which can't fail.
+    fn refused(&self) -> Option<String> {
+        None
+    }
 
     /// Passes a provider's comment on.
     fn comment(&self, text: &[u8], out: &mut Vec<u8>) {
@@ -128,6 +136,8 @@ pub struct Undo {
     pub hide_reasoning: bool,
     /// Free-form tools that were sent as functions with one text, `input`: their calls become free-form again.
     pub custom_tools: Vec<String>,
+    /// Looks at what the answer says; then a stream of the caller's own dialect is taken apart like any other.
+    pub screen: Option<Arc<dyn Screen>>,
     json_calls: Vec<u32>,
     other_calls: bool,
     /// Free-form calls under way: their index and their arguments so far.
@@ -232,12 +242,25 @@ pub struct Bridge {
     seen: Seen,
     watch: Watch,
     events: Vec<Event>,
+    sieve: Option<Box<dyn Sieve>>,
+    /// What the sieve lets through.
+    sifted: Vec<Event>,
 }
 
 impl Bridge {
     /// A bridge from what `reader` reads to what `writer` writes.
     pub fn new(reader: Box<dyn StreamReader>, writer: Box<dyn StreamWriter>, undo: Undo) -> Bridge {
-        Bridge { reader, writer, undo, seen: Seen::default(), watch: Watch::default(), events: Vec::new() }
+        let sieve = undo.screen.as_ref().map(|screen| screen.sieve());
+        Bridge {
+            reader,
+            writer,
+            undo,
+            seen: Seen::default(),
+            watch: Watch::default(),
+            events: Vec::new(),
+            sieve,
+            sifted: Vec::new(),
+        }
     }
 
     fn pass(&mut self, out: &mut Vec<u8>) {
@@ -245,18 +268,57 @@ impl Bridge {
             note(&mut self.seen, &event);
             if matches!(event, Event::Finish { .. }) {
                 for held in self.undo.release() {
-                    self.writer.event(&held, out);
+                    self.sift(held, out);
                 }
             }
             if let Some(event) = self.undo.event(event) {
-                self.seen.sealed.extend(self.watch.event(&event));
-                if let Event::Finish { reason, .. } = &event {
-                    self.seen.finish_reason = Some(reason.name().to_owned());
-                }
-                self.writer.event(&event, out);
+                self.sift(event, out);
             }
         }
         self.seen.done = self.reader.is_done();
+        if self.seen.done {
+            self.sifted_whole(out);
+        }
+    }
+
+    /// Lets an event through, as far as the sieve does.
+    fn sift(&mut self, event: Event, out: &mut Vec<u8>) {
+        match &mut self.sieve {
+            None => self.write(&event, out),
+            Some(sieve) => {
+                sieve.event(event, &mut self.sifted);
+                self.write_sifted(out);
+            }
+        }
+    }
+
+    /// What the sieve still holds, where nothing more comes.
+    fn sifted_whole(&mut self, out: &mut Vec<u8>) {
+        if let Some(sieve) = &mut self.sieve {
+            sieve.end(&mut self.sifted);
+            self.write_sifted(out);
+        }
+    }
+
+    fn write_sifted(&mut self, out: &mut Vec<u8>) {
+        for event in std::mem::take(&mut self.sifted) {
+            self.write(&event, out);
+        }
+    }
+
+    fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
+        self.seen.sealed.extend(self.watch.event(event));
+        if let Event::Finish { reason, .. } = event {
+            self.seen.finish_reason = Some(reason.name().to_owned());
+        }
+        self.writer.event(event, out);
+    }
+
+    fn refusal(&self) -> Result<(), ChunkError> {
+        match self.sieve.as_ref().and_then(|sieve| sieve.refusal()) {
+            Some(why) => Err(ChunkError::Refused(why)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -273,12 +335,17 @@ impl Carry for Bridge {
         let result = self.reader.frame(name, data, &mut self.events);
         self.seen.chunks += 1;
         self.pass(out);
-        result
+        result.and_then(|()| self.refusal())
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.reader.end(&mut self.events);
         self.pass(out);
+        self.sifted_whole(out);
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.sieve.as_ref().and_then(|sieve| sieve.refusal())
     }
 
     fn comment(&self, text: &[u8], out: &mut Vec<u8>) {

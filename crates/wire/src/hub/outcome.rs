@@ -87,4 +87,7 @@ pub enum ChunkError {
     /// The provider reports an error in the stream.
     #[error("{}", .0.message)]
     Provider(ProviderError),
+    /// The answer must not go on; nothing of the event that says so has left.
+    #[error("{0}")]
+    Refused(String),
 }

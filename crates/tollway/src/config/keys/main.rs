@@ -319,6 +319,20 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Flag(|c, v| c.routing.escalations = v),
     },
     Key {
+        path: "guardrails.rules",
+        preset: Unset("nothing is watched but what keys and policies say"),
+        example: r#"{"kinds":{"secrets":"mask"}}"#,
+        doc: "What of every request and answer is watched, as JSON; beside it the rules of keys and policies hold, and the strictest \
+              action wins. The form is in [guardrails.md](guardrails.md).",
+        kind: Kind::Text {
+            allowed: "guardrails as JSON, such as `{\"kinds\": {\"personal\": \"mask\", \"secrets\": \"block\"}}`",
+            set: |c, v| {
+                let rules = serde_json::from_str::<guardrails::Rules>(v);
+                rules.map(|rules| c.guardrails = Some(std::sync::Arc::new(rules))).is_ok()
+            },
+        },
+    },
+    Key {
         path: "routing.attempts_max",
         preset: Value("6"),
         example: "3",
