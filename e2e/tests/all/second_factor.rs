@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use testkit::{Actor, Reply, TestApp};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
+use types::{Clock, SystemClock};
 
 use crate::people::{PASSWORD, mailed, newcomer};
 
@@ -15,7 +16,7 @@ fn authenticator(secret: &str) -> Totp {
 }
 
 fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
+    u64::try_from(SystemClock.now().seconds()).expect("after 1970")
 }
 
 async fn sign_in(app: &TestApp, code: Option<&str>) -> Reply {
