@@ -13,6 +13,9 @@ const LEAST: i64 = 1_000;
 /// Where the last bucket begins.
 const MOST: i64 = 3_600_000_000;
 
+/// As many as two letters name.
+const BUCKETS_MAX: usize = 26 * 26;
+
 /// Where each bucket begins. Whole numbers, so that every machine has the same.
 static BEGINS: LazyLock<Vec<i64>> = LazyLock::new(|| {
     let mut begins = vec![0];
@@ -84,7 +87,8 @@ impl Sketch {
 
     /// Reads one or several texts behind each other; `None`: they are damaged.
     pub(crate) fn read(text: &str) -> Option<Sketch> {
-        let mut sketch = Sketch::default();
+        // Many texts behind each other are counted faster in a row of all buckets than in a tree.
+        let mut counts = [0u64; BUCKETS_MAX];
         let mut rest = text.as_bytes();
         while let [high, low, after @ ..] = rest {
             let letter = |byte: &u8| byte.is_ascii_uppercase().then(|| u16::from(byte - b'A'));
@@ -95,11 +99,12 @@ impl Sketch {
                 [] => 1,
                 number => std::str::from_utf8(number).ok()?.parse().ok()?,
             };
-            let sum = sketch.0.entry(bucket).or_default();
+            let sum = counts.get_mut(usize::from(bucket))?;
             *sum = u64::saturating_add(*sum, count);
             rest = after;
         }
-        rest.is_empty().then_some(sketch)
+        let counted = (0..).zip(counts).filter(|(_, count)| *count > 0);
+        rest.is_empty().then(|| Sketch(counted.collect()))
     }
 }
 
@@ -143,7 +148,7 @@ mod tests {
     #[test]
     fn every_bucket_has_two_letters() {
         assert!(
-            BEGINS.len() < 26 * 26 && BEGINS.windows(2).all(|pair| pair[0] < pair[1]),
+            BEGINS.len() < BUCKETS_MAX && BEGINS.windows(2).all(|pair| pair[0] < pair[1]),
             "{}",
             BEGINS.len()
         );
