@@ -9,12 +9,12 @@ use crate::people::{PASSWORD, mailed, newcomer};
 
 const MAIL: &str = "ada@example.com";
 
-fn authenticator(secret: &str) -> Totp {
+pub(crate) fn authenticator(secret: &str) -> Totp {
     let secret = Secret::try_from_base32(secret).expect("base32");
     Builder::new().with_algorithm(Algorithm::SHA1).with_secret(secret).build().expect("an authenticator")
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
