@@ -14,7 +14,7 @@ pub(crate) fn authenticator(secret: &str) -> Totp {
     Builder::new().with_algorithm(Algorithm::SHA1).with_secret(secret).build().expect("an authenticator")
 }
 
-pub(crate) fn now() -> u64 {
+fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
 }
 

@@ -1,11 +1,12 @@
 //! Who calls the operations of second factors, and with which code.
 
+use e2e::webhooks::now;
 use serde_json::{Value, json};
 use testkit::{Actor, TestApp};
 
 use super::prepare::{PASSWORD, text};
 use super::team::come_in;
-use crate::second_factor::{authenticator, now};
+use crate::second_factor::authenticator;
 
 /// Somebody for an operation of second factors, with the fields of its example that are theirs alone.
 pub(super) async fn person(app: &TestApp, name: &str) -> Option<(Actor, Vec<(&'static str, Value)>)> {
@@ -19,7 +20,8 @@ pub(super) async fn person(app: &TestApp, name: &str) -> Option<(Actor, Vec<(&'s
         return Some((person, Vec::new()));
     }
     let begun = person.post("/v1/auth/totp", &json!({ "password": PASSWORD })).await.expect(200).json();
-    let code = authenticator(&text(&begun, "/data/secret")).generate(now()).to_string();
+    let now = u64::try_from(now()).expect("after 1970");
+    let code = authenticator(&text(&begun, "/data/secret")).generate(now).to_string();
     if name == "POST /v1/auth/totp/confirm" {
         return Some((person, vec![("code", json!(code))]));
     }
