@@ -2,6 +2,7 @@
 //! which here allows no field that it does not name.
 
 mod factors;
+mod others;
 mod prepare;
 mod team;
 
