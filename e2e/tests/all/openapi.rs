@@ -1,6 +1,8 @@
 //! `GET /openapi.json` is true: each operation is called with its example as whoever may call it, and its answer is judged by its schema,
 //! which here allows no field that it does not name.
 
+mod factors;
+mod others;
 mod prepare;
 mod team;
 
@@ -97,6 +99,11 @@ impl Operation<'_> {
         self.told["requestBody"]["content"]["application/json"].as_object().map(|told| &told["example"])
     }
 
+    /// Schema and example of a form.
+    fn form(&self) -> Option<&Value> {
+        self.told["requestBody"]["content"].get("application/x-www-form-urlencoded")
+    }
+
     /// Whether someone without a key may call it.
     fn is_open(&self) -> bool {
         let ways = self.told["security"].as_array().expect("security");
@@ -111,11 +118,9 @@ impl Operation<'_> {
     fn url(&self, prepared: &BTreeMap<String, String>) -> String {
         let (mut url, mut query) = (self.path.to_owned(), Vec::new());
         for parameter in self.told["parameters"].as_array().into_iter().flatten() {
-            let Some(name) = parameter["name"].as_str().filter(|_| parameter["required"] == true) else {
-                continue;
-            };
-            let example = parameter["example"].as_str().expect("an example");
-            let value = prepared.get(name).map_or(example, String::as_str);
+            let Some(name) = parameter["name"].as_str() else { continue };
+            let example = parameter["example"].as_str().filter(|_| parameter["required"] == true);
+            let Some(value) = prepared.get(name).map(String::as_str).or(example) else { continue };
             match parameter["in"].as_str() {
                 Some("path") => url = url.replace(&format!("{{{name}}}"), value),
                 _ => query.push(format!("{name}={value}")),
@@ -179,7 +184,11 @@ async fn every_operation_answers_as_the_document_says() {
             let faults = document.faults(&told["application/json"]["schema"], body);
             problems.extend(faults.into_iter().map(|fault| format!("{name}: its example: {fault}")));
         }
-        let reply = send(&shop, &caller, &name, &url, prepared.body.as_ref()).await;
+        if let Some(form) = operation.form() {
+            let faults = document.faults(&form["schema"], &form["example"]);
+            problems.extend(faults.into_iter().map(|fault| format!("{name}: its form: {fault}")));
+        }
+        let reply = send(&shop, &caller, operation, &url, prepared.body.as_ref()).await;
         if reply.status >= 300 {
             problems.push(format!("{name}: {} {}", reply.status, reply.text()));
         }
@@ -200,16 +209,28 @@ async fn caller(shop: &Shop, operation: &Operation<'_>) -> Actor {
     }
 }
 
-async fn send(shop: &Shop, caller: &Actor, name: &str, url: &str, body: Option<&Value>) -> Reply {
-    if name == "POST /v1/webhooks/stripe" {
+async fn send(
+    shop: &Shop,
+    caller: &Actor,
+    operation: &Operation<'_>,
+    url: &str,
+    body: Option<&Value>,
+) -> Reply {
+    if operation.name() == "POST /v1/webhooks/stripe" {
         let event = body.map(Value::to_string).unwrap_or_default();
         return deliver(&shop.app, &event, Some(&signature(SECRET, now(), &event))).await;
     }
-    let method = name.split(' ').next().unwrap_or_default();
-    let request = caller.request(method, url);
-    match body {
-        Some(body) => request.json(body).send().await,
-        None => request.send().await,
+    let request = caller.request(&operation.method, url);
+    match (body, operation.form()) {
+        (Some(body), _) => request.json(body).send().await,
+        (None, Some(form)) => {
+            let fields = form["example"].as_object().into_iter().flatten();
+            let fields = fields.map(|(name, value)| (name, value.as_str().expect("a text")));
+            let sent = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            request.body(sent).send().await
+        }
+        (None, None) => request.send().await,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::people::{PASSWORD, mailed, newcomer};
 
 const MAIL: &str = "ada@example.com";
 
-fn authenticator(secret: &str) -> Totp {
+pub(crate) fn authenticator(secret: &str) -> Totp {
     let secret = Secret::try_from_base32(secret).expect("base32");
     Builder::new().with_algorithm(Algorithm::SHA1).with_secret(secret).build().expect("an authenticator")
 }

@@ -74,16 +74,19 @@ async fn answer(
     let given = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let start =
         given("start").ok_or_else(|| invalid("`start` is missing; write `start=2026-01-31T00:00:00Z`"))?;
-    let end = match given("end") {
-        Some(end) => span::read(end, "end", true, false)?,
-        None => desk.now().seconds().div_euclid(3_600) + 1,
-    };
-    let span = Span::of(span::read(start, "start", false, false)?, end)?;
     let grain = match given("resolution") {
         None => Grain::Day,
         Some("week") => return Err(invalid("`resolution` is `hour`, `day` or `month`")),
         Some(name) => Grain::read(name)?,
     };
+    let now_s = desk.now().seconds();
+    let end = match given("end") {
+        Some(end) => span::read(end, "end", true, false)?,
+        None if grain == Grain::Hour => now_s.div_euclid(3_600) + 1,
+        // A span that ends within a day is asked by the hour, and two weeks are the most of that.
+        None => Span::last_days(1, now_s).to,
+    };
+    let span = Span::of(span::read(start, "start", false, false)?, end)?;
     let names: Vec<String> = given("group_by")
         .map(|list| {
             list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::settings::Brand;
 
 /// In the order of their tags.
-pub(super) const FILES: [(&str, &str); 16] = [
+pub(super) const FILES: [(&str, &str); 19] = [
     ("shared", include_str!("shared.json")),
     ("chat", include_str!("chat.json")),
     ("responses", include_str!("responses.json")),
@@ -19,12 +19,15 @@ pub(super) const FILES: [(&str, &str); 16] = [
     ("tasks", include_str!("tasks.json")),
     ("models", include_str!("models.json")),
     ("insight", include_str!("insight.json")),
+    ("usage", include_str!("usage.json")),
     ("keys", include_str!("keys.json")),
     ("budgets", include_str!("budgets.json")),
     ("byok", include_str!("byok.json")),
     ("credits", include_str!("credits.json")),
     ("rules", include_str!("rules.json")),
+    ("guardrails", include_str!("guardrails.json")),
     ("auth", include_str!("auth.json")),
+    ("apps", include_str!("apps.json")),
     ("organizations", include_str!("organizations.json")),
     ("server", include_str!("server.json")),
 ];
@@ -54,7 +57,7 @@ pub(super) struct Told {
     pub(super) body: Option<Value>,
     pub(super) example: Option<Value>,
     pub(super) body_optional: bool,
-    /// Other forms of the body, by media type.
+    /// Other forms of the body, by media type; all of them where there is no JSON.
     pub(super) forms: Map<String, Value>,
     /// By status.
     pub(super) answers: BTreeMap<String, Answer>,

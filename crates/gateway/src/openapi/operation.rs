@@ -49,7 +49,8 @@ const DECIDES: [&str; 17] = [
     "overloaded",
 ];
 /// What becomes of calls beyond it.
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 15] = [
+    "guardrail_blocked",
     "provider_refused",
     "budget_exceeded",
     "key_limit_exceeded",
@@ -96,10 +97,10 @@ pub(super) fn build(route: &Route, tag: &str, told: &Told, call_headers: &Map<St
     if !parameters.is_empty() {
         put("parameters", json!(parameters));
     }
-    if let Some(body) = &told.body {
-        let mut content = Map::new();
-        content.insert(JSON.to_owned(), json!({ "schema": body, "example": told.example }));
-        content.extend(told.forms.clone());
+    let usual = told.body.as_ref();
+    let usual = usual.map(|body| (JSON.to_owned(), json!({ "schema": body, "example": told.example })));
+    let content: Map<String, Value> = usual.into_iter().chain(told.forms.clone()).collect();
+    if !content.is_empty() {
         put("requestBody", json!({ "required": !told.body_optional, "content": content }));
     }
     put("responses", responses(route, told, call_headers));

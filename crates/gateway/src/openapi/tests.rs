@@ -117,6 +117,7 @@ fn every_header_of_answers_is_told() {
         h.cache_age,
         h.cache_ttl,
         h.cache_source_id,
+        h.guardrails,
         crate::settings::GENERATION_ID,
     ];
     let document = whole();

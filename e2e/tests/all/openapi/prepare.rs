@@ -6,6 +6,7 @@ use e2e::webhooks::{FakeStripe, order, session, tell};
 use serde_json::{Value, json};
 use testkit::{Actor, FakeUpstream, TestApp};
 
+use super::factors;
 use super::team::{Team, come_in};
 use crate::people::mailed;
 
@@ -13,6 +14,8 @@ use crate::people::mailed;
 pub(super) const PASSWORD: &str = "plum kettle orbit sandal";
 /// Where nobody listens, on this machine.
 const NOWHERE: &str = "http://127.0.0.1:9/hooks";
+/// Made from the verifier of the example (RFC 7636, appendix B).
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A server with everything switched on, and who calls it.
 pub(super) struct Shop {
@@ -62,12 +65,16 @@ impl Shop {
         if let Some((parameter, value)) = self.object(name, path).await {
             prepared.parameters.insert(parameter.to_owned(), value);
         }
-        for (field, value) in self.fields(name).await {
+        let (caller, fields) = match factors::person(&self.app, name).await {
+            Some((person, fields)) => (Some(person), fields),
+            None => (self.team.caller(&self.app, name).await, self.fields(name).await),
+        };
+        for (field, value) in fields {
             if let Some(body) = &mut prepared.body {
                 body[field] = value;
             }
         }
-        prepared.caller = self.team.caller(&self.app, name).await;
+        prepared.caller = caller;
         prepared
     }
 
@@ -101,6 +108,14 @@ impl Shop {
             "/v1/credits/orders/{id}" => ("id", order(manager).await),
             "/v1/invoices/{id}" => ("id", self.invoice().await),
             "/v1/generation" => ("id", self.generation().await),
+            "/v1/generation/content" => ("id", self.kept().await),
+            "/v1/traces/{id}" => ("id", self.trace().await),
+            // Further back than hours are told, and not so far that the example grows old.
+            "/v1/manage/apikey/{id}/usage" | "/v1/manage/org/usage" => {
+                let start = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 20);
+                ("start", start.to_string().chars().take(10).collect())
+            }
+            "/auth" => ("code_challenge", CHALLENGE.to_owned()),
             "/v1/auth/sessions/{id}" => ("id", self.session().await),
             path if path.starts_with("/v1/policies/{name}") => {
                 self.put("/v1/policies/careful", &json!({ "models": ["sandbox/echo"] })).await;
@@ -132,6 +147,15 @@ impl Shop {
                 self.app.anonymous().post("/v1/auth/sign-up", &asked).await.expect(202);
                 token(mailed(&self.app, "new@example.com").await)
             }
+            "GET /v1/guardrails" | "DELETE /v1/guardrails" => {
+                self.put("/v1/guardrails", &json!({ "kinds": { "email": "flag" } })).await;
+                Vec::new()
+            }
+            "POST /v1/auth/keys" => {
+                let asked = json!({ "code_challenge": CHALLENGE });
+                let made = self.team.founder.post("/v1/auth/keys/code", &asked).await.expect(200);
+                vec![("code", made.json()["data"]["id"].clone())]
+            }
             "PUT /v1/auth/organization" => vec![self.team.chosen()],
             "POST /v1/auth/accept" => {
                 let made = self.app.cli(&["users", "invite", "guest@example.com"]).await;
@@ -157,6 +181,9 @@ impl Shop {
             let back = json!({ "current": "violet gravel teapot north", "password": PASSWORD });
             caller.post("/v1/auth/password", &back).await.expect(200);
         }
+        if matches!(name, "GET /v1/guardrails" | "PUT /v1/guardrails") {
+            caller.request("DELETE", "/v1/guardrails").send().await.expect(200);
+        }
     }
 
     async fn put(&self, path: &str, body: &Value) {
@@ -169,6 +196,36 @@ impl Shop {
         let id = self.app.owner().chat("sandbox/echo").await.expect(200).generation_id();
         self.app.owner().generation(&id).await;
         id
+    }
+
+    /// A generation whose prompt and answer are kept.
+    async fn kept(&self) -> String {
+        self.put("/v1/account/privacy", &json!({ "keep_days": 30 })).await;
+        let asked =
+            json!({ "name": "kept", "logging": true, "guardrails": { "kinds": { "email": "flag" } } });
+        let made = self.manager.post("/v1/keys", &asked).await.expect(201).json();
+        let key = self.app.with_key(&text(&made, "/key"));
+        testkit::eventually("the key to be known", || async {
+            (key.get("/v1/key").await.status == 200).then_some(())
+        })
+        .await;
+        let id = key.chat("sandbox/echo").await.expect(200).generation_id();
+        let path = format!("/v1/generation/content?id={id}");
+        testkit::eventually("the texts to be kept", || async {
+            (self.manager.get(&path).await.status == 200).then_some(())
+        })
+        .await;
+        id
+    }
+
+    /// The name of a trace that has a call.
+    async fn trace(&self) -> String {
+        let name = "ticket-17";
+        let mut asked = testkit::ask("sandbox/echo");
+        asked["trace"] = json!({ "trace_id": name });
+        let made = self.app.owner().post("/v1/chat/completions", &asked).await.expect(200);
+        self.app.owner().generation(&made.generation_id()).await;
+        name.to_owned()
     }
 
     /// The invoice of an order that was paid.
