@@ -217,12 +217,12 @@ impl Store {
         let waiting: Vec<(String, i64, i64)> = tx.fetch(sql, &[]).await?;
         let Some((account, from, erased)) = waiting.into_iter().next() else { return Ok(0) };
         let sql = "SELECT id, created, body FROM generations
-            WHERE account = $1 AND created >= $2 AND erased = FALSE ORDER BY created LIMIT $3";
+            WHERE account = $1 AND created >= $2 AND erased = 0 ORDER BY created LIMIT $3";
         let values = [account.as_str().into(), from.into(), STEP_ROWS.into()];
         let page: Vec<(String, i64, String)> = tx.fetch(sql, &values).await?;
         let mut to = from;
         for (id, created, body) in &page {
-            let sql = "UPDATE generations SET body = $2, erased = TRUE WHERE id = $1";
+            let sql = "UPDATE generations SET body = $2, erased = 1 WHERE id = $1";
             tx.execute(sql, &[id.as_str().into(), emptied(body)?.into()]).await?;
             let sql = "UPDATE generation_log SET session = '', trace = '', end_user = '', app = '', tags = ''
                 WHERE account = $1 AND created = $2 AND id = $3";

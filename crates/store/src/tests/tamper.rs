@@ -60,6 +60,7 @@ const TABLES: &[Table] = &[
             ("price_version", Text),
             ("body", Text),
             ("digest", Text),
+            ("erased", Number),
         ],
     },
     Table {

@@ -162,6 +162,12 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
         WHERE NOT EXISTS (SELECT 1 FROM refused_generations)
         GROUP BY p.id, p.first_used HAVING p.first_used <> COALESCE(MIN(u.created), 0)",
     ),
+    (
+        "record_emptied",
+        "emptied, 0",
+        "SELECT g.id, g.erased, CAST(0 AS BIGINT) FROM generations g LEFT JOIN accounts a ON a.id = g.account
+        WHERE g.erased <> 0 AND (g.erased <> 1 OR a.erased IS NULL)",
+    ),
     ("digests_unfinished", "state, 1", "SELECT name, number, CAST(1 AS BIGINT) FROM books_state WHERE name = 'digests' AND number <> 1"),
     ("insight_unfinished", "state, 1", "SELECT name, number, CAST(1 AS BIGINT) FROM books_state WHERE name = 'insight' AND number <> 1"),
     ("refused_generation", "1, 0", "SELECT id || ': ' || reason, CAST(1 AS BIGINT), CAST(0 AS BIGINT) FROM refused_generations"),

@@ -57,7 +57,7 @@ decode_row!(Stored, |row| {
         body: row.try_get(13)?,
         digest: row.try_get(14)?,
         sheet: row.try_get(15)?,
-        erased: row.try_get(16)?,
+        erased: row.try_get::<i64, _>(16)? != 0,
     })
 });
 
