@@ -27,6 +27,8 @@ pub(crate) const POSTGRES_BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMIT
 /// Older ones can damage a database in WAL mode when a checkpoint and a writer meet.
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 const SQLITE_READERS_MAX: u32 = 4;
+/// Rows that SQLite's thread is ahead of their reader: with few, the two threads take turns at every handful.
+const SQLITE_ROWS_BUFFERED: usize = 1_024;
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(5_000);
@@ -87,6 +89,7 @@ async fn open_sqlite(path: &str) -> Result<Db, StoreError> {
         .foreign_keys(true)
         // What was deleted is not found in the file.
         .pragma("secure_delete", "ON")
+        .row_buffer_size(SQLITE_ROWS_BUFFERED)
         .disable_statement_logging();
     let pool = |connections: u32| {
         SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)

@@ -329,7 +329,7 @@ impl Row {
 const PAGE: &str = "SELECT g.body,
         CAST(COALESCE((SELECT SUM(c.cost) FROM corrections c WHERE c.generation = l.id), 0) AS BIGINT),
         CAST(COALESCE((SELECT SUM(c.charged) FROM corrections c WHERE c.generation = l.id), 0) AS BIGINT), f.body
-    FROM generation_log l CROSS JOIN generations g LEFT JOIN feedback f ON f.generation = l.id
+    FROM generation_log l LEFT JOIN feedback f ON f.generation = l.id CROSS JOIN generations g
     WHERE g.id = l.id AND ";
 
 impl Store {
