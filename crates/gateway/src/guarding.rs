@@ -53,16 +53,29 @@ impl Blocked {
     }
 }
 
-/// Rules that were compiled, by what they say.
+/// Rules of policies that were read, and rules that were compiled, by what they say: reading tries every pattern, which no call
+/// should wait for twice.
 #[derive(Debug, Default)]
-pub struct Bench(Mutex<HashMap<u64, Arc<Compiled>>>);
+pub struct Bench {
+    read: Mutex<HashMap<u64, Arc<Rules>>>,
+    compiled: Mutex<HashMap<u64, Arc<Compiled>>>,
+}
 
 impl Bench {
+    /// The rules of a policy.
+    fn read(&self, written: &serde_json::Value) -> Result<Arc<Rules>, GatewayError> {
+        let name = hashed(&written.to_string());
+        if let Some(kept) = self.read.lock().get(&name) {
+            return Ok(Arc::clone(kept));
+        }
+        let read = Arc::new(Rules::read(written).map_err(GatewayError::InvalidRequest)?);
+        keep(&mut self.read.lock(), name, &read);
+        Ok(read)
+    }
+
     fn compiled(&self, layers: &[Arc<Rules>]) -> Result<Arc<Compiled>, GatewayError> {
-        let mut hasher = DefaultHasher::new();
-        layers.hash(&mut hasher);
-        let name = hasher.finish();
-        if let Some(kept) = self.0.lock().get(&name) {
+        let name = hashed(&layers);
+        if let Some(kept) = self.compiled.lock().get(&name) {
             return Ok(Arc::clone(kept));
         }
         // They were checked when they were written, so this fails only where they come from another version of this program. A call
@@ -71,13 +84,22 @@ impl Bench {
             tracing::error!(%error, "guardrails can't be compiled; calls under them are refused");
             unusable()
         })?);
-        let mut kept = self.0.lock();
-        if kept.len() >= KEPT_MAX {
-            kept.clear();
-        }
-        kept.insert(name, Arc::clone(&made));
+        keep(&mut self.compiled.lock(), name, &made);
         Ok(made)
     }
+}
+
+fn hashed(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn keep<T>(kept: &mut HashMap<u64, Arc<T>>, name: u64, made: &Arc<T>) {
+    if kept.len() >= KEPT_MAX {
+        kept.clear();
+    }
+    kept.insert(name, Arc::clone(made));
 }
 
 fn unusable() -> GatewayError {
@@ -110,8 +132,7 @@ impl Guard {
         // A policy that is not there is told where its route is looked for.
         let policy = policy.and_then(|name| gateway.rules.policy(&key.account.id, name));
         let written = policy.as_ref().and_then(|policy| policy.parsed.guardrails.as_ref());
-        let read = |value| Rules::read(value).map(Arc::new);
-        let policys = written.map(read).transpose().map_err(GatewayError::InvalidRequest)?;
+        let policys = written.map(|written| gateway.guardrails.read(written)).transpose()?;
         let layers: Vec<Arc<Rules>> =
             everyone.into_iter().chain(&accounts).chain(own).chain(&policys).map(Arc::clone).collect();
         if layers.iter().all(|rules| rules.is_empty()) {

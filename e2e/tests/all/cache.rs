@@ -74,7 +74,7 @@ async fn the_same_again_costs_nothing_and_says_so() {
 }
 
 /// A stream of the upstream's own dialect that says "Hello there" and reports 11 and 7 tokens.
-fn stream_of(protocol: &str) -> Script {
+pub(crate) fn stream_of(protocol: &str) -> Script {
     let event =
         |script: Script, name: &str, data: &Value| script.chunk(format!("event: {name}\ndata: {data}\n\n"));
     let named = |list: &[Value]| {

@@ -4,16 +4,17 @@
 use serde_json::{Value, json};
 use testkit::{Actor, FakeUpstream, Lab, Reply, Request, Script, TestApp, Tokens, ask, ask_stream};
 
+use crate::cache::stream_of;
 use crate::dialects::{path, request};
 
 const MAIL: &str = "jane.canary@example.com";
 const CARD: &str = "4111 1111 1111 1111";
 /// Ways out: a provider's name and protocol.
 const WAYS_OUT: [(&str, &str); 4] = [
-    ("openai", "openai"),
-    ("oai-resp", "openai-responses"),
-    ("anthropic", "anthropic"),
-    ("gemini", "gemini"),
+    ("by-chat", "openai"),
+    ("by-responses", "openai-responses"),
+    ("by-messages", "anthropic"),
+    ("by-gemini", "gemini"),
 ];
 const WAYS_IN: [&str; 4] = ["chat", "responses", "messages", "gemini"];
 
@@ -106,12 +107,12 @@ async fn a_canary_reaches_no_provider_whatever_anybody_speaks() {
         }
     }
     // A count asks a provider too.
-    let anthropic = ups.get(2).expect("there are four");
-    let before = anthropic.request_count();
-    let body = request("messages", "anthropic/m", "text", &word, false);
+    let counting = ups.get(2).expect("there are four");
+    let before = counting.request_count();
+    let body = request("messages", "by-messages/m", "text", &word, false);
     app.owner().post("/v1/messages/count_tokens", &body).await.expect(200);
-    assert_eq!(anthropic.request_count(), before + 1);
-    assert!(!anthropic.request(before).await.json().to_string().contains("canary"));
+    assert_eq!(counting.request_count(), before + 1);
+    assert!(!counting.request(before).await.json().to_string().contains("canary"));
 }
 
 /// Gives a request a system prompt with the canary.
@@ -402,4 +403,36 @@ async fn an_accounts_guardrails_hold_for_all_its_keys_at_once() {
     office.manager.request("DELETE", "/v1/guardrails").send().await.expect(200);
     owner.chat_request(&body).send().await.expect(200);
     assert_eq!(office.upstream.request_count(), 4);
+}
+
+#[tokio::test]
+async fn whatever_a_provider_streams_passes_the_same_sieve() {
+    let rules = r#"'{"patterns":[{"name":"greeting","pattern":"Hello there"}]}'"#;
+    let mut builder = TestApp::builder().set("guardrails.rules", rules);
+    let ups: Vec<FakeUpstream> = WAYS_OUT.iter().map(|_| FakeUpstream::start()).collect();
+    for ((name, protocol), up) in WAYS_OUT.iter().zip(&ups) {
+        up.always(stream_of(protocol));
+        let lab = Lab::at(name, up).set("protocol", &format!("\"{protocol}\""));
+        builder = builder.lab(lab.model(&format!("{name}/m"), "1", "2"));
+    }
+    let app = builder.start().await;
+    for way_in in WAYS_IN {
+        for (name, _) in WAYS_OUT {
+            let model = format!("{name}/m");
+            let body = request(way_in, &model, "text", "hi", true);
+            let reply =
+                app.owner().request("POST", &path(way_in, &model, true)).json(&body).send().await.expect(200);
+            let text = reply.text();
+            // It comes in two pieces from each of them.
+            assert!(text.contains("[GREETING]"), "{way_in} from {name}: {text}");
+            assert!(!text.contains("Hello") && !text.contains("there"), "{way_in} from {name}: {text}");
+            let record = app.owner().generation(&reply.generation_id()).await;
+            assert_eq!(record["guardrails"][0]["kind"], "pattern:greeting", "{way_in} from {name}: {record}");
+            assert_eq!(
+                (&record["status"], &record["usage_source"]),
+                (&json!("ok"), &json!("provider")),
+                "{record}"
+            );
+        }
+    }
 }
