@@ -3,7 +3,8 @@
 //!
 //! - Which requests: all but `GET` on routes for managers, sessions and the operator; and who came in by a public route of people.
 //!   One that nobody proved to be somebody is not written down: there is nobody to name.
-//! - What of it: the names of the fields that were asked for, and the values of those that name no person and keep no secret.
+//! - What of it: the names of the fields that were asked for, and the values of those that name no person and keep no secret; of
+//!   an act that was refused only what it was: whoever mistypes writes a secret anywhere.
 //! - An act is on disk before its answer leaves. Where the log can't be written, the act stands and the log of the process says so.
 
 use std::net::IpAddr;
@@ -106,11 +107,11 @@ impl Trail {
             account,
             actor,
             action: self.action,
-            object: self.object.or_else(|| made(&answer)).unwrap_or_default(),
+            object: self.object.filter(|_| status < 400).or_else(|| made(&answer)).unwrap_or_default(),
             // Whoever is erased leaves no address.
             address: self.address.filter(|_| !erased).map_or_else(String::new, |address| address.to_string()),
             status: i64::from(status),
-            detail: self.detail,
+            detail: if status < 400 { self.detail } else { String::from("{}") },
         })
     }
 }
@@ -149,7 +150,10 @@ fn cut(text: &str) -> String {
 fn detail(body: &Bytes) -> String {
     let Ok(Value::Object(asked)) = serde_json::from_slice::<Value>(body) else { return String::from("{}") };
     let mut told = Map::new();
-    let fields: Vec<&String> = asked.keys().take(64).collect();
+    // What looks like no name of ours may be a secret in a wrong place.
+    let is_name =
+        |name: &&String| name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let fields: Vec<&String> = asked.keys().filter(is_name).take(64).collect();
     told.insert("fields".to_owned(), json!(fields));
     for (name, value) in &asked {
         if !SHOWN.contains(&name.as_str()) {

@@ -41,7 +41,10 @@ pub(crate) async fn mailed(app: &TestApp, to: &str) -> String {
 
 /// Signs up, proves the address, and gives who is signed in.
 pub(crate) async fn newcomer(app: &TestApp, email: &str) -> (Actor, Value) {
+    let mails = || app.log().lines().filter(|line| line.contains(" mail: ") && line.contains(email)).count();
+    let before = mails();
     post(app, "/v1/auth/sign-up", json!({"email": email, "password": PASSWORD})).await.expect(202);
+    testkit::eventually("one mail more", || async { (mails() > before).then_some(()) }).await;
     let token = mailed(app, email).await;
     let reply = post(app, "/v1/auth/verify", json!({"token": token})).await.expect(201);
     (app.with_key(&field(&reply, "/data/token")), reply.json()["data"]["user"].clone())
