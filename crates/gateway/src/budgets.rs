@@ -83,14 +83,14 @@ fn subject(text: &str, worker: &Worker, manager: &KeyState) -> Result<String, Ga
             return id
                 .ok_or_else(|| invalid(format!("the account has no key `{id}`", id = cut(id_of(text)))));
         }
-        Some(("project" | "tag" | "user", name)) => {
+        Some(("project" | "member" | "tag" | "user", name)) => {
             !name.is_empty() && name.chars().count() <= 120 && !name.contains(char::is_control)
         }
         Some(_) => false,
     };
     fits.then(|| text.to_owned()).ok_or_else(|| {
         invalid(
-            "`subject` is `account`, `project:<name>`, `key:<id>`, `tag:<tag>`, `tag:<dimension>=<value>`, `user:<id>`, or `user:*` for each user",
+            "`subject` is `account`, `project:<name>`, `member:<id>`, `key:<id>`, `tag:<tag>`, `tag:<dimension>=<value>`, `user:<id>`, or `user:*` for each user",
         )
     })
 }

@@ -368,7 +368,8 @@ impl KeyTable {
         let budgets = self.budgets.get(&rules.account).map(Arc::clone).unwrap_or_default();
         let counted: Arc<[String]> = {
             let project = rules.project.iter().map(|project| format!("project:{project}"));
-            project.chain(rules.limits.tags.iter().map(|tag| format!("tag:{tag}"))).collect()
+            let member = rules.holder.iter().map(|holder| format!("member:{holder}"));
+            project.chain(member).chain(rules.limits.tags.iter().map(|tag| format!("tag:{tag}"))).collect()
         };
         let levels = std::iter::once(&*subject).chain(counted.iter().map(|s| &**s)).chain(["account"]);
         let bounds = levels.flat_map(|subject| budgets.purses(subject).collect::<Vec<_>>());

@@ -54,6 +54,8 @@ pub struct Member {
     pub role: Role,
     /// Since when.
     pub created: Timestamp,
+    /// They may not sign in at present.
+    pub is_disabled: bool,
 }
 
 decode_row!(Member, |row| {
@@ -63,6 +65,7 @@ decode_row!(Member, |row| {
         name: row.try_get(2)?,
         role: role_of(&row.try_get::<String, _>(3)?)?,
         created: Timestamp(row.try_get(4)?),
+        is_disabled: row.try_get::<Option<i64>, _>(5)?.is_some(),
     })
 });
 
@@ -237,7 +240,7 @@ impl Store {
 
     /// The members of an organization, by their coming.
     pub async fn members(&self, account: &AccountId) -> Result<Vec<Member>, StoreError> {
-        let sql = "SELECT m.user_id, u.email, u.name, m.role, m.created FROM members m JOIN users u ON u.id = m.user_id
+        let sql = "SELECT m.user_id, u.email, u.name, m.role, m.created, u.disabled FROM members m JOIN users u ON u.id = m.user_id
             WHERE m.account = $1 ORDER BY m.created, m.user_id";
         self.db.fetch(sql, &[account.as_str().into()]).await
     }

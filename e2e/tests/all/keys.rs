@@ -220,11 +220,15 @@ async fn a_keys_rules_bound_what_it_may_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn budgets_of_every_level_hold_under_concurrency_and_name_themselves() {
     let office = office().await;
-    let (key, made) = office.key(&json!({"name": "k", "project": "web", "tags": ["blue"]})).await;
+    let robot = office.manager.post("/v1/organization/service-accounts", &json!({"name": "robot"})).await;
+    let robot = robot.expect(201).json()["data"]["id"].as_str().unwrap().to_owned();
+    let key = json!({"name": "k", "project": "web", "tags": ["blue"], "holder": robot});
+    let (key, made) = office.key(&key).await;
     let id = made["id"].as_str().unwrap();
     for subject in [
         "account".to_owned(),
         "project:web".into(),
+        format!("member:{robot}"),
         format!("key:{id}"),
         "tag:blue".into(),
         "tag:team=x".into(),
@@ -266,6 +270,8 @@ async fn budgets_of_every_level_hold_under_concurrency_and_name_themselves() {
         becomes(&key, &body, 200).await;
         office.app.settled().await;
     }
+    testkit::eventually("a mail", || async { office.app.log().contains(" % of the budget ").then_some(()) })
+        .await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tells owners: writes alerts down once each, prints the mail that would be sent, freezes keys that spend many times what they
+//! Tells owners: writes alerts down once each, mails those who rule or pay, freezes keys that spend many times what they
 //! usually do, and delivers notices to webhooks until their receivers have taken them.
 
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway::alerts::Event;
 use gateway::app::Gateway;
+use gateway::mail::{Mail, To};
 use gateway::upstream::guard::Guard;
 use gateway::upstream::post::post;
 use serde_json::json;
@@ -57,11 +58,41 @@ async fn raise(gateway: &Gateway, event: Event) {
     }
     match gateway.store.raise(&alert).await {
         Ok(true) => {
-            tracing::warn!(account = %alert.account, kind = %alert.kind, alert = %alert.id, body = %alert.body, "mail to the owner")
+            tracing::warn!(account = %alert.account, kind = %alert.kind, alert = %alert.id, "an alert");
+            gateway.payments.mailer.send(mail(&event, &alert));
         }
         Ok(false) => (),
         Err(error) => tracing::error!(alert = %alert.id, %error, "an alert could not be written down"),
     }
+}
+
+/// What those who rule or pay are told of it.
+fn mail(event: &Event, alert: &Alert) -> Mail {
+    let (subject, text) = match event {
+        Event::Budget { row, subject, percent, spent } => (
+            format!("{percent} % of the budget {} are spent", row.name),
+            format!(
+                "{} of {} USD are spent this {} on {subject}. {}",
+                spent.after,
+                row.amount,
+                row.period.name(),
+                if row.hard { "At 100 % its calls are refused." } else { "It only warns." }
+            ),
+        ),
+        Event::Key { name, limit, percent, spent, .. } => (
+            format!("{percent} % of the limit of the key {name} are spent"),
+            format!("{} of {limit} USD are spent. At 100 % its calls are refused.", spent.after),
+        ),
+        Event::Spike { name, hour, usual, .. } => (
+            format!("The key {name} was switched off"),
+            format!(
+                "It spent {hour} USD in an hour, where it usually spends {usual}. Look at what it did; switch it on again with \
+                 PATCH /v1/keys/{{hash}} {{\"disabled\": false}}."
+            ),
+        ),
+    };
+    let subject = subject.chars().filter(|c| !c.is_control()).collect();
+    Mail { to: To::Account(alert.account.clone()), subject, text }
 }
 
 /// What is written down of an event. Its id names the occasion: a threshold is told of once in each span and for each amount.

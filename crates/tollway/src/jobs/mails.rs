@@ -11,7 +11,7 @@ use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tokio::sync::{mpsc, watch};
-use types::ExposeSecret;
+use types::{ExposeSecret, Right};
 
 use crate::config::Config;
 use crate::config::people::SmtpTls;
@@ -86,9 +86,12 @@ async fn send(
 ) {
     let addresses = match &mail.to {
         To::Address(address) => vec![address.clone()],
-        To::Account(account) => match gateway.store.users(Some(account)).await {
-            Ok(users) => {
-                users.into_iter().filter(|user| user.disabled.is_none()).map(|user| user.email).collect()
+        To::Account(account) => match gateway.store.members(account).await {
+            // Those who rule it or pay for it.
+            Ok(members) => {
+                let told =
+                    members.into_iter().filter(|member| member.role.may(Right::Pay) && !member.is_disabled);
+                told.map(|member| member.email).collect()
             }
             Err(error) => {
                 tracing::error!(%error, subject = %mail.subject, "a mail is not sent: its account's people can't be read");
