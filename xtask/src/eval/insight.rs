@@ -62,13 +62,13 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(measure.status()?.success())
 }
 
-/// A small one, in this build: that everything is right and nothing slow by nature. Times are those of a busy machine.
+/// A small one, in this build: that everything is right. Its times are printed and judge nothing: they are those of a busy machine.
 pub fn sample(count: u64) -> Result<bool> {
     let dir = tempfile::tempdir()?;
     measure(dir.path(), count, false)
 }
 
-fn measure(dir: &Path, count: u64, judges_deleting: bool) -> Result<bool> {
+fn measure(dir: &Path, count: u64, judges_times: bool) -> Result<bool> {
     std::fs::create_dir_all(dir)?;
     let path = dir.join("insight.db");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -86,7 +86,7 @@ fn measure(dir: &Path, count: u64, judges_deleting: bool) -> Result<bool> {
         writer.await??;
         let deleting = forget(&store, (count / 10).clamp(1, TEXTS.0)).await?;
         store.close().await;
-        Ok(is_right && quiet && busy && (deleting || !judges_deleting))
+        Ok(is_right && (!judges_times || (quiet && busy && deleting)))
     })
 }
 
