@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use store::User;
 use types::{KeyHash, Network, OWNER_ACCOUNT, Right, Timestamp, any_contains, checksum_ok};
 
 pub use self::error::AuthError;
@@ -65,6 +66,17 @@ impl Desk<'_> {
     /// Counts a try; one that has to wait is refused.
     pub(crate) fn try_once(&self, who: &Who) -> Result<(), AuthError> {
         self.people().throttle.begin(who, self.now()).map_err(AuthError::TooMany)
+    }
+
+    /// Asks for the password again; a wrong one counts. Whoever asks more says when all of it was right.
+    pub(crate) async fn check_password(&self, user: &User, given: &str) -> Result<Who, GatewayError> {
+        let who = Who::new(&user.email, address(&self.parts.headers));
+        self.try_once(&who)?;
+        let (passwords, control) = (&self.people().passwords, &self.gateway().control);
+        if !passwords.verify(control, given, user.password.as_deref()).await? {
+            return Err(AuthError::Credentials.into());
+        }
+        Ok(who)
     }
 
     /// Takes what was mailed: whose it is, and what is to be done.

@@ -238,7 +238,7 @@ impl JsonStream {
         Ok(())
     }
 
-    /// Takes a whole `\uXXXX`.
+    /// Takes a whole escape of a UTF-16 unit: `\u` and four hexadecimal digits.
     fn unit(&mut self, out: &mut String, tally: &mut Tally) -> Result<(), Blocked> {
         let digits = std::mem::take(&mut self.escape);
         let code = digits.get(2..).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or_default();

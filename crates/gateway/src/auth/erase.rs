@@ -9,8 +9,7 @@ use http_body::Body;
 use serde::Deserialize;
 use types::Money;
 
-use super::throttle::Who;
-use super::{AuthError, Desk, address, session};
+use super::{Desk, session};
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -51,13 +50,7 @@ where
     let user = session::visitor(&parts)?.user.clone();
     let asked: Asked = desk.body(body, r#"{"password": "...", "forfeit_balance": false}"#).await?;
     if user.password.is_some() {
-        let who = Who::new(&user.email, address(&parts.headers));
-        desk.try_once(&who)?;
-        let given = asked.password.unwrap_or_default();
-        let (passwords, control) = (&desk.people().passwords, &desk.gateway().control);
-        if !passwords.verify(control, &given, user.password.as_deref()).await? {
-            return Err(AuthError::Credentials.into());
-        }
+        let who = desk.check_password(&user, &asked.password.unwrap_or_default()).await?;
         desk.people().throttle.succeeded(&who);
     }
     let (own, now) = (user.account.clone(), desk.now());

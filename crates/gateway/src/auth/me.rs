@@ -10,8 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Session, User};
 
-use super::throttle::Who;
-use super::{AuthError, Desk, address, session};
+use super::{Desk, session};
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -105,15 +104,10 @@ where
     let desk = Desk::open(worker, &parts);
     let visitor = session::visitor(&parts)?.clone();
     let change: Change = desk.body(body, r#"{"current": "...", "password": "..."}"#).await?;
-    let who = Who::new(&visitor.user.email, address(&parts.headers));
-    desk.try_once(&who)?;
-    let (passwords, control) = (&desk.people().passwords, &desk.gateway().control);
-    if !passwords.verify(control, &change.current, visitor.user.password.as_deref()).await? {
-        return Err(AuthError::Credentials.into());
-    }
+    let who = desk.check_password(&visitor.user, &change.current).await?;
     desk.people().throttle.succeeded(&who);
     let own = [visitor.user.email.as_str(), visitor.user.name.as_str()];
-    let hash = passwords.take(control, &change.password, &own).await?;
+    let hash = desk.people().passwords.take(&desk.gateway().control, &change.password, &own).await?;
     desk.store(|gateway| async move {
         gateway.store.set_password(&visitor.user.id, &hash, Some(&visitor.session.id)).await
     })

@@ -63,17 +63,6 @@ fn authenticator(secret: Secret, brand: &str, email: &str) -> Option<Totp> {
 }
 
 impl Desk<'_> {
-    /// Asks for the password again; a wrong one counts.
-    async fn check_password(&self, user: &User, given: &str) -> Result<Who, GatewayError> {
-        let who = Who::new(&user.email, address(&self.parts.headers));
-        self.try_once(&who)?;
-        let (passwords, control) = (&self.people().passwords, &self.gateway().control);
-        if !passwords.verify(control, given, user.password.as_deref()).await? {
-            return Err(AuthError::Credentials.into());
-        }
-        Ok(who)
-    }
-
     /// A person's second factor, where one is in force.
     pub(super) async fn second_factor(&self, user: &User) -> Result<Option<SecondFactor>, GatewayError> {
         let id = user.id.clone();

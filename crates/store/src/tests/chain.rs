@@ -70,7 +70,7 @@ async fn before_the_chain(url: &str, count: u64) {
 }
 
 /// The next empty database beside the one that a test was given.
-async fn emptied(store: &Store, url: &str) -> String {
+pub(super) async fn emptied(store: &Store, url: &str) -> String {
     match store.backend() {
         crate::Backend::Sqlite => url.replace("tollway.db", "older.db"),
         crate::Backend::Postgres => {

@@ -195,6 +195,35 @@ both! {
             }
         }
     }
+
+    async fn people_and_keys_of_before_are_owners_and_in_projects(store, url) {
+        // What a store had before there were organizations.
+        let older = super::chain::emptied(&store, &url).await;
+        let db = crate::dialect::open(&older).await.unwrap();
+        crate::migrate::run_below(&db, 12).await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        for sql in [
+            "INSERT INTO accounts (id, name, created) VALUES ('acct_owner', 'Owner', 1), ('acct_a', 'Ada', 2), ('acct_b', 'Both', 3)",
+            "INSERT INTO users (id, email, name, account, is_operator, created) VALUES
+                ('usr_o', 'o@x.example', 'O', 'acct_owner', TRUE, 1), ('usr_a', 'a@x.example', 'A', 'acct_a', FALSE, 2),
+                ('usr_b', 'b@x.example', 'B', 'acct_b', FALSE, 3), ('usr_c', 'c@x.example', 'C', 'acct_b', FALSE, 4)",
+            "INSERT INTO api_keys (id, account, hash, label, name, management, created, disabled, changed_seq, project) VALUES
+                ('key_1', 'acct_a', '01', 'l', 'n', FALSE, 7, FALSE, 1, 'web'), ('key_2', 'acct_a', '02', 'l', 'n', FALSE, 5, FALSE, 2, 'web'),
+                ('key_3', 'acct_a', '03', 'l', 'n', TRUE, 5, FALSE, 3, NULL)",
+        ] {
+            tx.execute(sql, &[]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        crate::migrate::run(&db).await.unwrap();
+        let store = crate::Store { db };
+        let all = store.all_organizations(true).await.unwrap();
+        let all: Vec<_> = all.iter().map(|(one, members)| (one.account.as_str(), one.personal, *members)).collect();
+        assert_eq!(all, [("acct_owner", false, 1), ("acct_a", true, 1), ("acct_b", false, 2)]);
+        assert_eq!(store.role(&AccountId::new("acct_b"), "usr_c").await.unwrap(), Some(types::Role::Owner));
+        let projects = store.projects(&AccountId::new("acct_a")).await.unwrap();
+        assert_eq!(projects.iter().map(|one| (one.slug.as_str(), one.created)).collect::<Vec<_>>(), [("web", Timestamp(5))]);
+        assert_eq!(store.verify_audit().await.unwrap().problems, Vec::<String>::new());
+    }
 }
 
 async fn run(store: &Store, sql: &'static str) {

@@ -145,5 +145,8 @@ async fn stays_off(app: &TestApp, local: &LocalStripe, manager: &Actor) {
     .await;
     assert!(off["data"]["why_off"].to_string().contains("card_declined"), "{off}");
     assert_eq!(off["data"]["order_in_flight"], Value::Null);
-    assert!(app.log().contains("Your automatic top-up was switched off"), "{}", app.log());
+    testkit::eventually("the owner to be told", || async {
+        app.log().contains("Your automatic top-up was switched off").then_some(())
+    })
+    .await;
 }
