@@ -14,4 +14,4 @@ mod parse;
 mod select;
 
 pub use parse::{ModelQuery, QueryError, Region, Sort};
-pub use select::{Selection, select};
+pub use select::{Selection, select, select_among};

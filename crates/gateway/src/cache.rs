@@ -27,6 +27,7 @@ use wire::Warning;
 use wire::asked::Escalate;
 use wire::hub::{Dialect, Settlement};
 
+use crate::access::May;
 use crate::app::Gateway;
 use crate::call::Incoming;
 use crate::planning;
@@ -189,9 +190,12 @@ async fn look(incoming: &Incoming<'_, '_>, limits: &Limits, switch: Switch) -> O
     if !switch.enabled {
         return Outlook::Bypass;
     }
+    // A virtual model's answer may be of a model that another key of the account may call, and this one not.
+    let may = May::of(incoming.worker, Arc::clone(&incoming.admitted.key));
     let age_us_max = switch.age_s_max.map(|max| i64::from(max) * SECOND_US);
     let waiting = match shelf.find(&key, gateway.clock.now(), age_us_max) {
-        Found::Hit(hit) => return found(gateway, hit),
+        Found::Hit(hit) if may.call(&hit.value.face.model) => return found(gateway, hit),
+        Found::Hit(_) => return missed(gateway, shelf.alone(&key), &switch),
         Found::Lead(ticket) => return missed(gateway, ticket, &switch),
         // What is under way began before the caller asked for something new.
         Found::Wait(_) if switch.clear => return missed(gateway, shelf.alone(&key), &switch),
@@ -200,7 +204,8 @@ async fn look(incoming: &Incoming<'_, '_>, limits: &Limits, switch: Switch) -> O
     let longest = incoming.hints.max_latency.map_or(limits.wait_max, |max| max.min(limits.wait_max));
     let until = (Instant::now() + longest).min(incoming.admitted.started + gateway.settings.total_timeout);
     match tokio::time::timeout_at(until, waiting).await {
-        Ok(Ok(Turn::Hit(hit))) => found(gateway, hit),
+        Ok(Ok(Turn::Hit(hit))) if may.call(&hit.value.face.model) => found(gateway, hit),
+        Ok(Ok(Turn::Hit(_))) => missed(gateway, shelf.alone(&key), &switch),
         Ok(Ok(Turn::Lead(ticket))) => missed(gateway, ticket, &switch),
         Ok(Ok(Turn::Alone) | Err(_)) | Err(_) => missed(gateway, shelf.alone(&key), &switch),
     }

@@ -73,7 +73,7 @@ where
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let Decision { plan, facts, own, .. } = planning::decide(gateway, &asking);
     let Some(first) = plan.steps.first() else {
-        return Err(planning::no_endpoints(&world, &course.name, &facts, &admitted.key, plan));
+        return Err(planning::no_endpoints(gateway, &world, &course.name, &facts, &admitted.key, plan));
     };
     let betas = headers.get("anthropic-beta").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let counted = ask(worker, (&world, own.as_deref()), &call, first, betas).await;

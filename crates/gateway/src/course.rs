@@ -100,7 +100,7 @@ impl Course {
                 None
             }
         };
-        course.check(&world.snapshot, asker.key)?;
+        course.check(gateway, &world.snapshot, asker.key)?;
         for name in fallbacks {
             course.add(gateway, world, name)?;
             if !course.retries.is_empty() {
@@ -121,21 +121,32 @@ impl Course {
     }
 
     /// A key that may not call the model that is named is told so, and not that there were no endpoints.
-    fn check(&self, snapshot: &catalog::Snapshot, key: &KeyState) -> Result<(), GatewayError> {
-        let limits = &key.rules.limits;
+    fn check(
+        &self,
+        gateway: &Gateway,
+        snapshot: &catalog::Snapshot,
+        key: &KeyState,
+    ) -> Result<(), GatewayError> {
+        if self.policy.is_some() {
+            return Ok(());
+        }
+        let (limits, access) = (&key.rules.limits, gateway.rules.access(&key.rules));
         let named = self.targets.iter().filter_map(|target| match target.what {
             What::Model(index) => snapshot.models.get(index),
             What::Virtual(_) => None,
         });
-        let mut refused = named.filter(|model| !limits.allows_model(&model.id));
-        match refused.next() {
-            Some(model) if self.policy.is_none() => Err(GatewayError::KeyRule(format!(
-                "this key may not call `{}`; it may call {}",
-                model.id,
-                limits.allowed_models.join(", ")
-            ))),
-            _ => Ok(()),
+        for model in named {
+            let why = match limits.allows_model(&model.id) {
+                true => access.refuses(&model.id).map(|refusal| {
+                    format!("{refusal}; `GET /v1/access` tells what it may call, and admins of the organization change it")
+                }),
+                false => Some(format!("it may call {}", limits.allowed_models.join(", "))),
+            };
+            if let Some(why) = why {
+                return Err(GatewayError::KeyRule(format!("this key may not call `{}`: {why}", model.id)));
+            }
         }
+        Ok(())
     }
 
     fn add(&mut self, gateway: &Gateway, world: &World, name: &str) -> Result<(), GatewayError> {

@@ -359,6 +359,7 @@ impl GatewayError {
             GatewayError::RuleInvalid { kind: RuleKind::Policy, .. } => (400, "invalid_policy"),
             GatewayError::RuleInvalid { kind: RuleKind::Preset, .. } => (400, "invalid_preset"),
             GatewayError::RuleInvalid { kind: RuleKind::Guardrails, .. } => (400, "invalid_guardrails"),
+            GatewayError::RuleInvalid { .. } => (400, "invalid_access"),
             GatewayError::RuleNotFound { kind: RuleKind::Policy, .. } => (404, "policy_not_found"),
             GatewayError::RuleNotFound { kind: RuleKind::Preset, .. } => (404, "preset_not_found"),
             GatewayError::RuleExists(_) => (409, "already_exists"),

@@ -16,6 +16,7 @@ use crate::body::ResponseBody;
 use crate::call::{self, Path};
 use crate::count;
 use crate::error::GatewayError;
+use crate::models::Own;
 use crate::router;
 
 /// Any of the calls of a model.
@@ -59,13 +60,14 @@ fn model_and_verb(path: &str) -> Option<(String, &str)> {
 }
 
 /// `GET /v1beta/models`.
-pub fn models(worker: &Arc<Worker>) -> Response<ResponseBody> {
+pub fn models(worker: &Arc<Worker>, parts: &Parts) -> Response<ResponseBody> {
+    let own = Own::of(worker, parts);
     let world = worker.gateway.world.load();
     let snapshot = &world.snapshot;
     let models: Vec<_> = snapshot
         .models
         .iter()
-        .filter(|model| model.is_chat())
+        .filter(|model| model.is_chat() && own.may(&model.id))
         .map(|model| {
             json!({
                 "name": format!("models/{}", model.id),

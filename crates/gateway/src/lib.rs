@@ -4,6 +4,7 @@
 //! `call` (take in, plan, hold), [`attempt`] (until a first byte), [`pump`] (the stream), [`settle`] (cost and record).
 //! Outbound sockets are opened in [`upstream`] only.
 
+mod access;
 pub mod activity;
 pub mod acts;
 pub mod alerts;

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use catalog::export::{self, View, VirtualModel};
-use catalog::query::{ModelQuery, Selection, select};
+use catalog::query::{ModelQuery, Selection, select_among};
 use http::request::Parts;
 use http::{HeaderValue, Response, header};
 use routing::name::Virtual;
 use serde_json::json;
+use types::AccountId;
 use wire::preset::{MARK, Status};
 
+use crate::access::May;
 use crate::app::{Gateway, Worker};
 use crate::auth::Access;
 use crate::body::ResponseBody;
@@ -18,12 +20,14 @@ use crate::listings::{Rendered, cached, view};
 use crate::router::{json, query};
 
 /// `GET /v1/models`. Clients of Anthropic, which send its version, get its shape; OpenRouter's own SDKs a price where nobody
-/// knows one. Whoever sends a key sees its account's policies and presets too.
+/// knows one. Whoever sends a key sees its account's policies and presets too, and only models that the key may call.
 pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
+    let own = Own::of(worker, parts);
     if parts.headers.contains_key("anthropic-version") {
-        return Ok(anthropic(worker));
+        let mut response = anthropic(worker, &own);
+        by_caller(&mut response);
+        return Ok(response);
     }
-    let own = own_models(worker, parts);
     if own.is_empty() {
         let mut response = public_list(worker, parts).await?;
         by_caller(&mut response);
@@ -43,20 +47,46 @@ fn by_caller(response: &mut Response<ResponseBody>) {
     response.headers_mut().insert(header::VARY, vary);
 }
 
-/// What the caller's account has put names to; nothing without a good key.
-fn own_models(worker: &Worker, parts: &Parts) -> Vec<VirtualModel> {
-    let Ok(key) = crate::key::caller(worker, parts, Access::AnyKey) else { return Vec::new() };
+/// What a caller sees that others don't: names of its account, and only models that its key may call.
+#[derive(Default)]
+pub(crate) struct Own {
+    named: Vec<VirtualModel>,
+    may: Option<May>,
+}
+
+impl Own {
+    /// Nothing of one's own without a good key.
+    pub(crate) fn of(worker: &Worker, parts: &Parts) -> Own {
+        let Ok(key) = crate::key::caller(worker, parts, Access::AnyKey) else { return Own::default() };
+        let named = named_by(worker, &key.account.id);
+        // A key that manages calls nothing, and is shown what there is.
+        let may = (!key.rules.management).then(|| May::of(worker, key)).filter(May::bounds);
+        Own { named, may }
+    }
+
+    /// Whether the caller's key may call a model.
+    pub(crate) fn may(&self, id: &str) -> bool {
+        self.may.as_ref().is_none_or(|may| may.call(id))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.may.is_none()
+    }
+}
+
+/// What an account has put names to.
+fn named_by(worker: &Worker, account: &AccountId) -> Vec<VirtualModel> {
     let rules = &worker.gateway.rules;
     let named = |id: String, name: &str, description: Option<&str>| VirtualModel {
         id,
         name: name.to_owned(),
         description: description.unwrap_or_default().to_owned(),
     };
-    let policies = rules.policies(&key.account.id);
+    let policies = rules.policies(account);
     let policies = policies
         .iter()
         .map(|rule| named(format!("policy/{}", rule.slug), &rule.slug, Some(&rule.parsed.description)));
-    let presets = rules.presets(&key.account.id);
+    let presets = rules.presets(account);
     let presets = presets.iter().filter(|rule| rule.parsed.status == Status::Active).map(|rule| {
         let name = rule.parsed.name.as_deref().unwrap_or(&rule.slug);
         named(format!("{MARK}{}", rule.slug), name, rule.parsed.description.as_deref())
@@ -71,21 +101,22 @@ async fn public_list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Res
         });
         return Ok(rendered.await?.answer(parts));
     }
-    Ok(selected(&worker.gateway, parts, Vec::new())?.answer(parts))
+    Ok(selected(&worker.gateway, parts, Own::default())?.answer(parts))
 }
 
 /// The models that a query asks for, with those of the caller's account.
-fn selected(gateway: &Gateway, parts: &Parts, own: Vec<VirtualModel>) -> Result<Rendered, GatewayError> {
+fn selected(gateway: &Gateway, parts: &Parts, own: Own) -> Result<Rendered, GatewayError> {
     let world = gateway.world.load_full();
     let pairs = query(parts);
     let wanted = parse(&pairs)?;
-    let selection = select(&world.snapshot, &wanted, gateway.clock.now().day());
+    let today = gateway.clock.now().day();
+    let selection = select_among(&world.snapshot, &wanted, today, &|model| own.may(&model.id));
     let next = selection.next_offset().map(|offset| next_link(parts, &pairs, offset));
     // A filter asks about models, and a virtual one has no properties of its own.
     let body = view(gateway, &world, |v| {
         let all: Vec<VirtualModel> = match wanted.is_filtered() {
             true => Vec::new(),
-            false => v.virtual_models.iter().cloned().chain(own).collect(),
+            false => v.virtual_models.iter().cloned().chain(own.named.iter().cloned()).collect(),
         };
         export::models(&View { virtual_models: &all, ..*v }, &selection, next)
     });
@@ -106,9 +137,10 @@ fn with_prices(body: &str) -> String {
 }
 
 /// The models that converse, newest first, as Anthropic lists its own.
-fn anthropic(worker: &Arc<Worker>) -> Response<ResponseBody> {
+fn anthropic(worker: &Arc<Worker>, own: &Own) -> Response<ResponseBody> {
     let world = worker.gateway.world.load();
-    let mut models: Vec<_> = world.snapshot.models.iter().filter(|model| model.is_chat()).collect();
+    let shown = |model: &&catalog::Model| model.is_chat() && own.may(&model.id);
+    let mut models: Vec<_> = world.snapshot.models.iter().filter(shown).collect();
     models.sort_by_key(|model| std::cmp::Reverse(model.released_unix().unwrap_or(0)));
     let data: Vec<_> = models
         .iter()
@@ -147,9 +179,10 @@ fn next_link(parts: &Parts, pairs: &[(String, String)], offset: usize) -> String
 pub fn count(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     let world = worker.gateway.world.load();
     let wanted = parse(&query(parts))?;
-    let selection = select(&world.snapshot, &wanted, worker.gateway.clock.now().day());
+    let (own, today) = (Own::of(worker, parts), worker.gateway.clock.now().day());
+    let selection = select_among(&world.snapshot, &wanted, today, &|model| own.may(&model.id));
     // As many as the list of the same query has.
-    let named = || Virtual::ALL.len() + own_models(worker, parts).len();
+    let named = || Virtual::ALL.len() + own.named.len();
     let count = selection.total + if wanted.is_filtered() { 0 } else { named() };
     Ok(json(json!({ "data": { "count": count } }).to_string()))
 }

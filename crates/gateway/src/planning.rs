@@ -1,8 +1,11 @@
 //! From a request to a plan: what its model name means, what it wishes, and the one decision that live traffic and the dry
 //! run share.
 
+mod bounds;
+
 use std::sync::Arc;
 
+use routing::access::Access;
 use routing::filters::MAX_COST;
 use routing::gate::Gate;
 use routing::guide::Guide;
@@ -15,6 +18,7 @@ use wire::auto::AutoWishes;
 use wire::call::Call;
 use wire::preferences::{Collection, Partition, Percentiles, ProviderPreferences, SortBy};
 
+use self::bounds::is_bound;
 use crate::app::Gateway;
 use crate::byok::{self, Own, Reach};
 use crate::course::{Asker, Course};
@@ -22,7 +26,6 @@ use crate::error::GatewayError;
 use crate::intake::{Hints, Preference};
 use crate::judging::{self, Judged};
 use crate::keys::KeyState;
-use crate::keys::limits::Limits;
 use crate::sticky::Conversation;
 use crate::terms::Pricing;
 use crate::world::World;
@@ -71,10 +74,8 @@ pub(crate) fn decide(gateway: &Gateway, asking: &Asking<'_, '_>) -> Decision {
     let (conversation, sticky) = conversation(gateway, asking);
     let limits = &asker.key.rules.limits;
     let mut wishes = wishes(&request.provider, &request.auto, request.service_tier.as_deref());
-    bound(&mut wishes, limits);
-    if gateway.contents.is_zero(&asker.key.account.id) {
-        wishes.retention_days_max = Some(0);
-    }
+    let approved = gateway.rules.bounds(&asker.key.account.id);
+    bounds::narrow(gateway, asker.key, approved.as_deref(), &mut wishes);
     let chosen = course.virtual_model();
     if chosen.is_none() {
         // Of a model that is named, a preference orders the endpoints.
@@ -189,6 +190,7 @@ fn wishes<'a>(
     let zero = provider.zdr.unwrap_or(false).then_some(0);
     Wishes {
         models_bound: Default::default(),
+        access: Access::default(),
         models_allowed: auto.allowed.as_slice().into(),
         models_excluded: auto.excluded.as_slice().into(),
         order: list(&provider.order),
@@ -220,47 +222,6 @@ fn wishes<'a>(
     }
 }
 
-/// Narrows wishes to what the key may have.
-fn bound<'a>(wishes: &mut Wishes<'a>, limits: &'a Limits) {
-    wishes.models_bound = limits.allowed_models.as_slice().into();
-    wishes.no_training |= limits.no_training;
-    if limits.zero_retention {
-        wishes.retention_days_max = Some(0);
-    }
-    let within = |asked: &[String], allowed: &[String]| -> Vec<String> {
-        let among = |one: &&String| allowed.iter().any(|other| other.eq_ignore_ascii_case(one));
-        asked.iter().filter(among).cloned().collect()
-    };
-    if !limits.allowed_providers.is_empty() {
-        wishes.only = Some(match &wishes.only {
-            None => limits.allowed_providers.as_slice().into(),
-            Some(only) => within(only, &limits.allowed_providers).into(),
-        });
-    }
-    if !limits.regions.is_empty() {
-        wishes.regions = match wishes.regions.is_empty() {
-            true => limits.regions.as_slice().into(),
-            // Nowhere is a region that no endpoint is in.
-            false => Some(within(&wishes.regions, &limits.regions))
-                .filter(|both| !both.is_empty())
-                .unwrap_or_else(|| vec![String::from("nowhere")])
-                .into(),
-        };
-    }
-}
-
-/// Whether what left nothing may have been a rule of the key.
-fn is_bound(limits: &Limits, step: &str) -> bool {
-    let rules = [
-        ("Filter by Allowed Models", !limits.allowed_models.is_empty()),
-        ("Filter by Allowed Providers", !limits.allowed_providers.is_empty()),
-        ("Filter by Region", !limits.regions.is_empty()),
-        ("Filter by Training", limits.no_training),
-        ("Filter by Retention", limits.zero_retention),
-    ];
-    rules.iter().any(|(filter, bounds)| *filter == step && *bounds)
-}
-
 fn cutoffs(told: Option<Percentiles>) -> Cutoffs {
     let told = told.unwrap_or_default();
     Cutoffs { p50: told.p50, p75: told.p75, p90: told.p90, p99: told.p99 }
@@ -268,6 +229,7 @@ fn cutoffs(told: Option<Percentiles>) -> Cutoffs {
 
 /// Nothing was left: which step did it, and what would be left without it.
 pub(crate) fn no_endpoints(
+    gateway: &Gateway,
     world: &World,
     asked: &str,
     facts: &Facts,
@@ -275,9 +237,9 @@ pub(crate) fn no_endpoints(
     plan: Plan,
 ) -> GatewayError {
     let step = plan.funnel.last().map(|line| line.step);
-    if let Some(step) = step.filter(|step| is_bound(&key.rules.limits, step)) {
+    if let Some(step) = step.filter(|step| is_bound(gateway, key, step)) {
         return GatewayError::KeyRule(format!(
-            "no endpoint of `{asked}` is left for this key: its rules bound what it may use (`{step}`); ask its owner, or use another key"
+            "no endpoint of `{asked}` is left for this key: its rules or those of its organization bound what it may use (`{step}`); ask its owner, or use another key"
         ));
     }
     if let Some(bound) = facts.bound.filter(|_| step == Some(MAX_COST)) {

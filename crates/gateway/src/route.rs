@@ -78,6 +78,7 @@ where
     let decision = planning::decide(gateway, &asking);
     if decision.plan.steps.is_empty() {
         return Err(planning::no_endpoints(
+            gateway,
             &world,
             &course.name,
             &decision.facts,

@@ -26,7 +26,7 @@ use crate::read_body;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
+    access, activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
     embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
     models, openapi, organization, payments, policies, presets, receipts, replay, rerank, responses,
     route as dry_run, webhooks,
@@ -94,6 +94,7 @@ pub(crate) enum Handler {
     Webhooks(webhooks::Op),
     Policies(Op),
     Guardrails(Op),
+    Access(access::At),
     Presets(Op),
     Byok(byok::edit::Op),
     ByokWishes { strategy: bool, edits: bool },
@@ -377,7 +378,7 @@ async fn handle(
         Handler::Response => responses::show(worker, &parts).await,
         Handler::ResponseDelete => responses::delete(worker, &parts).await,
         Handler::ResponseInput => responses::input_items(worker, &parts).await,
-        Handler::GeminiModels => Ok(gemini::models(worker)),
+        Handler::GeminiModels => Ok(gemini::models(worker, &parts)),
         Handler::Replay => Box::pin(replay::create(worker, parts, body)).await,
         Handler::Models => models::list(worker, &parts).await,
         Handler::ModelsCount => models::count(worker, &parts),
@@ -398,6 +399,7 @@ async fn handle(
         Handler::Webhooks(op) => Box::pin(webhooks::serve(worker, op, parts, body)).await,
         Handler::Policies(op) => Box::pin(policies::serve(worker, op, parts, body)).await,
         Handler::Guardrails(op) => Box::pin(crate::guardrails::serve(worker, op, parts, body)).await,
+        Handler::Access(at) => Box::pin(access::serve(worker, at, parts, body)).await,
         Handler::Presets(op) => Box::pin(presets::serve(worker, op, parts, body)).await,
         Handler::PresetFrom(dialect) => Box::pin(presets::from_body(worker, dialect, parts, body)).await,
         Handler::Byok(op) => Box::pin(byok::edit::serve(worker, op, parts, body)).await,

@@ -1,10 +1,11 @@
-//! Policies, presets and guardrails in memory, by account and name. No call waits for the database, and a call that names none looks at
+//! Policies, presets, guardrails and rules of access in memory, by account and name. No call waits for the database, and a call that names none looks at
 //! nothing.
 //!
 //! - The table is replaced whole when a rule changes; calls in flight keep what they began with.
 //! - The node that takes an edit has it at once, every other one by its poll. Both put it in here, in whichever order: a
 //!   version never goes back, and what was deleted leaves its number behind, so that an older version does not come back.
 
+pub(crate) mod access;
 mod check;
 pub(crate) mod edit;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use routing::access::{AccessList, Approval, Governance, Group};
 use routing::policy::Policy;
 use store::{RuleKind, RuleRow};
 use types::{AccountId, Timestamp};
@@ -59,6 +61,13 @@ pub type PresetRule = Rule<Preset>;
 /// An account's guardrails; `None` where only another version of this program can read them.
 pub type GuardrailsRule = Rule<Option<Arc<guardrails::Rules>>>;
 
+/// What an organization approved; `None` where only another version of this program can read it.
+pub type ApprovalRule = Rule<Option<Approval>>;
+/// An access list; `None` as of an approval.
+pub type AccessListRule = Rule<Option<AccessList>>;
+/// A group; `None` as of an approval.
+pub type GroupRule = Rule<Option<Group>>;
+
 /// The last version that is known; without a rule where that one deleted it.
 #[derive(Debug)]
 struct Kept<T> {
@@ -81,6 +90,11 @@ struct Shelf {
     policies: Named<Policy>,
     presets: Named<Preset>,
     guardrails: Named<Option<Arc<guardrails::Rules>>>,
+    approvals: Named<Option<Approval>>,
+    access_lists: Named<Option<AccessList>>,
+    groups: Named<Option<Group>>,
+    /// What the last three come to; nothing where there are none.
+    governance: Option<Arc<Governance>>,
 }
 
 /// All rules.
@@ -92,6 +106,9 @@ enum Read {
     Policy(Option<Arc<PolicyRule>>),
     Preset(Option<Arc<PresetRule>>),
     Guardrails(Option<Arc<GuardrailsRule>>),
+    Approval(Option<Arc<ApprovalRule>>),
+    AccessList(Option<Arc<AccessListRule>>),
+    Group(Option<Arc<GroupRule>>),
 }
 
 impl Rules {
@@ -120,12 +137,26 @@ impl Rules {
         self.0.load().get(account).map(|shelf| standing(&shelf.presets)).unwrap_or_default()
     }
 
+    /// What rules of a kind an account has, by name.
+    pub fn names(&self, account: &AccountId, kind: RuleKind) -> Vec<String> {
+        let table = self.0.load();
+        let Some(shelf) = table.get(account) else { return Vec::new() };
+        match kind {
+            RuleKind::Policy => names(&shelf.policies),
+            RuleKind::Preset => names(&shelf.presets),
+            RuleKind::Guardrails => names(&shelf.guardrails),
+            RuleKind::Approval => names(&shelf.approvals),
+            RuleKind::AccessList => names(&shelf.access_lists),
+            RuleKind::Group => names(&shelf.groups),
+        }
+    }
+
     /// Up to three names that look like one that is not there; without a likeness the first ones of a short list.
     pub fn nearest(&self, account: &AccountId, kind: RuleKind, slug: &str) -> Vec<String> {
-        let names: Vec<String> = match kind {
-            RuleKind::Policy => self.policies(account).iter().map(|rule| rule.slug.clone()).collect(),
-            RuleKind::Preset => self.presets(account).iter().map(|rule| rule.slug.clone()).collect(),
-            RuleKind::Guardrails => Vec::new(),
+        let names = match kind {
+            // They have one name each.
+            RuleKind::Guardrails | RuleKind::Approval => Vec::new(),
+            _ => self.names(account, kind),
         };
         if names.len() <= SUGGESTIONS_MAX {
             return names;
@@ -154,11 +185,21 @@ impl Rules {
                     Read::Policy(rule) => keep(&mut shelf.policies, row, rule.clone()),
                     Read::Preset(rule) => keep(&mut shelf.presets, row, rule.clone()),
                     Read::Guardrails(rule) => keep(&mut shelf.guardrails, row, rule.clone()),
+                    Read::Approval(rule) => keep(&mut shelf.approvals, row, rule.clone()),
+                    Read::AccessList(rule) => keep(&mut shelf.access_lists, row, rule.clone()),
+                    Read::Group(rule) => keep(&mut shelf.groups, row, rule.clone()),
+                }
+                if matches!(read, Read::Approval(_) | Read::AccessList(_) | Read::Group(_)) {
+                    shelf.governance = access::governance(shelf);
                 }
             }
             table
         });
     }
+}
+
+fn names<T>(named: &Named<T>) -> Vec<String> {
+    named.iter().filter(|(_, kept)| kept.rule.is_some()).map(|(name, _)| name.clone()).collect()
 }
 
 fn standing<T>(named: &Named<T>) -> Vec<Arc<Rule<T>>> {
@@ -182,6 +223,10 @@ fn read(row: &RuleRow) -> Read {
         RuleKind::Guardrails => {
             Read::Guardrails(read_as(row, |text| Some(serde_json::from_str(text).ok().map(Arc::new))))
         }
+        // Here too: what can't be read lets nobody do more.
+        RuleKind::Approval => Read::Approval(read_as(row, |text| Some(serde_json::from_str(text).ok()))),
+        RuleKind::AccessList => Read::AccessList(read_as(row, |text| Some(serde_json::from_str(text).ok()))),
+        RuleKind::Group => Read::Group(read_as(row, |text| Some(serde_json::from_str(text).ok()))),
     }
 }
 

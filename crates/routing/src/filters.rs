@@ -108,12 +108,13 @@ pub(crate) static FILTERS: [Filter; 17] = [
     }),
     filter(
         "Filter by Allowed Models",
-        "`allowed_models` and `excluded_models` leave the model to choose from",
+        "`allowed_models`, `excluded_models`, access lists and what is approved leave the model to choose from",
         |look| {
             let wishes = look.wishes;
             !(wishes.models_allowed.is_empty()
                 && wishes.models_excluded.is_empty()
-                && wishes.models_bound.is_empty())
+                && wishes.models_bound.is_empty()
+                && !wishes.access.bounds())
         },
         |look, _, e| may_be_chosen(look.snapshot, e, look.target, look.wishes),
     ),
@@ -299,17 +300,18 @@ fn affordable(endpoint: &Endpoint, facts: &Facts, wishes: &Wishes<'_>) -> bool {
 
 /// A model that is named is not chosen; what the key may call bounds it all the same.
 fn may_be_chosen(s: &Snapshot, e: &Endpoint, target: &Target, wishes: &Wishes<'_>) -> bool {
-    if !wishes.models_bound.is_empty() {
-        let id = model(s, e).map_or("", |model| &*model.id);
-        if !wishes.models_bound.iter().any(|pattern| matches_pattern(pattern, id)) {
-            return false;
-        }
+    let id = model(s, e).map_or("", |model| &*model.id);
+    let bound = &wishes.models_bound;
+    if !bound.is_empty() && !bound.iter().any(|pattern| matches_pattern(pattern, id)) {
+        return false;
+    }
+    if wishes.access.bounds() && !wishes.access.holds(id) {
+        return false;
     }
     let any = wishes.models_allowed.is_empty() && wishes.models_excluded.is_empty();
     if any || matches!(target.what, What::Model(_)) {
         return true;
     }
-    let id = model(s, e).map_or("", |model| &*model.id);
     let among = |patterns: &[String]| patterns.iter().any(|pattern| matches_pattern(pattern, id));
     (wishes.models_allowed.is_empty() || among(&wishes.models_allowed)) && !among(&wishes.models_excluded)
 }

@@ -7,6 +7,7 @@
 //! makes of a virtual model, [`zero`] what any of this has to beat, and
 //! [`replay`] what another policy would have made of what was recorded.
 
+pub mod access;
 pub mod breaker;
 pub mod classify;
 pub mod filters;

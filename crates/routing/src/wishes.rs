@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use types::Rate;
 
+use crate::access::Access;
+
 /// What endpoints are put in order by, when the caller says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
@@ -78,6 +80,8 @@ pub struct Wishes<'a> {
     pub only: Option<Cow<'a, [String]>>,
     /// Named or chosen: only models of these ids, in which `*` stands for anything; what the key may call. Empty: any.
     pub models_bound: Cow<'a, [String]>,
+    /// What the organization and its access lists let the key call.
+    pub access: Access,
     /// Of a virtual model: only models of these ids, in which `*` stands for anything. Empty: any.
     pub models_allowed: Cow<'a, [String]>,
     /// Of a virtual model: never these.

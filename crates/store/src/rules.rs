@@ -24,6 +24,12 @@ pub enum RuleKind {
     Preset,
     /// What of the account's calls is watched.
     Guardrails,
+    /// Which models the account's keys may call at all.
+    Approval,
+    /// Models under a name, for keys and groups.
+    AccessList,
+    /// Holders of keys with the same access lists.
+    Group,
 }
 
 impl RuleKind {
@@ -33,21 +39,36 @@ impl RuleKind {
             RuleKind::Policy => "policy",
             RuleKind::Preset => "preset",
             RuleKind::Guardrails => "guardrails",
+            RuleKind::Approval => "approval",
+            RuleKind::AccessList => "access list",
+            RuleKind::Group => "group",
         }
     }
 
-    /// The word for several: `policies`.
+    /// The word for several, as it stands in paths: `policies`.
     pub const fn plural(self) -> &'static str {
         match self {
             RuleKind::Policy => "policies",
             RuleKind::Preset => "presets",
             RuleKind::Guardrails => "guardrails",
+            RuleKind::Approval => "approved-models",
+            RuleKind::AccessList => "access-lists",
+            RuleKind::Group => "groups",
         }
     }
 
+    /// All of them.
+    pub const ALL: [RuleKind; 6] = [
+        RuleKind::Policy,
+        RuleKind::Preset,
+        RuleKind::Guardrails,
+        RuleKind::Approval,
+        RuleKind::AccessList,
+        RuleKind::Group,
+    ];
+
     fn read(name: &str) -> Option<RuleKind> {
-        let all = [RuleKind::Policy, RuleKind::Preset, RuleKind::Guardrails];
-        all.into_iter().find(|kind| kind.noun() == name)
+        RuleKind::ALL.into_iter().find(|kind| kind.noun() == name)
     }
 }
 

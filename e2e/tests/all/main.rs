@@ -3,6 +3,7 @@
 
 mod access;
 mod aimock;
+mod allowed;
 mod apps;
 mod bad_input;
 mod books;

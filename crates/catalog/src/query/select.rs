@@ -35,7 +35,17 @@ impl Selection {
 
 /// The models that `query` asks for. `now_day` is today, in days since 1970 (for ages).
 pub fn select(snapshot: &Snapshot, query: &ModelQuery, now_day: i64) -> Selection {
-    let numbered = snapshot.models.iter().enumerate();
+    select_among(snapshot, query, now_day, &|_| true)
+}
+
+/// The models that `query` asks for, among those that `may` holds.
+pub fn select_among(
+    snapshot: &Snapshot,
+    query: &ModelQuery,
+    now_day: i64,
+    may: &dyn Fn(&Model) -> bool,
+) -> Selection {
+    let numbered = snapshot.models.iter().enumerate().filter(|(_, model)| may(model));
     let mut found: Vec<(usize, &Model)> =
         numbered.filter(|(at, model)| matches(snapshot, query, *at, model, now_day)).collect();
     sort(snapshot, query.sort, &mut found);

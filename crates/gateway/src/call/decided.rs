@@ -34,7 +34,14 @@ pub(super) fn decide(incoming: &mut Incoming<'_, '_>) -> Result<Decided, Gateway
     let Decision { plan, facts, conversation, judged, hedged, own, .. } =
         planning::decide(&worker.gateway, &asking);
     if plan.steps.is_empty() {
-        return Err(planning::no_endpoints(world, &course.name, &facts, &admitted.key, plan));
+        return Err(planning::no_endpoints(
+            &worker.gateway,
+            world,
+            &course.name,
+            &facts,
+            &admitted.key,
+            plan,
+        ));
     }
     let better = cascade::prepare(&worker.gateway, &asking, &plan);
     let better = better.unwrap_or_else(|warning| {

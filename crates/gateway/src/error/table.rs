@@ -15,6 +15,7 @@ docs! {
     "invalid_header" 400 "A request header has a value that is not allowed." "Use one of the values that the message names.";
     "invalid_policy" 400 "What was written is no policy; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
     "invalid_preset" 400 "What was written is no preset; `metadata.path` says where it is wrong. Nothing was changed." "Mend what the message names and write it again.";
+    "invalid_access" 400 "What was written is no approval, access list or group; `metadata.path` says where, the message what is wrong. Nothing was changed." "Mend what the message names and write it again.";
     "invalid_guardrails" 400 "What was written are no guardrails; the message says what is wrong. Nothing was changed." "Mend what the message names and write them again.";
     "context_length_exceeded" 400 "The prompt is longer than the endpoint's context window." "Shorten the prompt or choose a model with a larger window.";
     "provider_refused" 400 "The provider refused the request as wrong; the status is the provider's own 4xx." "Read the provider's words in the message.";
@@ -28,7 +29,7 @@ docs! {
     "key_expired" 401 "The key is past its expiry." "Make another.";
     "key_rotated" 401 "The key was rotated, and the grace of its old text is over." "Use its new text.";
     "key_frozen" 403 "The key is frozen, usually because it spent many times what it usually does." "Its owner looks at what it did and switches it on again with `PATCH /v1/keys/{hash}`.";
-    "key_rule" 403 "A rule of the key forbids the call: models, providers, regions, data policy or addresses; the message names it." "Ask the key's owner, or use another key.";
+    "key_rule" 403 "A rule of the key or of its organization forbids the call: models, providers, regions, data policy or addresses; the message names it." "Ask the key's owner or an admin of the organization, or use another key; `GET /v1/access` tells what it may call.";
     "budget_exceeded" 402 "A budget doesn't cover the call; `metadata` says which, its limit, what is left and when it counts anew." "Wait until it counts anew, raise the budget, or lower `max_tokens`.";
     "key_limit_exceeded" 402 "The key's spend limit doesn't cover the call; `metadata` says limit, spent, held and left." "Raise the limit, lower `max_tokens`, or use another key.";
     "insufficient_credits" 402 "The account's balance doesn't cover the call; `metadata` says what is left." "Add credit, or lower `max_tokens`.";

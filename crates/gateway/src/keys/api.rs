@@ -160,6 +160,23 @@ impl Asked {
         Ok(limits)
     }
 
+    /// Access lists take the place of those of the holder's groups: whoever governs gives them.
+    fn check_lists(&self, worker: &Worker, manager: &KeyState) -> Result<(), GatewayError> {
+        let Some(asked) = self.limits.get("access_lists") else { return Ok(()) };
+        if !manager.rules.role.may(Right::Govern) {
+            return Err(AuthError::Role { role: manager.rules.role, right: Right::Govern }.into());
+        }
+        let known = worker.gateway.rules.names(&manager.account.id, store::RuleKind::AccessList);
+        let names = asked.as_array().map(Vec::as_slice).unwrap_or_default();
+        let unknown = names.iter().find(|name| !known.iter().any(|known| name.as_str() == Some(known)));
+        match unknown {
+            Some(name) => Err(invalid(format!(
+                "`access_lists` names {name}, which is not there; `GET /v1/access-lists` lists them"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn limit(&self) -> Result<Option<Option<Money>>, GatewayError> {
         let amount =
             |amount: &Option<Amount>| amount.as_ref().map(|amount| amount.money("limit")).transpose();
@@ -184,7 +201,9 @@ where
         Op::Create => create(worker, &manager, Asked::read(worker, &parts, body).await?).await,
         Op::Edit => {
             let key = own(worker, &parts, &manager)?;
-            edit(worker, &key, Asked::read(worker, &parts, body).await?).await
+            let asked = Asked::read(worker, &parts, body).await?;
+            asked.check_lists(worker, &manager)?;
+            edit(worker, &key, asked).await
         }
         Op::Delete => {
             let key = own(worker, &parts, &manager)?;
@@ -296,6 +315,7 @@ async fn create(
     let now = gateway.clock.now();
     let name = asked.name.clone().ok_or_else(|| invalid("`name` is missing; say what the key is for"))?;
     let management = asked.management.or(asked.is_management_key).unwrap_or(false);
+    asked.check_lists(worker, manager)?;
     let mut limits = asked.limits(&Limits::default())?;
     let (cap, over) = gateway.settings.new_key_limit;
     let limit = match asked.limit()? {

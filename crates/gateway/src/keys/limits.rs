@@ -26,6 +26,8 @@ pub struct Limits {
     pub tokens_per_minute: Option<u32>,
     /// Only models of these ids, in which `*` stands for anything.
     pub allowed_models: Vec<String>,
+    /// Of the models only those of these access lists, instead of those of its holder's groups.
+    pub access_lists: Vec<String>,
     /// Only these providers, by slug.
     pub allowed_providers: Vec<String>,
     /// Only from these addresses.
@@ -61,6 +63,7 @@ impl Default for Limits {
             include_byok_in_limit: false,
             tokens_per_minute: None,
             allowed_models: Vec::new(),
+            access_lists: Vec::new(),
             allowed_providers: Vec::new(),
             allowed_ips: Vec::new(),
             zero_retention: false,
@@ -96,6 +99,7 @@ impl Limits {
     pub fn check(&self) -> Result<(), String> {
         let lists = [
             ("allowed_models", &self.allowed_models, LIST_MAX),
+            ("access_lists", &self.access_lists, LIST_MAX),
             ("allowed_providers", &self.allowed_providers, LIST_MAX),
             ("regions", &self.regions, LIST_MAX),
             ("tags", &self.tags, TAGS_MAX),

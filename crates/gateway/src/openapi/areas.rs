@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::settings::Brand;
 
 /// In the order of their tags.
-pub(super) const FILES: [(&str, &str); 19] = [
+pub(super) const FILES: [(&str, &str); 20] = [
     ("shared", include_str!("shared.json")),
     ("chat", include_str!("chat.json")),
     ("responses", include_str!("responses.json")),
@@ -25,6 +25,7 @@ pub(super) const FILES: [(&str, &str); 19] = [
     ("byok", include_str!("byok.json")),
     ("credits", include_str!("credits.json")),
     ("rules", include_str!("rules.json")),
+    ("access", include_str!("access.json")),
     ("guardrails", include_str!("guardrails.json")),
     ("auth", include_str!("auth.json")),
     ("apps", include_str!("apps.json")),

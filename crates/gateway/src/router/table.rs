@@ -4,6 +4,7 @@ use types::Right;
 use wire::hub::Dialect;
 
 use super::{Handler as H, Route};
+use crate::access::At as Reach;
 use crate::auth::Access;
 use crate::auth::routes::At as Auth;
 use crate::budgets::Op as Budgets;
@@ -230,6 +231,38 @@ pub const ROUTES: &[Route] = &[
     put("/v1/policies/{name}", BUILD, H::Policies(Op::Put), "write a policy"),
     delete("/v1/policies/{name}", BUILD, H::Policies(Op::Delete), "take a policy away"),
     get("/v1/policies/{name}/versions", ANY_KEY, H::Policies(Op::Versions), "every version of a policy"),
+    get("/v1/access", ANY_KEY, H::Access(Reach::Mine), "what a key may call, and why"),
+    get(
+        "/v1/approved-models",
+        ANY_KEY,
+        H::Access(Reach::Approved(Op::Show)),
+        "what the organization approves",
+    ),
+    put(
+        "/v1/approved-models",
+        GOVERN,
+        H::Access(Reach::Approved(Op::Put)),
+        "write it, and approve new releases",
+    ),
+    delete("/v1/approved-models", GOVERN, H::Access(Reach::Approved(Op::Delete)), "approve everything"),
+    get(
+        "/v1/approved-models/versions",
+        READ,
+        H::Access(Reach::Approved(Op::Versions)),
+        "every version of it",
+    ),
+    get("/v1/access-lists", READ, H::Access(Reach::Lists(Op::List)), "models under a name"),
+    post("/v1/access-lists", GOVERN, H::Access(Reach::Lists(Op::Create)), "a new access list"),
+    get("/v1/access-lists/{name}", READ, H::Access(Reach::Lists(Op::Show)), "one access list"),
+    put("/v1/access-lists/{name}", GOVERN, H::Access(Reach::Lists(Op::Put)), "write an access list"),
+    delete("/v1/access-lists/{name}", GOVERN, H::Access(Reach::Lists(Op::Delete)), "take one away"),
+    get("/v1/access-lists/{name}/versions", READ, H::Access(Reach::Lists(Op::Versions)), "its versions"),
+    get("/v1/groups", READ, H::Access(Reach::Groups(Op::List)), "holders of keys with the same lists"),
+    post("/v1/groups", GOVERN, H::Access(Reach::Groups(Op::Create)), "a new group"),
+    get("/v1/groups/{name}", READ, H::Access(Reach::Groups(Op::Show)), "one group"),
+    put("/v1/groups/{name}", GOVERN, H::Access(Reach::Groups(Op::Put)), "write a group"),
+    delete("/v1/groups/{name}", GOVERN, H::Access(Reach::Groups(Op::Delete)), "take a group away"),
+    get("/v1/groups/{name}/versions", READ, H::Access(Reach::Groups(Op::Versions)), "its versions"),
     get("/v1/guardrails", ANY_KEY, H::Guardrails(Op::Show), "the account's guardrails"),
     put("/v1/guardrails", GOVERN, H::Guardrails(Op::Put), "write them"),
     delete("/v1/guardrails", GOVERN, H::Guardrails(Op::Delete), "take them away"),

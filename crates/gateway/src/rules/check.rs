@@ -1,6 +1,7 @@
 //! Whether what was written is a rule: the same for the API and the command line.
 
 use catalog::Snapshot;
+use routing::access;
 use routing::name::{NameError, Names};
 use routing::policy::Policy;
 use store::RuleKind;
@@ -25,6 +26,8 @@ fn place(path: &str) -> String {
 pub struct Checked {
     /// What may not be meant so, for whoever wrote it.
     pub warnings: Vec<String>,
+    /// What is to be kept, where that is more than was written.
+    pub text: Option<String>,
 }
 
 /// Reads a rule and looks its models up.
@@ -67,9 +70,18 @@ pub fn check(kind: RuleKind, text: &str, names: &Names, snapshot: &Snapshot) -> 
                     "`config.{field}` is not known here; providers of the OpenAI dialect get it as it is, others don't"
                 )
             };
-            Ok(Checked { warnings: preset.unknown().map(warn).collect() })
+            Ok(Checked { warnings: preset.unknown().map(warn).collect(), text: None })
         }
+        RuleKind::Approval => kept(access::freeze_approval(text, names, snapshot)),
+        RuleKind::AccessList => kept(access::freeze_list(text, names, snapshot)),
+        RuleKind::Group => kept(access::Group::read(text)),
     }
+}
+
+/// What is kept of a rule of access: with the models that it held when it was written.
+fn kept<T: serde::Serialize>(read: Result<T, access::WrittenError>) -> Result<Checked, RuleError> {
+    let read = read.map_err(|error| RuleError { path: error.path, problem: error.problem })?;
+    Ok(Checked { warnings: Vec::new(), text: serde_json::to_string(&read).ok() })
 }
 
 fn known(path: String, model: &str, names: &Names, snapshot: &Snapshot) -> Result<(), RuleError> {

@@ -148,7 +148,8 @@ impl<'a> Desk<'a> {
         })?;
         store::check_slug(&slug).map_err(|error| self.invalid(field, &error.to_string()))?;
         let checked = self.check(text)?;
-        let row = self.write(&slug, Some(text.to_owned()), Write::Create).await?;
+        let text = checked.text.clone().unwrap_or_else(|| text.to_owned());
+        let row = self.write(&slug, Some(text), Write::Create).await?;
         Ok(Edited { row, checked, made: true })
     }
 
@@ -166,7 +167,8 @@ impl<'a> Desk<'a> {
         }
         let checked = self.check(text)?;
         let expected = self.expected(slug)?;
-        let row = self.write(slug, Some(text.to_owned()), Write::Over(expected)).await?;
+        let text = checked.text.clone().unwrap_or_else(|| text.to_owned());
+        let row = self.write(slug, Some(text), Write::Over(expected)).await?;
         let made = row.version == 1;
         Ok(Edited { row, checked, made })
     }
@@ -208,11 +210,7 @@ impl<'a> Desk<'a> {
             value: String::from_utf8_lossy(value.as_bytes()).chars().take(60).collect(),
             allowed: "the version that is to be replaced, such as \"3\", or *",
         })?;
-        let exists = || match self.kind {
-            RuleKind::Policy => self.gateway().rules.policy(self.account(), slug).is_some(),
-            RuleKind::Preset => self.gateway().rules.preset(self.account(), slug).is_some(),
-            RuleKind::Guardrails => self.gateway().rules.guardrails(self.account()).is_some(),
-        };
+        let exists = || self.gateway().rules.names(self.account(), self.kind).iter().any(|name| name == slug);
         match expect {
             Expect::Version(version) => Ok(Some(version)),
             Expect::Any if !exists() => {

@@ -89,7 +89,8 @@ async fn set(
     let account = keys::account(context, &store, account).await?;
     let (name, by) =
         (RuleName { account: &account, kind, slug }, Written { by: CLI, at: context.clock.now() });
-    let row = store.put_rule(name, &text, by, None).await.map_err(|error| match error {
+    let kept = checked.text.as_deref().unwrap_or(&text);
+    let row = store.put_rule(name, kept, by, None).await.map_err(|error| match error {
         StoreError::NotFound(_) => keys::no_account(&account),
         other => failed(name, &other),
     })?;

@@ -125,6 +125,14 @@ impl Shop {
                 self.put("/v1/presets/support", &json!({ "config": { "model": "sandbox/echo" } })).await;
                 ("slug", String::from("support"))
             }
+            path if path.starts_with("/v1/access-lists/{name}") => {
+                self.put("/v1/access-lists/coding", &json!({ "models": ["sandbox/*"] })).await;
+                ("name", String::from("coding"))
+            }
+            path if path.starts_with("/v1/groups/{name}") => {
+                self.put("/v1/groups/engineers", &json!({ "members": [] })).await;
+                ("name", String::from("engineers"))
+            }
             path => return self.team.object(&self.app, name, path).await,
         })
     }
@@ -149,6 +157,10 @@ impl Shop {
             }
             "GET /v1/guardrails" | "DELETE /v1/guardrails" => {
                 self.put("/v1/guardrails", &json!({ "kinds": { "email": "flag" } })).await;
+                Vec::new()
+            }
+            "GET /v1/approved-models" | "DELETE /v1/approved-models" | "GET /v1/approved-models/versions" => {
+                self.put("/v1/approved-models", &json!({ "models": ["sandbox/*"] })).await;
                 Vec::new()
             }
             "POST /v1/auth/keys" => {
@@ -183,6 +195,9 @@ impl Shop {
         }
         if matches!(name, "GET /v1/guardrails" | "PUT /v1/guardrails") {
             caller.request("DELETE", "/v1/guardrails").send().await.expect(200);
+        }
+        if name.contains(" /v1/approved-models") && !name.starts_with("DELETE") {
+            self.manager.request("DELETE", "/v1/approved-models").send().await.expect(200);
         }
     }
 
