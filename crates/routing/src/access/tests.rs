@@ -21,7 +21,6 @@ fn with(models: &[&str]) -> Snapshot {
             models: models.collect(),
             ..OverlayProvider::default()
         }],
-        ..Overlay::default()
     };
     BASE.with_overlay(&overlay).unwrap()
 }
