@@ -44,4 +44,5 @@ mod smuggling;
 mod ssrf;
 mod stream;
 mod tasks;
+mod telemetry;
 mod variants;

@@ -1,7 +1,7 @@
 //! What is told to a collector of telemetry.
 
 use super::Preset::{Unset, Value};
-use super::{GIB, Key, Kind, MIB};
+use super::{GIB, KIB, Key, Kind};
 use crate::config::settings::Config;
 use crate::config::telemetry::{Protocol, UserIds, base};
 
@@ -135,6 +135,10 @@ pub(super) static KEYS: &[Key<Config>] = &[
         example: "64 MiB",
         doc: "How much of the journal is kept for a collector that is down, beside the files still written to; beyond it the oldest \
               file goes, and what it held is counted in `tollway_telemetry_lost_total`.",
-        kind: Kind::Bytes { min: MIB, max: 1024 * GIB, set: |c, v| c.telemetry.otlp.backlog_bytes_max = v },
+        kind: Kind::Bytes {
+            min: 64 * KIB,
+            max: 1024 * GIB,
+            set: |c, v| c.telemetry.otlp.backlog_bytes_max = v,
+        },
     },
 ];

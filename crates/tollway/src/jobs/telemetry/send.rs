@@ -168,3 +168,60 @@ fn json_answer(body: &[u8]) -> Option<ExportTraceServiceResponse> {
         Some(ExportTracePartialSuccess { rejected_spans, ..ExportTracePartialSuccess::default() });
     Some(ExportTraceServiceResponse { partial_success })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(protocol: Protocol, status: u16, headers: &[(&str, &str)], body: &'static [u8]) -> Sent {
+        let otlp = Otlp { protocol, ..Otlp::default() };
+        let collector = Collector::new(&otlp, "http://127.0.0.1:4318/v1/traces", Vec::new()).unwrap();
+        let mut answer = Response::builder().status(status);
+        for (name, value) in headers {
+            answer = answer.header(*name, *value);
+        }
+        collector.judge(&answer.body(Bytes::from_static(body)).unwrap(), Timestamp::from_seconds(0))
+    }
+
+    #[test]
+    fn answers_are_judged_as_the_standard_has_it() {
+        let later = |after: Option<u64>, wrong, status| Sent::Later {
+            after: after.map(Duration::from_secs),
+            wrong,
+            status,
+        };
+        let rows: [(u16, &[(&str, &str)], Sent); 12] = [
+            (200, &[], Sent::Taken { rejected: 0 }),
+            (202, &[], Sent::Taken { rejected: 0 }),
+            (429, &[], later(None, false, 429)),
+            (503, &[("retry-after", "7")], later(Some(7), false, 503)),
+            (503, &[("retry-after", "Thu, 01 Jan 1970 00:00:09 GMT")], later(Some(9), false, 503)),
+            (503, &[("retry-after", "86400")], later(Some(300), false, 503)),
+            (502, &[], later(None, false, 502)),
+            (401, &[], later(None, true, 401)),
+            (404, &[], later(None, true, 404)),
+            (413, &[], Sent::TooLarge),
+            (400, &[], Sent::Refused { status: 400 }),
+            (500, &[("retry-after", "7")], Sent::Refused { status: 500 }),
+        ];
+        for (status, headers, expect) in rows {
+            assert_eq!(judge(Protocol::Protobuf, status, headers, b""), expect, "{status}");
+        }
+    }
+
+    #[test]
+    fn spans_that_were_not_wanted_are_read_from_either_form() {
+        let proto = b"\x0a\x05\x08\x02\x12\x01x";
+        let rows: [(Protocol, &'static [u8], u64); 6] = [
+            (Protocol::Protobuf, proto, 2),
+            (Protocol::Protobuf, b"not a message", 0),
+            (Protocol::Json, br#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"x"}}"#, 3),
+            (Protocol::Json, br#"{"partialSuccess":{"rejectedSpans":4}}"#, 4),
+            (Protocol::Json, b"{}", 0),
+            (Protocol::Json, b"<html>", 0),
+        ];
+        for (protocol, body, rejected) in rows {
+            assert_eq!(judge(protocol, 200, &[], body), Sent::Taken { rejected });
+        }
+    }
+}
