@@ -12,7 +12,7 @@ use crate::sh;
 
 const NEXTEST: &str = "0.9.151";
 const FUZZ: &str = "0.13.2";
-const PIP: [(&str, &str); 8] = [
+const PIP: [(&str, &str); 9] = [
     ("openai", "3.52.0"),
     ("genai-prices", "0.2.3"),
     ("anthropic", "2.11.0"),
@@ -21,6 +21,7 @@ const PIP: [(&str, &str); 8] = [
     ("mistralai", "3.7.0"),
     ("botocore", "1.44.5"),
     ("localstripe", "1.15.10"),
+    ("opentelemetry-proto", "1.45.2"),
 ];
 const NPM: [(&str, &str); 8] = [
     ("openai", "7.55.0"),

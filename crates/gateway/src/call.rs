@@ -384,6 +384,7 @@ pub(crate) fn describe(
     record.mode = gateway.settings.mode;
     record.app.clone_from(&hints.app);
     record.session_id = request.session_id.clone().or_else(|| hints.session_id.clone());
+    record.traceparent = hints.traceparent;
     record.user.clone_from(&request.user);
     record.dimensions.clone_from(&hints.dimensions);
     for (name, value) in &request.trace {

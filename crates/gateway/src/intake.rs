@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use ledger::App;
+use ledger::{App, TraceParent};
 use routing::wishes::Sort;
 use types::Money;
 use wire::Warning;
@@ -92,6 +92,8 @@ pub struct Hints {
     pub app: Option<App>,
     /// Groups requests.
     pub session_id: Option<String>,
+    /// The caller's place in a trace of its own.
+    pub traceparent: Option<TraceParent>,
     /// Free dimensions for analytics.
     pub dimensions: BTreeMap<String, String>,
     /// What of the headers could not be taken.
@@ -106,6 +108,7 @@ pub fn read(headers: &HeaderMap, brand: &Brand) -> Result<Hints, GatewayError> {
             "http-referer" | "referer" => hints.app.get_or_insert_default().referer = text(value),
             "x-title" | "x-openrouter-title" => hints.app.get_or_insert_default().title = text(value),
             "x-session-id" => hints.session_id = text(value),
+            "traceparent" => hints.traceparent = TraceParent::parse(value.as_bytes()),
             other if other.starts_with("x-") => hints.extension(name, value, brand)?,
             _ => (),
         }
@@ -250,5 +253,9 @@ mod tests {
         assert_eq!(read_one("x-tollway-meta-job", "7").unwrap().dimensions["job"], "7");
         assert_eq!(read_one("x-title", "My app").unwrap().app.unwrap().title.as_deref(), Some("My app"));
         assert!(read_one("x-forwarded-for", "1.2.3.4").unwrap().warnings.is_empty());
+        let traced =
+            read_one("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+        assert!(traced.traceparent.is_some());
+        assert_eq!(read_one("traceparent", "nonsense").unwrap().traceparent, None);
     }
 }

@@ -15,6 +15,28 @@ const SECONDS: [(&str, &str); 5] = [
     ("escalations_wasted_nano_usd_total", "Nano-dollars that they cost."),
 ];
 
+/// What is counted of telemetry: the name, and what it means.
+const TELEMETRY: [(&str, &str, &str); 6] = [
+    ("telemetry_generations_total", "counter", "Generations whose spans the collector took."),
+    (
+        "telemetry_sampled_out_total",
+        "counter",
+        "Generations that were left out, as the share or the caller's trace says.",
+    ),
+    (
+        "telemetry_lost_total",
+        "counter",
+        "Generations that the collector will not get: refused, or more waited than may wait.",
+    ),
+    ("telemetry_spans_rejected_total", "counter", "Spans that the collector took and then did not want."),
+    (
+        "telemetry_retries_total",
+        "counter",
+        "Times that the collector was out of reach, or asked to be tried again.",
+    ),
+    ("telemetry_waiting_bytes", "gauge", "Bytes of the journal that wait for the collector."),
+];
+
 /// What may become of a finding.
 const ACTIONS: [Action; 3] = [Action::Flag, Action::Mask, Action::Block];
 
@@ -57,10 +79,49 @@ pub struct Metrics {
     pub cache_hits: AtomicU64,
     /// Calls that looked into the response cache and found nothing.
     pub cache_misses: AtomicU64,
+    /// What became of generations that are told to a collector.
+    pub telemetry: Telemetry,
     /// Panics caught.
     pub panics: AtomicU64,
     /// What guardrails found, by kind (patterns of one's own last) and by action: flag, mask, block.
     pub guardrails: [[AtomicU64; 3]; Kind::COUNT + 1],
+}
+
+/// What became of generations that are told to a collector of telemetry.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    /// Its spans were taken.
+    pub exported: AtomicU64,
+    /// Left out, as the share or the caller's trace says.
+    pub sampled_out: AtomicU64,
+    /// Refused, or pushed out by newer ones.
+    pub lost: AtomicU64,
+    /// Spans that the collector took and then did not want.
+    pub spans_rejected: AtomicU64,
+    /// Times that the collector was out of reach, or asked to be tried again.
+    pub retries: AtomicU64,
+    /// Bytes of the journal that wait.
+    pub waiting_bytes: AtomicU64,
+}
+
+impl Telemetry {
+    fn render(&self, out: &mut String) {
+        let values = [
+            &self.exported,
+            &self.sampled_out,
+            &self.lost,
+            &self.spans_rejected,
+            &self.retries,
+            &self.waiting_bytes,
+        ];
+        for ((name, kind, help), value) in TELEMETRY.iter().zip(values) {
+            let value = value.load(Ordering::Relaxed);
+            let _ = write!(
+                out,
+                "# HELP tollway_{name} {help}\n# TYPE tollway_{name} {kind}\ntollway_{name} {value}\n"
+            );
+        }
+    }
 }
 
 impl Metrics {
@@ -162,6 +223,7 @@ impl Metrics {
         line("cache_entries", "gauge", "Answers in the response cache.", cache.0 as i128);
         line("cache_bytes", "gauge", "Memory that they take.", cache.1 as i128);
         line("panics_total", "counter", "Panics caught.", count(&self.panics));
+        self.telemetry.render(&mut out);
         self.render_answers(&mut out);
         self.render_guardrails(&mut out);
         out

@@ -184,7 +184,7 @@ fn framing(headers: &HeaderMap) -> Option<Framing> {
 }
 
 /// `retry-after-ms`, or `retry-after` as seconds (also fractional) or as an HTTP date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let milliseconds = text("retry-after-ms").and_then(|t| t.parse::<u64>().ok()).map(Duration::from_millis);
     let plain = text("retry-after").and_then(|t| seconds(t).or_else(|| http_date(t, now)));

@@ -18,6 +18,7 @@ mod purse;
 mod receipt;
 mod record;
 mod sync;
+mod trace;
 
 pub use correction::{
     Correction, ENTRY_OF_CORRECTION, Standing, correction, correction_id, entry_of_correction,
@@ -47,6 +48,7 @@ pub use record::{
     App, Attempt, BillingMode, Escalated, GenerationRecord, Guarded, RECORD_VERSION, Routed, Status, Warning,
     sheet_is_empty,
 };
+pub use trace::{TraceParent, TraceParentError};
 
 #[cfg(test)]
 mod tests;

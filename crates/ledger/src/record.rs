@@ -15,6 +15,7 @@ use crate::departure::Departure;
 use crate::facts::RequestFacts;
 use crate::fee::Fee;
 use crate::fees::{Charge, Terms};
+use crate::trace::TraceParent;
 
 /// The version that this code writes, and the newest that it reads.
 pub const RECORD_VERSION: u8 = 1;
@@ -208,6 +209,9 @@ pub struct GenerationRecord {
     /// `x-session-id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
+    /// The caller's place in a trace of its own.
+    #[serde(rename = "trace", default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
     /// The caller's own user id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -321,6 +325,7 @@ impl GenerationRecord {
             duration_us: 0,
             app: None,
             session_id: None,
+            traceparent: None,
             user: None,
             dimensions: BTreeMap::new(),
             counted: Vec::new(),

@@ -251,7 +251,9 @@ fn emptied(body: &str) -> Result<String, StoreError> {
     let damaged = || StoreError::Corrupt("a record can't be read; restore a backup".to_owned());
     let mut record: serde_json::Value = serde_json::from_str(body).map_err(|_| damaged())?;
     let fields = record.as_object_mut().ok_or_else(damaged)?;
-    for name in ["asked", "app", "session_id", "user", "dimensions", "counted", "policy", "preset", "facts"] {
+    for name in
+        ["asked", "app", "session_id", "trace", "user", "dimensions", "counted", "policy", "preset", "facts"]
+    {
         fields.remove(name);
     }
     Ok(record.to_string())

@@ -12,6 +12,7 @@ use clap::CommandFactory;
 use gateway::error::ErrorDoc;
 
 use crate::cli::Cli;
+use crate::config::telemetry::STANDARD;
 use crate::config::{Key, Preset, SHORT_FORMS, SPECIAL, keys, model_keys, provider_keys, variable};
 
 /// Every generated page: file name and text.
@@ -110,6 +111,13 @@ pub fn config() -> String {
         page.line(format_args!("| `{short}` | `{path}`, as `{}` |", variable(path)));
     }
     for (name, what) in SPECIAL {
+        page.line(format_args!("| `{name}` | {what} |"));
+    }
+    page.line(format_args!(
+        "\nOf OpenTelemetry's own variables these are read, where no key of `[telemetry.otlp]` says otherwise:\n"
+    ));
+    page.line(format_args!("| variable | fills |\n| --- | --- |"));
+    for (name, what) in STANDARD {
         page.line(format_args!("| `{name}` | {what} |"));
     }
     page.finish()
@@ -226,13 +234,15 @@ mod tests {
         for name in names {
             assert!(page.contains(&format!("| `{name}` |")), "{name}");
         }
-        for (name, _) in SHORT_FORMS.iter().chain(&SPECIAL) {
+        for (name, _) in SHORT_FORMS.iter().chain(&SPECIAL).chain(&STANDARD) {
             assert!(page.contains(name), "{name}");
         }
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
         assert!(page.lines().filter(|l| l.starts_with("| `TOLL")).all(|l| cells(l) == 3));
         assert!(
-            page.lines().filter(|l| l.starts_with("| `") && !l.contains("TOLLWAY_")).all(|l| cells(l) == 5)
+            page.lines()
+                .filter(|l| l.starts_with("| `") && !l.contains("TOLLWAY_") && !l.starts_with("| `OTEL_"))
+                .all(|l| cells(l) == 5)
         );
     }
 

@@ -13,6 +13,11 @@ pub(crate) fn signer(data_dir: &Path) -> anyhow::Result<Signer> {
     Ok(Signer::new(kept(&data_dir.join("webhooks.secret"))?.into()))
 }
 
+/// What users' ids are hashed with before a collector sees them.
+pub(crate) fn telemetry(data_dir: &Path) -> anyhow::Result<String> {
+    kept(&data_dir.join("telemetry.secret"))
+}
+
 /// The text in a file of the data folder; 64 hex digits of the system's randomness when there is no file yet.
 fn kept(path: &Path) -> anyhow::Result<String> {
     let unreadable = || format!("can't read {}; it was made by an earlier start, restore it", path.display());

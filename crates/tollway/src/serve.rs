@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,6 +33,7 @@ use crate::http_server::{self, Serving};
 use crate::jobs::fold::Folder;
 use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
+use crate::jobs::telemetry::{self as telling, Exporter};
 use crate::jobs::{alerts, contents, expire, fold, mails, payments, poll, reload, vitals};
 use crate::site::LiveSite;
 use crate::vigil::Vigil;
@@ -41,6 +43,9 @@ use crate::{receipt_keys, secrets, telemetry, wire_up};
 const BOOKS_NICE: i32 = 19;
 /// How long the last records may take to fold at the end.
 const LAST_FOLD_MAX: Duration = Duration::from_secs(10);
+
+/// How long the end waits for what a collector has not been told yet; the rest is told after the next start.
+const LAST_TELL_MAX: Duration = Duration::from_secs(5);
 
 /// Serves until it is told to stop.
 ///
@@ -90,7 +95,7 @@ fn lock(config: &Config) -> anyhow::Result<File> {
 
 async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) -> anyhow::Result<()> {
     let config = loaded.config.clone();
-    let Assembled { gateway, folder, poller, events, first, heard, mails: (transport, mails) } =
+    let Assembled { gateway, folder, exporter, poller, events, first, heard, mails: (transport, mails) } =
         assemble(loaded, &env, control).await?;
     let workers = workers(&config);
 
@@ -100,6 +105,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let (stop, stopping) = watch::channel(false);
     let threads = start_workers(&gateway, &config, workers, doors, &stopping)?;
     let (hang_up, hangups) = mpsc::channel(1);
+    let handed_to = exporter.as_ref().map(Exporter::folder);
     let folding = tokio::spawn(fold::run(
         Arc::clone(&gateway),
         folder,
@@ -115,6 +121,9 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     tokio::spawn(mails::run(Arc::clone(&gateway), transport, mails, jobs_stopping.clone()));
     let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
     let watching = tokio::spawn(health);
+    let (stop_telling, telling_stops) = watch::channel(false);
+    let telling =
+        exporter.map(|exporter| tokio::spawn(telling::run(Arc::clone(&gateway), exporter, telling_stops)));
     let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env };
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 
@@ -131,7 +140,11 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let _ = folding.await;
     let _ = keeping.await;
     let _ = watching.await;
-    fold_the_last(&gateway, &config).await;
+    fold_the_last(&gateway, &config, handed_to).await;
+    let _ = stop_telling.send(true);
+    if let Some(telling) = telling {
+        let _ = tokio::time::timeout(LAST_TELL_MAX, telling).await;
+    }
     gateway.store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -141,6 +154,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
 struct Assembled {
     gateway: Arc<Gateway>,
     folder: Folder,
+    exporter: Option<Exporter>,
     poller: Poller,
     events: mpsc::Receiver<Event>,
     first: First,
@@ -163,7 +177,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
     let metrics = Arc::default();
     let boot = boot_name(clock.now().micros())?;
     let journal = wire_up::journal(&config, workers(&config), Arc::clone(&metrics), &boot)?;
-    let folder = fold_what_is_left(&journal, &store).await?;
+    let (folder, exporter) = fold_what_is_left(&journal, &store, &config).await?;
     let (signals, events) = gateway::alerts::Signals::channel();
     let empty = KeyTable::new(signals, Arc::clone(&clock));
     let keeper = Keeper::new(config.byok.private_base_urls, Arc::clone(&clock));
@@ -197,12 +211,13 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         clock,
     });
     vitals::restore_learned(&gateway, &config.server.data_dir);
-    Ok(Assembled { gateway, folder, poller, events, first, heard, mails: (transport, mails) })
+    Ok(Assembled { gateway, folder, exporter, poller, events, first, heard, mails: (transport, mails) })
 }
 
 /// What the last calls wrote goes into the books, unless the store takes too long.
-async fn fold_the_last(gateway: &Arc<Gateway>, config: &Config) {
+async fn fold_the_last(gateway: &Arc<Gateway>, config: &Config, handed_to: Option<PathBuf>) {
     let mut last = Folder::new(gateway.journal.dir());
+    last.hand_to(handed_to);
     let folding = fold::once(gateway, &mut last, config.journal.backlog_bytes_max);
     let folded = tokio::time::timeout(LAST_FOLD_MAX, folding).await;
     if !matches!(folded, Ok(Ok(()))) {
@@ -211,8 +226,17 @@ async fn fold_the_last(gateway: &Arc<Gateway>, config: &Config) {
 }
 
 /// What an earlier start left must be in the books before a balance is read from them.
-async fn fold_what_is_left(journal: &Journal, store: &Store) -> anyhow::Result<Folder> {
+async fn fold_what_is_left(
+    journal: &Journal,
+    store: &Store,
+    config: &Config,
+) -> anyhow::Result<(Folder, Option<Exporter>)> {
     let mut folder = Folder::new(journal.dir());
+    let exporter = Exporter::open(config, journal.dir()).context("can't export traces")?;
+    let handed_to = exporter.as_ref().map(|(exporter, _)| exporter.folder());
+    // The first start with a collector tells it nothing of what was before.
+    let is_first = exporter.as_ref().is_some_and(|(_, is_first)| *is_first);
+    folder.hand_to(handed_to.clone().filter(|_| !is_first));
     let left = folder
         .pass(store, &journal.open_segments())
         .await
@@ -220,7 +244,8 @@ async fn fold_what_is_left(journal: &Journal, store: &Store) -> anyhow::Result<F
     if left.records > 0 {
         tracing::info!(records = left.records, "folded what the last start left in the journal");
     }
-    Ok(folder)
+    folder.hand_to(handed_to);
+    Ok((folder, exporter.map(|(exporter, _)| exporter)))
 }
 
 fn workers(config: &Config) -> usize {

@@ -45,4 +45,5 @@ mod smuggling;
 mod ssrf;
 mod stream;
 mod tasks;
+mod telemetry;
 mod variants;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::{BodyExt, Full, Limited};
 
 use super::connect;
@@ -47,13 +47,24 @@ pub async fn run(
     within: Duration,
     bytes_max: usize,
 ) -> Result<(u16, Bytes), ErrandError> {
+    let answer = answer(target, errand, within, bytes_max).await?;
+    Ok((answer.status().as_u16(), answer.into_body()))
+}
+
+/// The whole answer, with its headers.
+pub async fn answer(
+    target: &Target,
+    errand: Errand,
+    within: Duration,
+    bytes_max: usize,
+) -> Result<Response<Bytes>, ErrandError> {
     match tokio::time::timeout(within, ask(target, errand, bytes_max)).await {
         Ok(answer) => answer,
         Err(_) => Err(ErrandError::Late),
     }
 }
 
-async fn ask(target: &Target, errand: Errand, bytes_max: usize) -> Result<(u16, Bytes), ErrandError> {
+async fn ask(target: &Target, errand: Errand, bytes_max: usize) -> Result<Response<Bytes>, ErrandError> {
     let mut connection = connect::connect(target).await.map_err(|_| ErrandError::Unreachable)?;
     let http2 = connection.version() == Version::HTTP_2;
     let path = format!("{}{}", target.base_path, errand.path);
@@ -69,7 +80,7 @@ async fn ask(target: &Target, errand: Errand, bytes_max: usize) -> Result<(u16, 
         request.headers_mut().insert(name.clone(), value.clone());
     }
     let response = connection.send(request).await.map_err(|_| ErrandError::Broken)?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), bytes_max).collect().await;
-    Ok((status, body.map_err(|_| ErrandError::Broken)?.to_bytes()))
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, bytes_max).collect().await;
+    Ok(Response::from_parts(parts, body.map_err(|_| ErrandError::Broken)?.to_bytes()))
 }

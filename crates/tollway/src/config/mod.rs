@@ -17,6 +17,7 @@ pub mod people;
 mod problem;
 mod providers;
 mod settings;
+pub mod telemetry;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -97,6 +98,7 @@ pub fn parse(file: Option<&FileText>, env: &Environment, known_slugs: &[&str]) -
     config.bootstrap_key = bootstrap_key(env, &mut problems);
     payment_secrets(&mut config, &layers, env, &mut problems);
     config.log.filter = log_filter(env, &mut problems);
+    config.telemetry.otlp.complete(&layers, env);
     check_together(&config, &layers, &mut problems);
     if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
 }

@@ -15,6 +15,7 @@ use types::{ApiKeyText, ExposeSecret, Money, SecretString};
 use super::Network;
 use super::money::{Payments, Seller};
 use super::people::{Mail, People};
+use super::telemetry::Telemetry;
 
 /// Everything that was configured.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,7 @@ pub struct Config {
     pub cache: Cache,
     pub idempotency: Idempotency,
     pub journal: Journal,
+    pub telemetry: Telemetry,
     pub log: Log,
     /// By slug.
     pub providers: BTreeMap<String, ProviderConfig>,

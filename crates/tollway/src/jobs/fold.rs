@@ -3,6 +3,7 @@
 //! - A batch and the offset behind it are one transaction, so a batch is booked once, whatever crashes in between.
 //! - A store that doesn't answer delays the books and stops nothing: the journal keeps growing, up to
 //!   `journal.backlog_bytes_max`; beyond it new calls are refused until the store is back.
+//! - Where telemetry is exported, a file that is folded whole is handed on to it instead of deleted.
 //! - A torn tail is what a crash leaves; it is passed over in segments of earlier starts. Anything else that is damaged keeps
 //!   its segment on disk and says so.
 
@@ -36,6 +37,8 @@ pub(crate) struct Folder {
     dir: PathBuf,
     offsets: HashMap<String, u64>,
     damaged: HashMap<String, u64>,
+    /// Where files go that are folded whole; `None`: they are deleted.
+    handed_to: Option<PathBuf>,
 }
 
 /// What a pass did.
@@ -48,6 +51,11 @@ pub(crate) struct Pass {
 impl Folder {
     pub(crate) fn new(dir: &Path) -> Folder {
         Folder { dir: dir.to_owned(), ..Folder::default() }
+    }
+
+    /// Hands files that are folded whole on to a folder on the same disk.
+    pub(crate) fn hand_to(&mut self, folder: Option<PathBuf>) {
+        self.handed_to = folder;
     }
 
     /// Folds everything that is there. `open` are the segments that are still written to.
@@ -68,7 +76,10 @@ impl Folder {
             }
             if !is_open && !self.damaged.contains_key(&name) {
                 // The file goes first: an offset without a file is harmless, a file without its offset is not.
-                std::fs::remove_file(&path)?;
+                match &self.handed_to {
+                    Some(folder) => hand_on(&path, &folder.join(&name))?,
+                    None => std::fs::remove_file(&path)?,
+                }
                 store.forget_segment(&name).await?;
                 self.offsets.remove(&name);
             }
@@ -148,7 +159,7 @@ struct Batch {
     finished: bool,
 }
 
-fn segments(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn segments(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(dir)?
         .filter_map(|entry| entry.ok().map(|e| e.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "journal"))
@@ -163,6 +174,13 @@ fn read(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(READ_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Moves a file on. Where that can't be, it is deleted: telemetry never holds up the books.
+fn hand_on(from: &Path, to: &Path) -> std::io::Result<()> {
+    let Err(error) = std::fs::rename(from, to) else { return Ok(()) };
+    tracing::error!(%error, to = %to.display(), "a file of the journal can't be kept for telemetry");
+    std::fs::remove_file(from)
 }
 
 /// The job: folds soon after something was appended, until everything stops.

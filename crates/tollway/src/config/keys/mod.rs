@@ -5,6 +5,7 @@ mod main;
 pub(super) mod money;
 mod people;
 mod provider;
+mod telemetry;
 
 use std::collections::BTreeMap;
 
@@ -108,7 +109,7 @@ impl<T> Key<T> {
 
 /// The keys of the whole, section by section.
 pub fn keys() -> impl Iterator<Item = &'static Key<Config>> + Clone {
-    main::KEYS.iter().chain(money::KEYS).chain(people::KEYS).chain(flow::KEYS)
+    main::KEYS.iter().chain(money::KEYS).chain(people::KEYS).chain(flow::KEYS).chain(telemetry::KEYS)
 }
 
 /// The keys of a provider.

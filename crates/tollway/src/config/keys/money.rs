@@ -268,7 +268,7 @@ fn variable(text: &str) -> Option<String> {
 }
 
 /// Without a slash at the end.
-pub(super) fn url(text: &str) -> Option<String> {
+pub(in crate::config) fn url(text: &str) -> Option<String> {
     let url = url::Url::parse(text).ok()?;
     let plain = url.username().is_empty() && url.password().is_none() && url.has_host();
     let good = plain && matches!(url.scheme(), "http" | "https") && !text.contains(char::is_whitespace);
