@@ -16,7 +16,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use testkit::app::OWNER_KEY;
 use testkit::{
-    AppBuilder, FakeUpstream, Lab, Recorded, Script, TestApp, Tokens, ask, ask_stream, eventually,
+    Actor, AppBuilder, FakeUpstream, Lab, Recorded, Script, TestApp, Tokens, ask, ask_stream, eventually,
 };
 use types::Money;
 
@@ -149,8 +149,18 @@ async fn metric(app: &TestApp, name: &str) -> u64 {
     value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}"))
 }
 
-#[tokio::test]
-async fn spans_come_to_what_the_ledger_says_and_hold_nobodys_words() {
+/// An app at work, and what it served.
+struct Busy {
+    collector: Collector,
+    good: FakeUpstream,
+    app: TestApp,
+    second: Actor,
+    second_id: String,
+    ids: Vec<String>,
+}
+
+/// Nine calls by two keys at two models, of which the first provider of one is broken; canaries wherever words are.
+async fn busy() -> Busy {
     let (collector, broken, good) = (Collector::start(), FakeUpstream::start(), FakeUpstream::start());
     broken.always(Script::error(500, "canary-of-the-error", None));
     good.answer_with(|request| {
@@ -181,13 +191,19 @@ async fn spans_come_to_what_the_ledger_says_and_hold_nobodys_words() {
         let request = actor.chat_request(&body).header("x-tollway-meta-team", "canary-of-the-label");
         ids.push(request.send().await.expect(200).generation_id());
     }
-    let spans = collector.has(&ids).await;
+    Busy { collector, good, app, second, second_id, ids }
+}
+
+#[tokio::test]
+async fn spans_come_to_what_the_ledger_says() {
+    let Busy { collector, app, second_id, ids, .. } = &busy().await;
+    let spans = collector.has(ids).await;
     let credits = app.cli(&["credits", "show"]).await;
     let metered: Money = credits["metered_usd"].as_str().expect("an amount").parse().expect("an amount");
     let charged: i64 = spans.values().map(|span| int(span, "tollway.cost.charged_nano_usd")).sum();
     assert_eq!(Money::from_nanos(charged), metered);
     let (mut input, mut output) = (0, 0);
-    for id in &ids {
+    for id in ids {
         let record = app.owner().generation(id).await;
         input += record["tokens_prompt"].as_i64().expect("a count");
         output += record["tokens_completion"].as_i64().expect("a count");
@@ -199,9 +215,15 @@ async fn spans_come_to_what_the_ledger_says_and_hold_nobodys_words() {
     let sum = |name: &str| spans.values().map(|span| int(span, name)).sum::<i64>();
     assert_eq!((sum("gen_ai.usage.input_tokens"), sum("gen_ai.usage.output_tokens")), (input, output));
     assert!(input >= 9 * 1_200);
-    let others = spans.values().filter(|span| text(span, "tollway.key.id") == second_id).count();
+    let others = spans.values().filter(|span| text(span, "tollway.key.id") == *second_id).count();
     assert_eq!(others, 4);
+    assert_eq!(metric(app, "generations_total").await, ids.len() as u64);
+}
 
+#[tokio::test]
+async fn every_attempt_is_a_span_below_its_generation() {
+    let Busy { collector, good, ids, .. } = &busy().await;
+    let spans = collector.has(ids).await;
     let all = collector.spans();
     for span in spans.values() {
         let below: Vec<&Span> = all.values().filter(|one| one.parent_span_id == span.span_id).collect();
@@ -213,11 +235,16 @@ async fn spans_come_to_what_the_ledger_says_and_hold_nobodys_words() {
         assert_eq!(text(answered, "gen_ai.provider.name"), "good");
         assert!(answered.events.iter().any(|event| event.name == "first_byte"));
     }
-    let failed: Vec<&Span> =
-        all.values().filter(|span| span.status.as_ref().is_some_and(|s| s.code == 2)).collect();
+    let is_failed = |span: &&Span| span.status.as_ref().is_some_and(|status| status.code == 2);
+    let failed: Vec<&Span> = all.values().filter(is_failed).collect();
     assert!(!failed.is_empty(), "the broken provider was tried first, being cheaper");
     assert!(failed.iter().all(|span| int(span, "http.response.status_code") == 500));
+}
 
+#[tokio::test]
+async fn nobodys_words_and_keys_are_told() {
+    let Busy { collector, app, second, ids, .. } = &busy().await;
+    collector.has(ids).await;
     let requests = collector.taken.lock().clone();
     for request in &requests {
         assert_eq!((request.method(), request.path()), ("POST", "/v1/traces"));
@@ -233,7 +260,6 @@ async fn spans_come_to_what_the_ledger_says_and_hold_nobodys_words() {
         }
         assert!(!app.log().contains(secret), "{secret} is in the log");
     }
-    assert_eq!(metric(&app, "generations_total").await, ids.len() as u64);
 }
 
 #[tokio::test]

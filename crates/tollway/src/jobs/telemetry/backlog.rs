@@ -13,7 +13,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use ledger::{FRAME_BYTES_MAX, GenerationRecord, Tail};
+use ledger::{FRAME_BYTES_MAX, GenerationRecord, HEADER_BYTES, Tail};
 
 use crate::jobs::fold::segments;
 
@@ -166,7 +166,9 @@ impl Backlog {
 
     fn left_of(&self, segment: &Segment) -> u64 {
         let bytes = segment.path.metadata().map_or(0, |meta| meta.len());
-        bytes.saturating_sub(self.positions.get(&segment.name).copied().unwrap_or(0))
+        // What a file begins with is no record.
+        let position = self.positions.get(&segment.name).copied().unwrap_or(0).max(HEADER_BYTES as u64);
+        bytes.saturating_sub(position)
     }
 
     /// Every file, by name. The journal is looked at first: what is handed on meanwhile is then seen twice, not never.

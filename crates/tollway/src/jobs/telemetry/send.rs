@@ -190,7 +190,8 @@ mod tests {
             wrong,
             status,
         };
-        let rows: [(u16, &[(&str, &str)], Sent); 12] = [
+        type Row = (u16, &'static [(&'static str, &'static str)], Sent);
+        let rows: [Row; 12] = [
             (200, &[], Sent::Taken { rejected: 0 }),
             (202, &[], Sent::Taken { rejected: 0 }),
             (429, &[], later(None, false, 429)),

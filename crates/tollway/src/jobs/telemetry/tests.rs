@@ -278,6 +278,7 @@ fn every_record_is_there_once_across_restarts_and_moves() {
     let disk = Disk::new();
     segment(&disk.journal("a-00-000000"), 0..5);
     segment(&disk.journal("a-01-000000"), 5..8);
+    segment(&disk.journal("a-02-000000"), 0..0);
     let mut backlog = disk.open(u64::MAX);
     let first = backlog.next(2).unwrap().unwrap();
     assert_eq!(first.records.len(), 2);
