@@ -1,4 +1,4 @@
-//! Facets: everything that use is told apart by beside key, model and provider: the app, the end user, tags, projects, the reason why
+//! Facets: everything that use is told apart by beside key, model and provider: the app, the end user, who holds the key, tags, projects, the reason why
 //! an answer ended, and each free dimension of callers. A generation counts under each of its own.
 //!
 //! How many there are is the callers' choice, so each facet keeps so many values of an account in an hour and in a day: those that
@@ -52,6 +52,7 @@ pub(crate) fn of(record: &GenerationRecord) -> Values<'_> {
     let subjects = record.counted.iter().filter_map(|subject| match subject.split_once(':') {
         Some(("project", value)) => Some(("project", value)),
         Some(("tag", value)) => Some(("tag", value)),
+        Some(("member", value)) => Some(("member", value)),
         _ => None,
     });
     for (facet, value) in fixed.into_iter().chain(subjects).filter(|(_, value)| !value.is_empty()) {

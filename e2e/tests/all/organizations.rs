@@ -99,6 +99,13 @@ async fn a_team_shares_keys_and_each_role_does_its_part() {
     let bob_id = members["data"][1]["id"].as_str().expect("an id").to_owned();
     let (bobs, kept) = (app.with_key(&text(&bobs, "/key")), app.with_key(&text(&kept, "/key")));
     bobs.chat("sandbox/echo").await.expect(200);
+    let by_member = json!({"metrics": ["request_count"], "dimensions": ["member"]});
+    let counted = testkit::eventually("his use to be told apart", || async {
+        let told = ada.post("/v1/analytics/query", &by_member).await.expect(200).json();
+        (!told.to_string().contains("\"data\":[]")).then_some(told)
+    })
+    .await;
+    assert!(counted.to_string().contains(&bob_id), "{counted}");
     ada.request("DELETE", &format!("/v1/organization/members/{bob_id}")).send().await.expect(200);
     bobs.chat("sandbox/echo").await.expect(401);
     kept.chat("sandbox/echo").await.expect(200);

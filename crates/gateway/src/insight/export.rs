@@ -89,6 +89,7 @@ const COLUMNS: &[Column] = &[
     ("created_at", |one| rfc3339(one.record.created)),
     ("key", |one| cell(one.record.key.as_str())),
     ("project", |one| cell(subject(&one.record, "project:"))),
+    ("member", |one| cell(subject(&one.record, "member:"))),
     ("user", |one| cell(one.record.user.as_deref().unwrap_or_default())),
     ("app", |one| cell(app(&one.record))),
     ("session_id", |one| cell(one.record.session_id.as_deref().unwrap_or_default())),

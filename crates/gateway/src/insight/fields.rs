@@ -227,6 +227,7 @@ pub(crate) fn dimension(name: &str) -> Result<By, GatewayError> {
         "app" | "origin_title" => return facet("app"),
         "user" | "external_user" | "end_user" => return facet("user"),
         "project" | "workspace" => return facet("project"),
+        "member" | "holder" => return facet("member"),
         "tag" | "model_requested" | "endpoint" | "finish_reason" | "error" => return facet(name),
         "api_type" | "dialect" => return facet("api_type"),
         _ => (),
@@ -237,7 +238,7 @@ pub(crate) fn dimension(name: &str) -> Result<By, GatewayError> {
             facet(&format!("{DIMENSION}{free}"))
         }
         _ => Err(invalid(format!(
-            "`{name}` is nothing that use is told apart by; there are model, provider, key, app, user, project, tag, \
+            "`{name}` is nothing that use is told apart by; there are model, provider, key, app, user, member, project, tag, \
              model_requested, endpoint, api_type, finish_reason, error, and metadata.<name> for a free dimension"
         ))),
     }

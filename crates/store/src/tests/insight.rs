@@ -30,7 +30,12 @@ fn call(n: u64) -> GenerationRecord {
     call.session_id = Some(format!("session-{}", n / 4));
     call.dimensions.insert("team".to_owned(), if n.is_multiple_of(2) { "blue" } else { "red" }.to_owned());
     call.dimensions.insert("trace.trace_id".to_owned(), format!("trace-{}", n / 2));
-    call.counted = vec!["project:web".to_owned(), format!("tag:t{}", n % 2), "user:nobody".to_owned()];
+    call.counted = vec![
+        "project:web".to_owned(),
+        format!("tag:t{}", n % 2),
+        format!("member:usr_{}", n % 2),
+        "user:nobody".to_owned(),
+    ];
     call.finish_reason = Some("stop".to_owned());
     call.dialect = "openai_chat".to_owned();
     if n % 10 == 9 {
@@ -118,7 +123,7 @@ both! {
             let teams = teams.unwrap();
             let blue = together(&calls, |call| call.key.as_str() == "key_b" && call.dimensions["team"] == "blue");
             assert_eq!((teams[0].groups[0].as_str(), &teams[0].figures), ("blue", &blue));
-            for (name, values) in [("tag", 2), ("project", 1), ("app", 1), ("error", 1), ("finish_reason", 1), ("api_type", 1)] {
+            for (name, values) in [("tag", 2), ("project", 1), ("member", 2), ("app", 1), ("error", 1), ("finish_reason", 1), ("api_type", 1)] {
                 assert_eq!(ask(&[facet(name)]).of(&store).await.unwrap().len(), values, "{name}");
             }
             assert!(ask(&[facet("dim:trace.trace_id")]).of(&store).await.unwrap().is_empty());
