@@ -7,6 +7,9 @@ use testkit::TestApp;
 
 use crate::people::{PASSWORD, newcomer, sign_in};
 
+/// The caller's own trace.
+const TRACE: &str = "ca11ab1eca11ab1eca11ab1eca11ab1e";
+
 /// Files of a folder in which a text stands.
 fn found(dir: &Path, text: &str) -> Vec<String> {
     let mut all = Vec::new();
@@ -36,6 +39,7 @@ async fn nothing_of_who_is_erased_is_found_and_the_books_add_up() {
     let chat = json!({"model": "sandbox/echo", "user": "canary-user", "messages": [{"role": "user", "content": "hi"}]});
     let call = key.request("POST", "/v1/chat/completions").json(&chat);
     let call = call.header("x-session-id", "canary-session").header("x-title", "canary-app");
+    let call = call.header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01"));
     call.header("x-tollway-meta-team", "canary-team").send().await.expect(200);
     let kept = json!({"model": "sandbox/echo", "input": "canary-prompt"});
     key.post("/v1/responses", &kept).await.expect(200);
@@ -92,6 +96,7 @@ async fn nothing_of_who_is_erased_is_found_and_the_books_add_up() {
     app.sigterm();
     app.exited().await;
     assert_eq!(found(&app.data_dir(), "canary"), Vec::<String>::new());
+    assert_eq!(found(&app.data_dir(), TRACE), Vec::<String>::new());
 }
 
 #[tokio::test]

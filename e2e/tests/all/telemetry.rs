@@ -127,12 +127,16 @@ fn int(span: &Span, name: &str) -> i64 {
     }
 }
 
-/// An app whose model `lab/tiny` is at this provider, with a collector.
-fn builder(upstream: &FakeUpstream, collector: &Collector) -> AppBuilder {
+/// An app whose model `lab/tiny` is at this provider, with a collector that is told of news so often.
+fn every(interval_ms: &str, upstream: &FakeUpstream, collector: &Collector) -> AppBuilder {
     TestApp::builder()
         .lab(Lab::at("lab", upstream).model("lab/tiny", "1", "3"))
         .set("telemetry.otlp.endpoint", &format!("\"{}\"", collector.url()))
-        .set("telemetry.otlp.interval_ms", "50")
+        .set("telemetry.otlp.interval_ms", interval_ms)
+}
+
+fn builder(upstream: &FakeUpstream, collector: &Collector) -> AppBuilder {
+    every("50", upstream, collector)
 }
 
 /// So many calls; their ids.
@@ -337,7 +341,7 @@ async fn nothing_is_lost_while_the_collector_is_down_or_the_gateway_dies() {
 #[tokio::test]
 async fn an_orderly_stop_tells_what_is_left() {
     let (upstream, collector) = (FakeUpstream::start(), Collector::start());
-    let mut app = builder(&upstream, &collector).set("telemetry.otlp.interval_ms", "60000").start().await;
+    let mut app = every("60000", &upstream, &collector).start().await;
     let ids = call(&app, 3).await;
     app.sigterm();
     assert!(app.exited().await.success());

@@ -145,6 +145,8 @@ impl Exporter {
                     tracing::info!("the collector takes spans again");
                 }
                 self.failures = 0;
+                // After one that was too large, the way back up is slow.
+                self.at_once = (self.at_once + 1).min(self.otlp.batch_generations_max);
                 Next::Go
             }
             Sent::Refused { status } => {

@@ -24,6 +24,9 @@ const NO_ERRORS: [&str; 3] = ["ok", "escalated", "hedge_lost"];
 const PARENT_IS_LOCAL: u32 = 0x100;
 const PARENT_IS_REMOTE: u32 = 0x300;
 
+/// Longest name of a span; callers choose the model's part of it.
+const NAME_CHARS_MAX: usize = 200;
+
 /// What is known of an endpoint beside what records say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -108,7 +111,7 @@ fn server(record: &GenerationRecord, ids: &Ids, own: [u8; 8], rules: &Rules<'_>)
         span_id: own.to_vec(),
         parent_span_id: ids.parent.map(|parent| parent.to_vec()).unwrap_or_default(),
         flags: PARENT_IS_REMOTE | record.traceparent.map_or(1, |caller| u32::from(caller.flags)),
-        name: format!("{operation} {asked}").trim_end().to_owned(),
+        name: format!("{operation} {asked}").trim_end().chars().take(NAME_CHARS_MAX).collect(),
         kind: SpanKind::Server.into(),
         start_time_unix_nano: after(record.created, 0),
         end_time_unix_nano: after(record.created, record.duration_us),
