@@ -61,14 +61,27 @@ impl IssuerSettings {
     }
 }
 
+/// An address that an issuer names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Address(pub(super) Url);
+
+impl TryFrom<String> for Address {
+    type Error = url::ParseError;
+
+    fn try_from(text: String) -> Result<Address, url::ParseError> {
+        Url::parse(&text).map(Address)
+    }
+}
+
 /// What an issuer says of itself (OpenID Connect Discovery 1.0, section 3).
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Metadata {
     pub(super) issuer: String,
-    pub(super) authorization_endpoint: Url,
-    pub(super) token_endpoint: Url,
-    pub(super) userinfo_endpoint: Option<Url>,
-    jwks_uri: Url,
+    pub(super) authorization_endpoint: Address,
+    pub(super) token_endpoint: Address,
+    pub(super) userinfo_endpoint: Option<Address>,
+    jwks_uri: Address,
     pub(super) id_token_signing_alg_values_supported: Option<Vec<String>>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
@@ -185,7 +198,7 @@ impl Issuer {
             return Err(Failing::OtherIssuer);
         }
         let named = [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri];
-        let good = |url: &Url| {
+        let good = |Address(url): &Address| {
             let is_plain = url.username().is_empty() && url.password().is_none() && url.has_host();
             is_plain && (url.scheme() == "https" || (url.scheme() == "http" && address.scheme() == "http"))
         };
@@ -199,7 +212,7 @@ impl Issuer {
     async fn fetch_keys(&self, known: &mut Known, now: Timestamp) -> Result<Arc<Keys>, Failing> {
         const WHAT: &str = "keys";
         let metadata = self.metadata_in(known, now).await?;
-        let fetched = match get(WHAT, &metadata.jwks_uri).await {
+        let fetched = match get(WHAT, &metadata.jwks_uri.0).await {
             Ok(body) => Keys::read(&body).ok_or(Failing::Unreadable(WHAT)),
             Err(failing) => Err(failing),
         };
