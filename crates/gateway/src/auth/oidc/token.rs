@@ -25,7 +25,7 @@ const AGE_S_MAX: i64 = 600;
 /// OpenID Connect Core 1.0, section 2: a subject has at most 255 ASCII characters.
 const SUBJECT_BYTES_MAX: usize = 255;
 
-/// What is believed, in the issuer's own order of preference.
+/// What is believed.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -42,7 +42,7 @@ const ALGORITHMS: [Algorithm; 9] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Rule 1.
-    #[error("it is no signed token of ours to read, or longer than 16 KiB")]
+    #[error("it is no signed token in the plain form, or longer than 16 KiB")]
     Form,
     /// Rule 2.
     #[error("its algorithm is not one with a public key that the issuer says it uses")]
