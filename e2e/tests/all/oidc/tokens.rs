@@ -156,7 +156,7 @@ const ALGORITHMS: &[Row] = &[
     ),
     ("an algorithm that nobody knows", |k, c| k.sign(&headed(k, "alg", json!("ES512")), c), "algorithm"),
     ("no algorithm", |k, c| k.sign(&without(&k.header(), "alg"), c), "algorithm"),
-    ("a list of algorithms", |k, c| k.sign(&headed(k, "alg", json!(["ES256"])), c), "algorithm"),
+    ("a list of algorithms", |k, c| k.sign(&headed(k, "alg", json!(["ES256"])), c), "no signed token"),
 ];
 
 const KEYS: &[Row] = &[
