@@ -6,6 +6,7 @@ mod consent;
 mod erase;
 mod error;
 pub mod me;
+pub mod oidc;
 mod password;
 pub(crate) mod routes;
 pub(crate) mod session;
@@ -23,6 +24,7 @@ use store::User;
 use types::{KeyHash, Network, OWNER_ACCOUNT, Right, Timestamp, any_contains, checksum_ok};
 
 pub use self::error::AuthError;
+use self::session::Visitor;
 use self::throttle::Who;
 use crate::desk::Desk;
 use crate::error::GatewayError;
@@ -30,6 +32,9 @@ use crate::keys::{KeyState, KeyTable};
 
 /// Where a call came from, for as long as some key asks it. Set by [`note_address`] only; a client's own is overwritten.
 const ADDRESS: HeaderName = HeaderName::from_static("tollway-client-address");
+
+/// A session that began so many seconds ago at most shows who somebody is, where they have no password.
+const FRESH_S: i64 = 600;
 
 /// Notes where a call came from: the peer, or what a proxy that is trusted says. Of several addresses in `X-Forwarded-For` the last
 /// one that is no trusted proxy counts, for whatever stands before it anybody can write.
@@ -76,6 +81,24 @@ impl Desk<'_> {
         if !passwords.verify(control, given, user.password.as_deref()).await? {
             return Err(AuthError::Credentials.into());
         }
+        Ok(who)
+    }
+
+    /// Asks who is signed in to show that it is they: with their password, or, where they have none, with a session that has only
+    /// begun. A wrong password counts.
+    pub(crate) async fn check_self(
+        &self,
+        visitor: &Visitor,
+        given: Option<&str>,
+    ) -> Result<Who, GatewayError> {
+        if visitor.user.password.is_some() {
+            return self.check_password(&visitor.user, given.unwrap_or_default()).await;
+        }
+        if self.now().seconds() - visitor.session.created.seconds() > FRESH_S {
+            return Err(AuthError::Stale.into());
+        }
+        let who = Who::new(&visitor.user.email, address(&self.parts.headers));
+        self.try_once(&who)?;
         Ok(who)
     }
 

@@ -107,6 +107,11 @@ const OF_PERSON: &[(&str, &str)] = &[
             FROM sessions WHERE user_id = $1 ORDER BY created",
     ),
     (
+        "identities",
+        "SELECT id, issuer, subject, email, CAST(created AS TEXT) AS created_us, CAST(used AS TEXT) AS used_us
+            FROM identities WHERE user_id = $1 ORDER BY created",
+    ),
+    (
         "own_acts",
         "SELECT CAST(seq AS TEXT) AS number, CAST(at AS TEXT) AS at_us, account, action, object, address,
             CAST(status AS TEXT) AS status FROM audit WHERE actor = $1 ORDER BY seq",
@@ -197,6 +202,7 @@ impl Store {
             "DELETE FROM recovery_codes WHERE user_id = $1",
             "DELETE FROM second_factors WHERE user_id = $1",
             "DELETE FROM app_codes WHERE user_id = $1",
+            "DELETE FROM identities WHERE user_id = $1",
             "DELETE FROM sessions WHERE user_id = $1",
             "DELETE FROM mailed_tokens WHERE email IN (SELECT email FROM users WHERE id = $1)",
             "DELETE FROM invitations WHERE email IN (SELECT email FROM users WHERE id = $1) OR invited_by = $1",

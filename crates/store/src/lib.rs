@@ -27,6 +27,7 @@ mod facets;
 mod feedback;
 mod fold;
 mod generations;
+mod identities;
 mod insight;
 mod invoices;
 mod keys;
@@ -65,6 +66,7 @@ pub use facets::{DIMENSION, DIMENSIONS_MAX, OTHER, VALUES_PER_DAY_MAX, VALUES_PE
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
+pub use identities::{Identity, SignIn};
 pub use invoices::{INVOICES_LISTED_MAX, Invoice};
 pub use keys::{KeyEdit, KeyRow, NewKey, Rotation};
 pub use log::{

@@ -136,36 +136,8 @@ impl Store {
         trial: Option<&Entry>,
         into: Option<(&AccountId, Role)>,
     ) -> Result<(), StoreError> {
-        require_plain("the name", &user.name)?;
-        require_plain("the address", &user.email)?;
         let mut tx = self.db.write().await?;
-        let sql = "INSERT INTO accounts (id, name, created, personal) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
-        let (own, created) = (user.account.as_str(), user.created.micros());
-        let values = [own.into(), user.name.as_str().into(), created.into(), Value::Bool(true)];
-        let made = tx.execute(sql, &values).await?;
-        let sql = "INSERT INTO users (id, email, name, password, account, is_operator, created, home)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email) DO NOTHING";
-        let values = [
-            user.id.as_str().into(),
-            user.email.as_str().into(),
-            user.name.as_str().into(),
-            Value::OptText(user.password.as_deref()),
-            own.into(),
-            Value::Bool(user.is_operator),
-            created.into(),
-            Value::OptText(into.map(|(account, _)| account.as_str())),
-        ];
-        if tx.execute(sql, &values).await? == 0 {
-            return Err(StoreError::Conflict("somebody has this address already".to_owned()));
-        }
-        organizations::join(&mut tx, &user.account, &user.id, Role::Owner, user.created).await?;
-        if let Some((account, role)) = into {
-            require_account(&mut tx, account.as_str()).await?;
-            organizations::join(&mut tx, account, &user.id, role, user.created).await?;
-        }
-        if let Some(entry) = trial.filter(|_| made == 1) {
-            entries::book(&mut tx, entry, Some("credit to begin with")).await?;
-        }
+        make_user(&mut tx, user, trial, into).await?;
         tx.commit().await
     }
 
@@ -282,13 +254,14 @@ impl Store {
         }))
     }
 
-    /// Forgets sessions, tokens and invitations that ended.
+    /// Forgets sessions, tokens, invitations and begun sign-ins that ended.
     pub async fn expire_people(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
         for sql in [
             "DELETE FROM sessions WHERE expires <= $1",
             "DELETE FROM mailed_tokens WHERE expires <= $1",
             "DELETE FROM invitations WHERE expires <= $1",
+            "DELETE FROM sign_ins WHERE expires <= $1",
         ] {
             tx.execute(sql, &[now.micros().into()]).await?;
         }
@@ -322,4 +295,43 @@ impl Store {
 async fn end_sessions(tx: &mut Tx, user: &str, but: Option<&str>) -> Result<(), StoreError> {
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     tx.execute(sql, &[user.into(), but.unwrap_or_default().into()]).await.map(drop)
+}
+
+/// See [`Store::insert_user`].
+pub(crate) async fn make_user(
+    tx: &mut Tx,
+    user: &User,
+    trial: Option<&Entry>,
+    into: Option<(&AccountId, Role)>,
+) -> Result<(), StoreError> {
+    require_plain("the name", &user.name)?;
+    require_plain("the address", &user.email)?;
+    let sql = "INSERT INTO accounts (id, name, created, personal) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
+    let (own, created) = (user.account.as_str(), user.created.micros());
+    let values = [own.into(), user.name.as_str().into(), created.into(), Value::Bool(true)];
+    let made = tx.execute(sql, &values).await?;
+    let sql = "INSERT INTO users (id, email, name, password, account, is_operator, created, home)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email) DO NOTHING";
+    let values = [
+        user.id.as_str().into(),
+        user.email.as_str().into(),
+        user.name.as_str().into(),
+        Value::OptText(user.password.as_deref()),
+        own.into(),
+        Value::Bool(user.is_operator),
+        created.into(),
+        Value::OptText(into.map(|(account, _)| account.as_str())),
+    ];
+    if tx.execute(sql, &values).await? == 0 {
+        return Err(StoreError::Conflict("somebody has this address already".to_owned()));
+    }
+    organizations::join(tx, &user.account, &user.id, Role::Owner, user.created).await?;
+    if let Some((account, role)) = into {
+        require_account(tx, account.as_str()).await?;
+        organizations::join(tx, account, &user.id, role, user.created).await?;
+    }
+    if let Some(entry) = trial.filter(|_| made == 1) {
+        entries::book(tx, entry, Some("credit to begin with")).await?;
+    }
+    Ok(())
 }

@@ -10,11 +10,13 @@
 pub mod app;
 pub mod canned;
 pub mod http;
+pub mod issuer;
 pub mod sse;
 pub mod upstream;
 
 pub use app::{Actor, AppBuilder, Lab, TestApp, ask, ask_stream};
 pub use http::{Body, Client, Reply, Request};
+pub use issuer::FakeIssuer;
 pub use upstream::{FakeUpstream, Gate, Recorded, Script, Tokens};
 
 use std::future::Future;

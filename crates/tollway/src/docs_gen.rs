@@ -13,7 +13,9 @@ use gateway::error::ErrorDoc;
 
 use crate::cli::Cli;
 use crate::config::telemetry::STANDARD;
-use crate::config::{Key, Preset, SHORT_FORMS, SPECIAL, keys, model_keys, provider_keys, variable};
+use crate::config::{
+    Key, Preset, SHORT_FORMS, SPECIAL, issuer_keys, keys, model_keys, provider_keys, variable,
+};
 
 /// Every generated page: file name and text.
 pub fn pages(errors: &[ErrorDoc], catalog: &Snapshot) -> Vec<(&'static str, String)> {
@@ -105,6 +107,13 @@ pub fn config() -> String {
     page.line(format_args!("\n## [[providers.\\<slug\\>.models]]\n"));
     table_head(&mut page);
     model_keys().iter().for_each(|key| table_row(&mut page, key));
+    page.line(format_args!("\n## [sign_in.\\<slug\\>]\n"));
+    page.line(format_args!(
+        "An issuer of identities (OpenID Connect) by whom people sign in; `<slug>` is its name in addresses. What follows from these\n\
+         is in [people](people.md#with-an-identity-elsewhere).\n"
+    ));
+    table_head(&mut page);
+    issuer_keys().iter().for_each(|key| table_row(&mut page, key));
     page.line(format_args!("\n## Other variables\n"));
     page.line(format_args!("| variable | what |\n| --- | --- |"));
     for (short, path) in SHORT_FORMS {
@@ -230,7 +239,8 @@ mod tests {
         let names = keys()
             .map(Key::name)
             .chain(provider_keys().iter().map(Key::name))
-            .chain(model_keys().iter().map(Key::name));
+            .chain(model_keys().iter().map(Key::name))
+            .chain(issuer_keys().iter().map(Key::name));
         for name in names {
             assert!(page.contains(&format!("| `{name}` |")), "{name}");
         }

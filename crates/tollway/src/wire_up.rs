@@ -9,6 +9,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use catalog::Snapshot;
 use gateway::app::Gateway;
+use gateway::auth::oidc::Issuer;
 use gateway::auth::settings::{People, PeopleSettings};
 use gateway::byok::seal::Masters;
 use gateway::byok::{Byok, master_key_path};
@@ -196,12 +197,14 @@ pub(crate) fn payments(config: &Config, mailer: Mailer) -> anyhow::Result<Paymen
 /// People, as they come in here.
 pub(crate) fn people(config: &Config, public_url: &str) -> People {
     let seconds = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
-    People::new(PeopleSettings {
+    let settings = PeopleSettings {
         sign_up: config.people.sign_up,
         idle_s: seconds(config.people.idle_s),
         session_s: seconds(config.people.session_s),
         is_secure: public_url.starts_with("https://"),
-    })
+    };
+    let issuers = config.sign_in.iter().map(|(slug, issuer)| Issuer::new(issuer.settings(slug)));
+    People::new(settings, issuers.collect())
 }
 
 /// Everything that the workers share.

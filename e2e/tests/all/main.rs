@@ -30,6 +30,7 @@ mod keys;
 mod kill;
 mod losses;
 mod money;
+mod oidc;
 mod openapi;
 mod organizations;
 mod payments;

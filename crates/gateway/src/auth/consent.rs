@@ -44,6 +44,7 @@ select option{color:#14181d;background:#fff}\
 button{padding:.7rem;font:inherit;font-weight:600;border-radius:6px;border:1px solid var(--line);background:transparent;color:inherit;cursor:pointer}\
 button.yes{order:2;background:var(--do);border-color:var(--do);color:var(--on)}\
 :focus-visible{outline:3px solid var(--do);outline-offset:2px}\
+a.way{display:block;margin-top:.8rem;padding:.7rem;font-weight:600;text-align:center;text-decoration:none;color:inherit;border:1px solid var(--line);border-radius:6px}\
 .bad{padding:.6rem .8rem;border:1px solid var(--bad);border-radius:6px;color:var(--bad)}\
 code{display:block;padding:.8rem;border:1px solid var(--line);border-radius:6px;overflow-wrap:anywhere;user-select:all}\
 @media(max-width:30rem){body{display:block}main{border-radius:0;min-height:100vh}}";
@@ -87,7 +88,7 @@ impl Form {
 }
 
 /// A page; `to` is where its form may lead in the end.
-fn page(title: &str, body: &str, to: Option<&Url>, status: StatusCode) -> Response<ResponseBody> {
+pub(super) fn page(title: &str, body: &str, to: Option<&Url>, status: StatusCode) -> Response<ResponseBody> {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>{}</title><style>{CSS}</style></head><body><main>{body}\
@@ -120,8 +121,8 @@ fn refused(error: &GatewayError) -> Response<ResponseBody> {
     page("This can't be asked", &body, None, status)
 }
 
-/// The question, to who is signed in (`own`: the organizations they may make keys in) or with fields to sign in with.
-fn question(brand: &str, asked: &Asked, own: Option<&[Organization]>, wrong: Option<&str>) -> String {
+/// The question, to who is signed in (`own`: the organizations they may make keys in) or with ways to sign in.
+fn question(brand: &str, asked: &Asked, own: Result<&[Organization], &str>, wrong: Option<&str>) -> String {
     let mut body = format!(
         "<h1>{} asks for a key</h1><p>It can call models at {} and spend your credit, within what you allow here. You can \
          take the key away at any time.</p>",
@@ -135,13 +136,16 @@ fn question(brand: &str, asked: &Asked, own: Option<&[Organization]>, wrong: Opt
     };
     body.push_str("<form method=\"post\">");
     match own {
-        None => body.push_str(
-            "<label>E-mail<input name=\"email\" type=\"email\" autocomplete=\"username\" required></label>\
-             <label>Password<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>\
-             <label>Code of your authenticator, if you have one<input name=\"code\" inputmode=\"numeric\" \
-             autocomplete=\"one-time-code\"></label>",
-        ),
-        Some(own) => {
+        Err(ways) => {
+            body.push_str(ways);
+            body.push_str(
+                "<label>E-mail<input name=\"email\" type=\"email\" autocomplete=\"username\" required></label>\
+                 <label>Password<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>\
+                 <label>Code of your authenticator, if you have one<input name=\"code\" inputmode=\"numeric\" \
+                 autocomplete=\"one-time-code\"></label>",
+            );
+        }
+        Ok(own) => {
             body.push_str("<label>On the account of<select name=\"organization\">");
             for one in own {
                 let (id, name) = (Html(one.account.as_str()), Html(&one.name));
@@ -163,6 +167,18 @@ fn question(brand: &str, asked: &Asked, own: Option<&[Organization]>, wrong: Opt
         Html(label)
     );
     body
+}
+
+/// Links to the issuers by whom people sign in here, each of which leads back to the question.
+fn ways(desk: &Desk<'_>) -> String {
+    let here = desk.parts.uri.path_and_query().map_or("/auth", |here| here.as_str());
+    let back = url::form_urlencoded::byte_serialize(here.as_bytes()).collect::<String>();
+    let issuers = desk.people().issuers.iter().map(|issuer| &issuer.settings);
+    let links = issuers.map(|issuer| {
+        let (slug, name) = (Html(&issuer.slug), Html(&issuer.name));
+        format!("<a class=\"way\" href=\"/v1/auth/oidc/{slug}?return_to={back}\">Sign in with {name}</a>")
+    });
+    links.collect()
 }
 
 /// The organizations in which a person may make keys.
@@ -190,7 +206,9 @@ pub(super) async fn show(
     };
     let brand = &desk.gateway().settings.brand.name;
     let title = format!("{} asks for a key", asked.name());
-    Ok(page(&title, &question(brand, &asked, own.as_deref(), None), asked.app.as_ref(), StatusCode::OK))
+    let ways = ways(&desk);
+    let body = question(brand, &asked, own.as_deref().ok_or(&ways), None);
+    Ok(page(&title, &body, asked.app.as_ref(), StatusCode::OK))
 }
 
 /// `POST /auth`: what the person answered.
@@ -243,7 +261,8 @@ where
                 Err(_) => None,
             };
             let brand = &desk.gateway().settings.brand.name;
-            let body = question(brand, &asked, own.as_deref(), Some(&error.to_string()));
+            let ways = ways(&desk);
+            let body = question(brand, &asked, own.as_deref().ok_or(&ways), Some(&error.to_string()));
             let status = StatusCode::from_u16(error.kind().0).unwrap_or(StatusCode::BAD_REQUEST);
             Ok(page("Try again", &body, asked.app.as_ref(), status))
         }
@@ -314,7 +333,7 @@ mod tests {
             created: Timestamp::from_seconds(0),
             role: types::Role::Owner,
         };
-        for own in [None, Some(std::slice::from_ref(&organization))] {
+        for own in [Err(""), Ok(std::slice::from_ref(&organization))] {
             let body = question(evil, &asked, own, Some(evil));
             assert!(!body.contains("<script") && !body.contains("'x'"), "{body}");
         }

@@ -36,7 +36,7 @@ pub(crate) async fn export(
     Ok(organization::archive(&all))
 }
 
-/// Erases the person who asks, with their own organization; the password says that it is they. Credit that is left is given up only
+/// Erases the person who asks, with their own organization; the password, or a session that has only begun, says that it is they. Credit that is left is given up only
 /// where they say so.
 pub(crate) async fn erase<B>(
     worker: &Arc<Worker>,
@@ -47,12 +47,11 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let desk = Desk::open(worker, &parts);
-    let user = session::visitor(&parts)?.user.clone();
+    let visitor = session::visitor(&parts)?.clone();
     let asked: Asked = desk.body(body, r#"{"password": "...", "forfeit_balance": false}"#).await?;
-    if user.password.is_some() {
-        let who = desk.check_password(&user, &asked.password.unwrap_or_default()).await?;
-        desk.people().throttle.succeeded(&who);
-    }
+    let who = desk.check_self(&visitor, asked.password.as_deref()).await?;
+    desk.people().throttle.succeeded(&who);
+    let user = visitor.user;
     let (own, now) = (user.account.clone(), desk.now());
     let left = desk.store(|gateway| async move { gateway.store.credits(&own).await }).await?.balance;
     if left > Money::ZERO && !asked.forfeit_balance {

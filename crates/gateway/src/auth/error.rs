@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use types::{Right, Role};
 
+use super::oidc::Refusal;
+
 /// Why a path of people refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
@@ -74,6 +76,48 @@ pub enum AuthError {
     /// They are no member of the organization that they name.
     #[error("no organization of yours has the id that was asked for; `GET /v1/organizations` lists them")]
     NotMember,
+    /// What they ask takes a session that has only begun.
+    #[error("without a password this takes a session that began within the last ten minutes: sign in again")]
+    Stale,
+    /// No such issuer.
+    #[error("no issuer of identities has this name; `GET /v1/auth/methods` lists them")]
+    IssuerUnknown,
+    /// The issuer can't be reached, or what it says can't be used.
+    #[error("{0} can't be reached or doesn't answer as it should; try again, or sign in another way")]
+    IssuerFailing(String),
+    /// The issuer says no.
+    #[error("the issuer refused it: {0}")]
+    IssuerRefused(String),
+    /// What the browser brought back is not what it was sent with.
+    #[error("this sign-in is unknown, was used before, is too old or began in another browser; begin again")]
+    SignInState,
+    /// Signed in there; here a code is asked for.
+    #[error(
+        "send the code of your authenticator app, or a recovery code, with `POST` to this address: {{\"code\": \"123456\"}}"
+    )]
+    CodeOfSignIn,
+    /// The issuer's token can't be believed.
+    #[error("the issuer's ID token is refused: {0}")]
+    IdToken(Refusal),
+    /// The issuer does not stand for the address.
+    #[error(
+        "nobody here has this identity, and the issuer doesn't say that it has proven its mail address (`email_verified`)"
+    )]
+    EmailUnproven,
+    /// Whose it could be is told to nobody.
+    #[error(
+        "nobody here has this identity. Whoever has an account signs in as usual and links it at `POST /v1/auth/identities`; \
+         whoever has none asks the operator for an invitation"
+    )]
+    IdentityUnknown,
+    /// It is somebody else's.
+    #[error("this identity is somebody else's here")]
+    IdentityTaken,
+    /// Without it, and without a password, nobody comes in any more.
+    #[error(
+        "this is your last way to sign in; have a password mailed at `POST /v1/auth/reset`, or link another identity, first"
+    )]
+    LastWayIn,
     /// A page elsewhere sent it.
     #[error("a session's cookie is taken from this site's own pages only")]
     ForeignPage,
@@ -85,7 +129,7 @@ impl AuthError {
         match self {
             AuthError::Credentials => (401, "invalid_credentials"),
             AuthError::AppCode => (403, "app_code_invalid"),
-            AuthError::CodeMissing => (401, "second_factor_required"),
+            AuthError::CodeMissing | AuthError::CodeOfSignIn => (401, "second_factor_required"),
             AuthError::Code => (401, "second_factor_wrong"),
             AuthError::TooMany(_) => (429, "too_many_tries"),
             AuthError::Busy => (503, "sign_in_busy"),
@@ -99,6 +143,16 @@ impl AuthError {
             AuthError::OtherAddress => (403, "invitation_of_another"),
             AuthError::NotMember => (404, "organization_unknown"),
             AuthError::ForeignPage => (403, "foreign_page"),
+            AuthError::Stale => (403, "sign_in_again"),
+            AuthError::IssuerUnknown => (404, "issuer_unknown"),
+            AuthError::IssuerFailing(_) => (502, "issuer_failing"),
+            AuthError::IssuerRefused(_) => (403, "issuer_refused"),
+            AuthError::SignInState => (400, "sign_in_invalid"),
+            AuthError::IdToken(_) => (401, "id_token_refused"),
+            AuthError::EmailUnproven => (403, "email_unproven"),
+            AuthError::IdentityUnknown => (403, "identity_unknown"),
+            AuthError::IdentityTaken => (409, "identity_taken"),
+            AuthError::LastWayIn => (409, "last_way_in"),
         }
     }
 

@@ -7,7 +7,7 @@ use http::Response;
 use http::request::Parts;
 use http_body::Body;
 
-use super::{apps, consent, erase, me, sign_in, sign_up, totp};
+use super::{apps, consent, erase, me, oidc, sign_in, sign_up, totp};
 use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -38,6 +38,13 @@ pub(crate) enum At {
     TotpConfirm,
     TotpRenew,
     TotpEnd,
+    Methods,
+    OidcBegin,
+    OidcBack,
+    OidcCode,
+    Identities,
+    Link,
+    Unlink,
 }
 
 /// Serves a path.
@@ -72,6 +79,13 @@ where
         At::TotpConfirm => totp::confirm(worker, &parts, body).await,
         At::TotpRenew => totp::renew(worker, &parts, body).await,
         At::TotpEnd => totp::end(worker, &parts, body).await,
+        At::Methods => Ok(oidc::methods(worker)),
+        At::OidcBegin => Box::pin(oidc::begin(worker, &parts)).await,
+        At::OidcBack => Box::pin(oidc::callback::come_back(worker, &parts)).await,
+        At::OidcCode => Box::pin(oidc::callback::second_factor(worker, &parts, body)).await,
+        At::Identities => oidc::identities::list(worker, &parts).await,
+        At::Link => Box::pin(oidc::identities::begin(worker, &parts, body)).await,
+        At::Unlink => oidc::identities::end(worker, &parts, body).await,
         At::Export => erase::export(worker, &parts).await,
         At::Erase => erase::erase(worker, parts, body).await,
     }

@@ -1,5 +1,6 @@
 //! How people come in, as it was configured, and what is kept of them in memory.
 
+use super::oidc::Issuer;
 use super::password::Passwords;
 use super::throttle::Throttle;
 
@@ -26,6 +27,15 @@ impl SignUp {
             "invitation" => Some(SignUp::Invitation),
             "closed" => Some(SignUp::Closed),
             _ => None,
+        }
+    }
+
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SignUp::Open => "open",
+            SignUp::Invitation => "invitation",
+            SignUp::Closed => "closed",
         }
     }
 }
@@ -59,13 +69,15 @@ impl Default for PeopleSettings {
 pub struct People {
     /// What was configured.
     pub settings: PeopleSettings,
+    /// Who else says who somebody is.
+    pub issuers: Vec<Issuer>,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
 }
 
 impl People {
     /// With these settings.
-    pub fn new(settings: PeopleSettings) -> People {
-        People { settings, ..People::default() }
+    pub fn new(settings: PeopleSettings, issuers: Vec<Issuer>) -> People {
+        People { settings, issuers, ..People::default() }
     }
 }

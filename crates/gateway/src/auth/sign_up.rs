@@ -101,6 +101,13 @@ fn name(given: Option<&str>, email: &str) -> Result<String, GatewayError> {
     Ok(name.to_owned())
 }
 
+/// A name that somebody else gave: cut to what fits, else the address's own.
+pub(super) fn fitting_name(given: Option<&str>, email: &str) -> Result<String, GatewayError> {
+    let plain = given.map(|given| given.chars().filter(|c| !c.is_control()).collect::<String>());
+    let cut = plain.map(|plain| plain.trim().chars().take(NAME_CHARS_MAX).collect::<String>());
+    name(cut.as_deref().filter(|cut| !cut.trim().is_empty()), email)
+}
+
 /// A name as a line of a mail takes it.
 pub(crate) fn mail_text(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).collect()
@@ -192,7 +199,7 @@ where
     let proof: Proof = desk.body(body, r#"{"token": "mt_..."}"#).await?;
     let (email, waiting) = desk.take(&proof.token, SIGN_UP).await?;
     let waiting: Waiting = serde_json::from_str(&waiting).map_err(|_| AuthError::Token)?;
-    let user = newcomer(&desk, email, waiting.name, waiting.password, None)?;
+    let user = newcomer(&desk, email, waiting.name, Some(waiting.password), None)?;
     come_in(&desk, user, None, true).await
 }
 
@@ -250,14 +257,14 @@ async fn accept_new(
         let invitation: Invitation = serde_json::from_str(&body).map_err(|_| AuthError::Token)?;
         let email = if to.is_empty() { told.ok_or(AuthError::Email)? } else { to };
         let own = invitation.account.clone().filter(|_| invitation.is_operator);
-        let mut user = newcomer(desk, email.clone(), named(&email)?, password, own)?;
+        let mut user = newcomer(desk, email.clone(), named(&email)?, Some(password), own)?;
         user.is_operator = invitation.is_operator;
         let role = invitation.role.as_deref().and_then(Role::named).unwrap_or(Role::Developer);
         let into = invitation.account.map(|account| (AccountId::new(account), role));
         return come_in(desk, user, into.filter(|_| !invitation.is_operator), true).await;
     };
     desk.people().throttle.succeeded(who);
-    let user = newcomer(desk, invited.email.clone(), named(&invited.email)?, password, None)?;
+    let user = newcomer(desk, invited.email.clone(), named(&invited.email)?, Some(password), None)?;
     let (id, now) = (user.id.clone(), desk.now());
     let into = (invited.account.clone(), invited.role);
     // Whoever may come without being asked gets what they would get then.
@@ -281,11 +288,11 @@ async fn admit(desk: &Desk<'_>, invited: &Invited) -> Result<(), GatewayError> {
 }
 
 /// A person to be made, in an organization of their own unless they take over one that is there.
-fn newcomer(
+pub(super) fn newcomer(
     desk: &Desk<'_>,
     email: String,
     name: String,
-    password: String,
+    password: Option<String>,
     account: Option<String>,
 ) -> Result<User, GatewayError> {
     let id = |kind| desk.worker.new_id(kind).ok_or(GatewayError::Internal);
@@ -297,7 +304,7 @@ fn newcomer(
         id: id("usr")?,
         email,
         name,
-        password: Some(password),
+        password,
         account: AccountId::new(account),
         is_operator: false,
         created: desk.now(),
@@ -323,7 +330,7 @@ async fn come_in(
 }
 
 /// The credit that a new account begins with. An account that is there already gets none.
-fn trial(gateway: &Gateway, user: &User) -> Option<ledger::Entry> {
+pub(super) fn trial(gateway: &Gateway, user: &User) -> Option<ledger::Entry> {
     let amount = gateway.settings.fees.trial;
     let id = EntryId::new(format!("trial:{}", user.account));
     (amount > Money::ZERO).then(|| ledger::promotion(user.account.clone(), amount, id, user.created).ok())?

@@ -3,7 +3,7 @@
 //!
 //! - The secret is sealed like provider keys. It is in force when a first code of it was shown.
 //! - A code is good for its own step, the one before and the one after, and once. A wrong one counts as a wrong password.
-//! - Setting up and ending take the password again; ending takes a code, too. Putting it in force ends all other sessions.
+//! - Setting up and ending take the password again, or a session that has only begun where there is none; ending takes a code, too. Putting it in force ends all other sessions.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use store::{SecondFactor, User};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use types::{ExposeSecret, KeyHash, SecretString};
 
+use super::session::Visitor;
 use super::throttle::Who;
 use super::{AuthError, Desk, address, session};
 use crate::app::Worker;
@@ -34,7 +35,7 @@ const STEP_S: u64 = 30;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WithPassword {
-    password: String,
+    password: Option<String>,
     code: Option<String>,
 }
 
@@ -133,10 +134,11 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let desk = Desk::open(worker, parts);
-    let user = session::visitor(parts)?.user.clone();
+    let visitor = session::visitor(parts)?.clone();
     let asked: WithPassword = desk.body(body, r#"{"password": "..."}"#).await?;
-    let who = desk.check_password(&user, &asked.password).await?;
+    let who = desk.check_self(&visitor, asked.password.as_deref()).await?;
     desk.people().throttle.succeeded(&who);
+    let user = visitor.user;
     let mut random = [0u8; SECRET_BYTES];
     getrandom::fill(&mut random).map_err(|_| GatewayError::Internal)?;
     let secret = Secret::new_stack(random);
@@ -200,8 +202,9 @@ pub(super) async fn show(
 }
 
 /// Password and code, for what changes a factor that is in force.
-async fn prove(desk: &Desk<'_>, user: &User, asked: &WithPassword) -> Result<(), GatewayError> {
-    let who = desk.check_password(user, &asked.password).await?;
+async fn prove(desk: &Desk<'_>, visitor: &Visitor, asked: &WithPassword) -> Result<(), GatewayError> {
+    let who = desk.check_self(visitor, asked.password.as_deref()).await?;
+    let user = &visitor.user;
     let factor = desk
         .second_factor(user)
         .await?
@@ -222,9 +225,10 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let desk = Desk::open(worker, parts);
-    let user = session::visitor(parts)?.user.clone();
+    let visitor = session::visitor(parts)?.clone();
     let asked: WithPassword = desk.body(body, r#"{"password": "...", "code": "123456"}"#).await?;
-    prove(&desk, &user, &asked).await?;
+    prove(&desk, &visitor, &asked).await?;
+    let user = visitor.user;
     let (texts, hashes) = recovery_codes(&user.id).ok_or(GatewayError::Internal)?;
     desk.store(|gateway| async move { gateway.store.set_recovery_codes(&user.id, &hashes).await }).await?;
     Ok(router::json(json!({ "data": { "recovery_codes": texts } }).to_string()))
@@ -240,9 +244,10 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let desk = Desk::open(worker, parts);
-    let user = session::visitor(parts)?.user.clone();
+    let visitor = session::visitor(parts)?.clone();
     let asked: WithPassword = desk.body(body, r#"{"password": "...", "code": "123456"}"#).await?;
-    prove(&desk, &user, &asked).await?;
+    prove(&desk, &visitor, &asked).await?;
+    let user = visitor.user;
     desk.store(|gateway| async move { gateway.store.end_second_factor(&user.id).await }).await?;
     Ok(router::json(r#"{"data":{"enabled":false}}"#))
 }

@@ -53,6 +53,16 @@ docs! {
     "invitation_of_another" 403 "The invitation went to another address than that of whoever is signed in." "Sign in as who has that address, or be invited anew.";
     "app_code_invalid" 403 "The code that an app brought is unknown, was used before, is older than ten minutes, or its verifier is another's." "Let the person allow it again at `/auth`.";
     "foreign_page" 403 "A session's cookie came with a request that no page of this site made." "Send the session as `Authorization: Bearer`.";
+    "sign_in_again" 403 "The person has no password, and the session is older than ten minutes." "Sign in again and repeat it.";
+    "sign_in_invalid" 400 "What the browser brought back from the issuer is unknown, was used before, is older than ten minutes, or began in another browser." "Begin again at `GET /v1/auth/oidc/{issuer}`.";
+    "issuer_unknown" 404 "No issuer of identities is configured under that name." "Use one of `GET /v1/auth/methods`.";
+    "issuer_refused" 403 "The issuer of identities refused the sign-in; the message has its error." "Try again there; `invalid_client` and the like are the operator's to mend.";
+    "id_token_refused" 401 "The ID token of the issuer is not to be believed; the message says which check it failed." "Begin again; where it stays so, the operator looks at client id, issuer URL and clocks.";
+    "email_unproven" 403 "Nobody here has the identity, and the issuer does not say that it has proven its address." "Prove the address at the issuer, or link the identity with a session.";
+    "identity_unknown" 403 "Nobody here has the identity, and it lets nobody in by itself." "Sign in as usual and link it, or ask for an invitation.";
+    "identity_taken" 409 "The identity is somebody else's here." "Sign in with it, and take it away there first.";
+    "last_way_in" 409 "Without it, and without a password, the person could not sign in any more." "Choose a password by mail, or link another identity, first.";
+    "issuer_failing" 502 "The issuer of identities can't be reached, or doesn't answer as it should." "Try again, or sign in another way; the log says what is wrong.";
     "token_invalid" 400 "What was mailed is unknown, was used before, or is too old." "Ask for another.";
     "email_invalid" 422 "The text is no mail address." "Correct it.";
     "password_weak" 422 "The password is easy to guess; the message says why." "Take a longer one: a few words that don't belong together.";

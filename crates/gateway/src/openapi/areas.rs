@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::settings::Brand;
 
 /// In the order of their tags.
-pub(super) const FILES: [(&str, &str); 20] = [
+pub(super) const FILES: [(&str, &str); 21] = [
     ("shared", include_str!("shared.json")),
     ("chat", include_str!("chat.json")),
     ("responses", include_str!("responses.json")),
@@ -28,6 +28,7 @@ pub(super) const FILES: [(&str, &str); 20] = [
     ("access", include_str!("access.json")),
     ("guardrails", include_str!("guardrails.json")),
     ("auth", include_str!("auth.json")),
+    ("identities", include_str!("identities.json")),
     ("apps", include_str!("apps.json")),
     ("organizations", include_str!("organizations.json")),
     ("server", include_str!("server.json")),

@@ -8,6 +8,7 @@ mod contents;
 mod corrections;
 mod fold;
 mod grants;
+mod identities;
 mod insight;
 mod keys;
 mod open;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{Key, keys, provider_keys};
+use super::keys::{Key, issuer_keys, keys, provider_keys};
 use super::problem::{Place, Problem, What, nearest};
 use super::value::{Raw, Spot};
 use super::{Environment, FileText};
@@ -19,6 +19,70 @@ pub(super) struct Layers {
     pub(super) plain: BTreeMap<String, Spot>,
     /// By slug, then by the key's last part.
     pub(super) providers: BTreeMap<String, BTreeMap<String, Spot>>,
+    /// The same of issuers of identities.
+    pub(super) sign_in: BTreeMap<String, BTreeMap<String, Spot>>,
+}
+
+/// A section with a table per slug.
+#[derive(Clone, Copy)]
+enum Slugs {
+    Providers,
+    SignIn,
+}
+
+impl Slugs {
+    fn named(section: &str) -> Option<Slugs> {
+        [Slugs::Providers, Slugs::SignIn].into_iter().find(|slugs| slugs.section() == section)
+    }
+
+    const fn section(self) -> &'static str {
+        match self {
+            Slugs::Providers => "providers",
+            Slugs::SignIn => "sign_in",
+        }
+    }
+
+    const fn of_what(self) -> &'static str {
+        match self {
+            Slugs::Providers => "provider",
+            Slugs::SignIn => "issuer",
+        }
+    }
+
+    fn known(self) -> Vec<&'static str> {
+        match self {
+            Slugs::Providers => provider_keys().iter().map(Key::name).collect(),
+            Slugs::SignIn => issuer_keys().iter().map(Key::name).collect(),
+        }
+    }
+
+    fn add_key(
+        self,
+        found: &mut BTreeMap<String, Spot>,
+        slug: &str,
+        key: &str,
+        spot: Spot,
+        problems: &mut Vec<Problem>,
+    ) {
+        let known = self.known();
+        if known.contains(&key) {
+            found.insert(key.to_owned(), spot);
+            return;
+        }
+        let section = self.section();
+        let nearest = nearest(key, known.iter().copied()).map(|key| format!("{section}.{slug}.{key}"));
+        let allowed = format!("[{section}.<slug>] takes {}", known.join(", "));
+        let what = What::Unknown { nearest, allowed };
+        problems.push(Problem { place: spot.place, key: format!("{section}.{slug}.{key}"), what });
+    }
+
+    fn bad_slug(self, place: Place, path: &str) -> Problem {
+        let why = format!(
+            "is no {}'s slug; allowed: lower-case letters, digits, `.`, `_` and `-`, 64 at most",
+            self.of_what()
+        );
+        Problem::rule(place, path, why)
+    }
 }
 
 const PREFIX: &str = "TOLLWAY_";
@@ -71,10 +135,10 @@ impl Layers {
         for (section, value) in root.get_ref() {
             let (name, at) = (section.get_ref().as_ref(), place(section.span()));
             match value.get_ref() {
-                DeValue::Table(table) if name == "providers" => self.add_providers(table, &place, problems),
-                DeValue::Table(table) => {
-                    self.add_section(name, table, &place, problems);
-                }
+                DeValue::Table(table) => match Slugs::named(name) {
+                    Some(slugs) => self.add_slugs(slugs, table, &place, problems),
+                    None => self.add_section(name, table, &place, problems),
+                },
                 _ if sections().contains(name) => {
                     let why = format!("is a section; write `[{name}]` and its keys below");
                     problems.push(Problem::rule(at, name, why));
@@ -110,17 +174,25 @@ impl Layers {
         }
     }
 
-    fn add_providers(
+    fn of(&mut self, slugs: Slugs) -> &mut BTreeMap<String, BTreeMap<String, Spot>> {
+        match slugs {
+            Slugs::Providers => &mut self.providers,
+            Slugs::SignIn => &mut self.sign_in,
+        }
+    }
+
+    fn add_slugs(
         &mut self,
+        slugs: Slugs,
         table: &DeTable<'_>,
         place: &dyn Fn(Range<usize>) -> Place,
         problems: &mut Vec<Problem>,
     ) {
         for (slug, value) in table {
             let (slug, at) = (slug.get_ref().as_ref(), place(slug.span()));
-            let path = format!("providers.{slug}");
+            let path = format!("{}.{slug}", slugs.section());
             if !is_slug(slug) {
-                problems.push(bad_slug(at, &path));
+                problems.push(slugs.bad_slug(at, &path));
                 continue;
             }
             let DeValue::Table(table) = value.get_ref() else {
@@ -128,18 +200,19 @@ impl Layers {
                 problems.push(Problem::rule(at, &path, why));
                 continue;
             };
-            let found = self.providers.entry(slug.to_owned()).or_default();
+            let found = self.of(slugs).entry(slug.to_owned()).or_default();
             for (key, value) in table {
                 let spot = spot_of_key(key.span(), value, place);
-                add_provider_key(found, slug, key.get_ref(), spot, problems);
+                slugs.add_key(found, slug, key.get_ref(), spot, problems);
             }
         }
     }
 
     /// Lays the environment over what the file said.
     pub(super) fn add_env(&mut self, env: &Environment, known_slugs: &[&str], problems: &mut Vec<Problem>) {
-        let slugs: BTreeSet<String> =
-            self.providers.keys().cloned().chain(known_slugs.iter().map(|s| (*s).to_owned())).collect();
+        let of_catalog = known_slugs.iter().map(|slug| (*slug).to_owned());
+        let providers: BTreeSet<String> = self.providers.keys().cloned().chain(of_catalog).collect();
+        let issuers: BTreeSet<String> = self.sign_in.keys().cloned().collect();
         let mut short_forms = BTreeMap::new();
         for (name, value) in env.iter() {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
@@ -158,14 +231,13 @@ impl Layers {
             let lower = rest.to_ascii_lowercase();
             let parts: Vec<&str> = lower.split("__").collect();
             match parts.as_slice() {
-                ["providers", slug, key] if !slug.is_empty() => {
-                    let slug = resolve_slug(slug, &slugs);
-                    if !is_slug(&slug) {
-                        problems.push(bad_slug(spot.place, &format!("providers.{slug}")));
-                    } else if set || !provider_keys().iter().any(|known| known.name() == *key) {
-                        let found = self.providers.entry(slug.clone()).or_default();
-                        add_provider_key(found, &slug, key, spot, problems);
-                    }
+                [section, slug, key] if !slug.is_empty() && Slugs::named(section).is_some() => {
+                    let Some(slugs) = Slugs::named(section) else { continue };
+                    let written = match slugs {
+                        Slugs::Providers => &providers,
+                        Slugs::SignIn => &issuers,
+                    };
+                    self.add_variable(slugs, (&resolve_slug(slug, written), key), spot, problems);
                 }
                 [section, key] if keys().any(|known| known.path == format!("{section}.{key}")) => {
                     if set {
@@ -182,6 +254,23 @@ impl Layers {
             }
         }
         self.add_short_forms(short_forms, env, problems);
+    }
+
+    /// A key of a slug, as a variable says it; one that is set and empty counts as not set.
+    fn add_variable(
+        &mut self,
+        slugs: Slugs,
+        (slug, key): (&str, &str),
+        spot: Spot,
+        problems: &mut Vec<Problem>,
+    ) {
+        let set = !matches!(&spot.raw, Raw::Loose(text) if text.is_empty());
+        if !is_slug(slug) {
+            problems.push(slugs.bad_slug(spot.place, &format!("{}.{slug}", slugs.section())));
+        } else if set || !slugs.known().contains(&key) {
+            let found = self.of(slugs).entry(slug.to_owned()).or_default();
+            slugs.add_key(found, slug, key, spot, problems);
+        }
     }
 
     fn add_short_forms(
@@ -217,24 +306,6 @@ fn spot_of_key(
     spot
 }
 
-fn add_provider_key(
-    found: &mut BTreeMap<String, Spot>,
-    slug: &str,
-    key: &str,
-    spot: Spot,
-    problems: &mut Vec<Problem>,
-) {
-    let known: Vec<&str> = provider_keys().iter().map(Key::name).collect();
-    if known.contains(&key) {
-        found.insert(key.to_owned(), spot);
-        return;
-    }
-    let nearest = nearest(key, known.iter().copied()).map(|key| format!("providers.{slug}.{key}"));
-    let allowed = format!("[providers.<slug>] takes {}", known.join(", "));
-    let what = What::Unknown { nearest, allowed };
-    problems.push(Problem { place: spot.place, key: format!("providers.{slug}.{key}"), what });
-}
-
 /// The slug that a variable means: a known one where `-` and `.` are written as `_`, else lower case with `-`.
 fn resolve_slug(written: &str, known: &BTreeSet<String>) -> String {
     let flat = |slug: &str| slug.to_ascii_lowercase().replace(['-', '.'], "_");
@@ -247,13 +318,8 @@ fn is_slug(slug: &str) -> bool {
     inner && slug.len() <= BYTES_MAX && slug.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn bad_slug(place: Place, path: &str) -> Problem {
-    let why = "is no provider's slug; allowed: lower-case letters, digits, `.`, `_` and `-`, 64 at most";
-    Problem::rule(place, path, why.to_owned())
-}
-
 fn sections() -> BTreeSet<&'static str> {
-    keys().filter_map(|key| key.path.split('.').next()).chain(["providers"]).collect()
+    keys().filter_map(|key| key.path.split('.').next()).chain(["providers", "sign_in"]).collect()
 }
 
 fn unknown(place: Place, path: String) -> Problem {
@@ -277,7 +343,7 @@ fn unknown_variable(name: &str) -> Problem {
     let long: Vec<String> = keys().map(|key| variable(key.path)).collect();
     let short = SHORT_FORMS.iter().map(|(name, _)| *name).chain(SPECIAL.iter().map(|(name, _)| *name));
     let nearest = nearest(name, long.iter().map(String::as_str).chain(short)).map(str::to_owned);
-    let allowed = "TOLLWAY_<SECTION>__<KEY>, TOLLWAY_PROVIDERS__<SLUG>__<KEY>, and the short forms that \
+    let allowed = "TOLLWAY_<SECTION>__<KEY>, TOLLWAY_PROVIDERS__<SLUG>__<KEY>, TOLLWAY_SIGN_IN__<SLUG>__<KEY>, and the short forms that \
                    `docs/config.md` lists"
         .to_owned();
     let what = What::Unknown { nearest, allowed };

@@ -17,6 +17,7 @@ pub mod people;
 mod problem;
 mod providers;
 mod settings;
+pub mod sign_in;
 pub mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ use types::{ApiKeyText, SecretString};
 
 pub use cloud::Cloud;
 pub use env::Environment;
-pub use keys::{Key, Preset, keys, model_keys, provider_keys};
+pub use keys::{Key, Preset, issuer_keys, keys, model_keys, provider_keys};
 pub(crate) use layers::{SHORT_FORMS, SPECIAL, variable};
 pub use money::{Payments, Seller, Stripe};
 pub use problem::{Place, Problem, Problems};
@@ -94,6 +95,10 @@ pub fn parse(file: Option<&FileText>, env: &Environment, known_slugs: &[&str]) -
     for (slug, found) in &layers.providers {
         let provider = providers::read(slug, found, env, &mut problems);
         config.providers.insert(slug.clone(), provider);
+    }
+    for (slug, found) in &layers.sign_in {
+        let issuer = sign_in::read(slug, found, env, &mut problems);
+        config.sign_in.insert(slug.clone(), issuer);
     }
     config.bootstrap_key = bootstrap_key(env, &mut problems);
     payment_secrets(&mut config, &layers, env, &mut problems);
@@ -175,6 +180,16 @@ fn check_together(config: &Config, layers: &Layers, problems: &mut Vec<Problem>)
     if config.store.redis_url.is_some() {
         let why = "is set, but shared state in Redis comes with the many-nodes step; remove it (one node needs none)";
         refuse("store.redis_url", why);
+    }
+    for (slug, issuer) in &config.sign_in {
+        let twin =
+            |(other, its): (&String, &sign_in::IssuerConfig)| other < slug && its.issuer == issuer.issuer;
+        if config.sign_in.iter().any(twin) && !issuer.issuer.is_empty() {
+            refuse(
+                &format!("sign_in.{slug}.issuer"),
+                "is that of another `[sign_in]` section; keep one of them",
+            );
+        }
     }
     if config.byok.master_key.is_some() && config.byok.master_key_file.is_some() {
         refuse("byok.master_key", "is set beside `byok.master_key_file`; set one of them");

@@ -15,6 +15,7 @@ use types::{ApiKeyText, ExposeSecret, Money, SecretString};
 use super::Network;
 use super::money::{Payments, Seller};
 use super::people::{Mail, People};
+use super::sign_in::IssuerConfig;
 use super::telemetry::Telemetry;
 
 /// Everything that was configured.
@@ -35,6 +36,8 @@ pub struct Config {
     pub payments: Payments,
     pub people: People,
     pub mail: Mail,
+    /// Issuers of identities, by slug.
+    pub sign_in: BTreeMap<String, IssuerConfig>,
     pub seller: Seller,
     pub brand: Brand,
     pub routing: Routing,

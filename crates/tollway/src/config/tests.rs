@@ -53,6 +53,19 @@ fn every_key_has_an_effect() {
         let got = got.unwrap_or_else(|problems| panic!("{}: {problems}", key.path));
         assert_ne!(format!("{:?}", got.providers["lab"]), bare, "{}", key.path);
     }
+    let variable = |key: &str| layers::variable(&format!("sign_in.main.{key}"));
+    let must = [(variable("issuer"), "https://id.example.net"), (variable("client_id"), "x")];
+    for key in issuer_keys() {
+        let own = variable(key.name());
+        let of = |with: bool| {
+            let must = must.iter().filter(|(name, _)| !(with && *name == own)).map(|(n, v)| (n.as_str(), *v));
+            let more = [(own.as_str(), key.example), ("OIDC_SECRET", "s")];
+            let env = Environment::of(must.chain(more.into_iter().filter(|_| with)));
+            let got = parse(None, &env, &[]).unwrap_or_else(|problems| panic!("{}: {problems}", key.path));
+            format!("{:?}", got.sign_in["main"])
+        };
+        assert_ne!(of(true), of(false), "{}", key.path);
+    }
     let bare = format!("{:?}", ModelConfig { id: "lab/x".into(), ..ModelConfig::default() });
     for key in model_keys() {
         let list = matches!(key.kind, keys::Kind::List { .. });
@@ -264,6 +277,29 @@ const WRONG: &[(&str, &[&str])] = &[
         &["names `NO_KEY`, which is not set", "TOLLWAY_PROVIDERS__LAB__ENABLED=false"],
     ),
     ("[providers.Lab]\nname = \"x\"", &["`providers.Lab` is no provider's slug"]),
+    ("[sign_in.main]\nclient_id = \"x\"", &["tollway.toml:2: `sign_in.main` has no `issuer`"]),
+    ("[sign_in.main]\nissuer = \"https://a.example\"", &["`sign_in.main` has no `client_id`"]),
+    (
+        "[sign_in.main]\nissuer = \"http://a.example\"\nclient_id = \"x\"",
+        &["`sign_in.main.issuer` = \"http://a.example\" is not allowed", "an `https://` URL"],
+    ),
+    (
+        "[sign_in.main]\nissuer = \"https://a.example\"\nclient_id = \"x\"\nclient_secret = \"hu\\u0007sh\"",
+        &["`sign_in.main.client_secret` (value hidden)"],
+    ),
+    (
+        "[sign_in.main]\nissuer = \"https://a.example\"\nclient_id = \"x\"\nclient_secret_env = \"NO_KEY\"",
+        &["`sign_in.main.client_secret_env` names `NO_KEY`, which is not set"],
+    ),
+    (
+        "[sign_in.main]\nclient_kee = \"hush\"\nissuer = \"https://a.example\"\nclient_id = \"x\"",
+        &["unknown key `sign_in.main.client_kee`", "[sign_in.<slug>] takes issuer,"],
+    ),
+    (
+        "[sign_in.a]\nissuer = \"https://a.example\"\nclient_id = \"x\"\n[sign_in.b]\nissuer = \"https://a.example\"\nclient_id = \"x\"",
+        &["`sign_in.b.issuer` is that of another"],
+    ),
+    ("[sign_in.Main]\nclient_id = \"x\"", &["`sign_in.Main` is no issuer's slug"]),
     ("[providers]\nlab = 1", &["`providers.lab` is a section; write `[providers.lab]`"]),
     (
         "[providers.lab.extra_headers]\nHost = \"hush\"",

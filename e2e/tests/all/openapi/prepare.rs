@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use e2e::webhooks::{FakeStripe, order, session, tell};
 use serde_json::{Value, json};
-use testkit::{Actor, FakeUpstream, TestApp};
+use testkit::{Actor, FakeIssuer, FakeUpstream, TestApp};
 
-use super::factors;
 use super::team::{Team, come_in};
+use super::{factors, identities};
 use crate::people::mailed;
 
 /// Everybody's.
@@ -22,6 +22,7 @@ pub(super) struct Shop {
     pub(super) app: TestApp,
     pub(super) manager: Actor,
     pub(super) team: Team,
+    pub(super) issuer: FakeIssuer,
     _others: (FakeStripe, FakeUpstream),
 }
 
@@ -36,7 +37,7 @@ pub(super) struct Prepared {
 }
 
 impl Shop {
-    pub(super) async fn open(app: TestApp, stripe: FakeStripe, upstream: FakeUpstream) -> Shop {
+    pub(super) async fn open(app: TestApp, issuer: FakeIssuer, others: (FakeStripe, FakeUpstream)) -> Shop {
         app.cli(&["credits", "grant", "100"]).await;
         let token = app.cli(&["users", "owner-token"]).await["token"].clone();
         let claim = json!({ "token": token, "email": "ops@example.com", "password": PASSWORD });
@@ -48,7 +49,7 @@ impl Shop {
         })
         .await;
         let team = Team::with_everything(&app).await;
-        Shop { app, manager, team, _others: (stripe, upstream) }
+        Shop { app, manager, team, issuer, _others: others }
     }
 
     /// Who runs the server, in a new session.
@@ -62,6 +63,12 @@ impl Shop {
     pub(super) async fn prepare(&self, name: &str, example: Option<&Value>) -> Prepared {
         let mut prepared = Prepared { body: example.cloned(), ..Prepared::default() };
         let path = name.split(' ').nth(1).unwrap_or_default();
+        if path == "/v1/auth/identities/{id}" {
+            let (person, id) = identities::linked(self).await;
+            prepared.parameters.insert("id".to_owned(), id);
+            prepared.caller = Some(person);
+            return prepared;
+        }
         if let Some((parameter, value)) = self.object(name, path).await {
             prepared.parameters.insert(parameter.to_owned(), value);
         }

@@ -5,6 +5,7 @@ mod main;
 pub(super) mod money;
 mod people;
 mod provider;
+mod sign_in;
 mod telemetry;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use types::SecretString;
 
 use super::money::Row;
 use super::settings::{Config, ModelConfig, ProviderConfig};
+use super::sign_in::IssuerConfig;
 
 /// What a key is when nobody sets it.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +122,11 @@ pub fn provider_keys() -> &'static [Key<ProviderConfig>] {
 /// The keys of a model that a provider adds.
 pub fn model_keys() -> &'static [Key<ModelConfig>] {
     provider::MODEL_KEYS
+}
+
+/// The keys of an issuer of identities.
+pub fn issuer_keys() -> &'static [Key<IssuerConfig>] {
+    sign_in::KEYS
 }
 
 const KIB: u64 = 1024;
