@@ -65,7 +65,7 @@ impl Backlog {
         let folder = folder(data_dir);
         std::fs::create_dir_all(&folder)?;
         let (positions, is_first) = match std::fs::read(folder.join(POSITIONS)) {
-            Ok(bytes) => (serde_json::from_slice(&bytes)?, false),
+            Ok(bytes) => (read_positions(&bytes), false),
             Err(error) if error.kind() == ErrorKind::NotFound => (BTreeMap::new(), true),
             Err(error) => return Err(error.into()),
         };
@@ -228,6 +228,14 @@ impl Backlog {
         std::fs::write(&next, serde_json::to_vec(&self.positions)?)?;
         Ok(std::fs::rename(&next, self.folder.join(POSITIONS))?)
     }
+}
+
+/// Positions that can't be read any more begin anew: what is told twice is the same.
+fn read_positions(bytes: &[u8]) -> BTreeMap<String, u64> {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the collector has can't be read; it is told again");
+        BTreeMap::new()
+    })
 }
 
 /// What a file has.

@@ -343,6 +343,9 @@ fn damage_ends_a_file_and_a_torn_end_is_waited_for() {
     std::fs::write(disk.ours("c-00-000000"), b"nothing of ours").unwrap();
     assert!(drain(&mut backlog, 100).is_empty());
     segment(&disk.ours("d-00-000000"), 0..2);
+    std::fs::write(backlog::folder(disk.root.path()).join("positions.json"), b"{").unwrap();
+    let again = disk.open(u64::MAX).next(9).unwrap().unwrap();
+    assert_eq!(again.records.len(), 3, "positions that are damaged begin anew");
     backlog::discard(disk.root.path());
     assert!(!backlog::folder(disk.root.path()).exists());
 }
