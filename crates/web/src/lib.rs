@@ -1,16 +1,23 @@
-//! The site: server-rendered pages, no script, nothing from elsewhere.
+//! The site: server-rendered pages, nothing from elsewhere, no script that is needed.
 //!
 //! A page is one struct, one template, one handler and its tests, in one file named after its path. What a page shows
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+mod board;
+pub mod format;
 mod headers;
 mod home;
+mod index;
+mod markup;
+mod models;
 mod not_found;
 mod shell;
+mod site;
 mod status;
 #[cfg(test)]
 mod testing;
+mod visit;
 
 use std::sync::Arc;
 
@@ -20,28 +27,28 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use axum::middleware::map_response;
 use axum::routing::get;
 
+pub use site::{Live, Place, Site, World};
 pub use status::{ProviderLine, Status};
-
-/// Where the pages get what they show.
-pub trait Site: Send + Sync + 'static {
-    /// The state of this moment. `host` is the name and port under which the caller reached us, when it has the form
-    /// of one; it is the caller's word, good for the addresses shown to that caller and for nothing else.
-    fn status(&self, host: Option<&str>) -> Status;
-}
+use visit::Pages;
 
 /// `Host` is copied into a shell command that people paste, so it must look like one and nothing else.
 const HOST_BYTES_MAX: usize = 261;
 
 /// Every path of the site; any other path gets the 404 page. GET routes answer HEAD too.
 pub fn router(site: Arc<dyn Site>) -> Router {
+    let scripts = assets::SCRIPTS.iter();
+    let scripts = scripts.fold(Router::new(), |all, script| all.route(script.path, get(assets::script_of)));
     Router::new()
         .route("/", get(home::home))
+        .route("/models", get(models::models))
+        .route("/models.json", get(models::models))
         .route("/robots.txt", get(robots))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::ICON.path, get(assets::icon))
+        .merge(scripts)
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
-        .with_state(site)
+        .with_state(Pages::new(site))
 }
 
 /// Crawlers may read the pages; the API is not for them.
