@@ -4,8 +4,10 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+pub mod format;
 mod headers;
 mod home;
+mod markup;
 mod not_found;
 mod shell;
 mod status;
