@@ -5,11 +5,13 @@
 
 mod assets;
 mod board;
+mod fact;
 pub mod format;
 mod headers;
 mod home;
 mod index;
 mod markup;
+mod model;
 mod models;
 mod not_found;
 mod shell;
@@ -42,6 +44,7 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/", get(home::home))
         .route("/models", get(models::models))
         .route("/models.json", get(models::models))
+        .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
         .route("/robots.txt", get(robots))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::ICON.path, get(assets::icon))

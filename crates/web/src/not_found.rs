@@ -7,11 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use catalog::Snapshot;
 use serde_json::json;
 
-use crate::host;
 use crate::shell::{Shell, page};
-use crate::visit::Pages;
+use crate::visit::{Pages, Visit};
+use crate::{Place, host};
 
 /// How much of an unknown path is shown.
 const PATH_CHARS_MAX: usize = 100;
@@ -45,10 +46,23 @@ pub(crate) async fn not_found(
         return (StatusCode::NOT_FOUND, Json(error)).into_response();
     }
     let world = pages.site.world();
-    let suggestions =
-        world.snapshot().suggest(path.trim_matches('/')).into_iter().map(str::to_owned).collect();
-    let shell = Shell::new(format!("Not found · {}", status.brand), &status.brand, &status.version);
-    page(StatusCode::NOT_FOUND, &NotFound { shell, path, base_url: status.base_url, suggestions })
+    drawn(&pages.site.place(host(&headers, &uri)), world.snapshot(), path)
+}
+
+/// The same for a page that finds nothing under its path.
+pub(crate) fn page_of(visit: &Visit) -> Response {
+    if visit.is_json {
+        let error = json!({ "error": { "code": 404, "type": "not_found", "message": "nothing is kept here", "metadata": {} } });
+        return (StatusCode::NOT_FOUND, Json(error)).into_response();
+    }
+    let path = visit.path.chars().take(PATH_CHARS_MAX).collect();
+    drawn(&visit.place, visit.snapshot(), path)
+}
+
+fn drawn(place: &Place, snapshot: &Snapshot, path: String) -> Response {
+    let suggestions = snapshot.suggest(path.trim_matches('/')).into_iter().map(str::to_owned).collect();
+    let shell = Shell::new(format!("Not found · {}", place.brand), &place.brand, &place.version);
+    page(StatusCode::NOT_FOUND, &NotFound { shell, path, base_url: place.base_url.clone(), suggestions })
 }
 
 #[cfg(test)]

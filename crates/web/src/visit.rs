@@ -1,7 +1,7 @@
 //! What a page is made from: where it was asked for, and one view of everything that it shows.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 use axum::extract::FromRequestParts;
@@ -12,10 +12,13 @@ use url::form_urlencoded;
 
 use crate::board::Board;
 use crate::index::Index;
+use crate::model::routed::Picks;
 use crate::{Place, Site, World, host};
 
 /// How long what is known of endpoints is shown before it is asked for again, microseconds.
 const BOARD_US: i64 = 10_000_000;
+/// How long what virtual models would take is shown before the routing function is asked again, microseconds.
+const PICKS_US: i64 = 300_000_000;
 /// The longest query that is read, in bytes.
 const QUERY_BYTES_MAX: usize = 4096;
 
@@ -24,11 +27,24 @@ pub(crate) struct Pages {
     pub(crate) site: Arc<dyn Site>,
     index: ArcSwapOption<Index>,
     board: ArcSwapOption<Board>,
+    picks: ArcSwapOption<Picked>,
+}
+
+/// What virtual models would take, of one world at one moment.
+struct Picked {
+    world: Weak<dyn World>,
+    made: Timestamp,
+    picks: Arc<Picks>,
 }
 
 impl Pages {
     pub(crate) fn new(site: Arc<dyn Site>) -> Arc<Pages> {
-        Arc::new(Pages { site, index: ArcSwapOption::empty(), board: ArcSwapOption::empty() })
+        Arc::new(Pages {
+            site,
+            index: ArcSwapOption::empty(),
+            board: ArcSwapOption::empty(),
+            picks: ArcSwapOption::empty(),
+        })
     }
 
     fn index(&self, snapshot: &Arc<Snapshot>) -> Arc<Index> {
@@ -57,8 +73,25 @@ impl Pages {
     }
 }
 
+impl Pages {
+    fn picks(&self, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
+        let is_fresh = |known: &Arc<Picked>| {
+            std::ptr::addr_eq(known.world.as_ptr(), Arc::as_ptr(world))
+                && (0..PICKS_US).contains(&now.0.saturating_sub(known.made.0))
+        };
+        if let Some(known) = self.picks.load_full().filter(is_fresh) {
+            return Arc::clone(&known.picks);
+        }
+        let picks = Arc::new(Picks::of(&**world, now));
+        let known = Picked { world: Arc::downgrade(world), made: now, picks: Arc::clone(&picks) };
+        self.picks.store(Some(Arc::new(known)));
+        picks
+    }
+}
+
 /// One request of a page.
 pub(crate) struct Visit {
+    pages: Arc<Pages>,
     pub(crate) site: Arc<dyn Site>,
     pub(crate) place: Place,
     pub(crate) now: Timestamp,
@@ -87,6 +120,11 @@ impl Visit {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// For which work virtual models take which models, at most five minutes old.
+    pub(crate) fn picks(&self) -> Arc<Picks> {
+        self.pages.picks(&self.world, self.now)
+    }
+
     /// Today, in days since 1970, UTC.
     pub(crate) fn today(&self) -> i64 {
         self.now.day()
@@ -113,6 +151,7 @@ impl FromRequestParts<Arc<Pages>> for Visit {
             query: query.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect(),
             is_json: bare.is_some(),
             part: part.map(str::to_owned),
+            pages: Arc::clone(pages),
             site,
             now,
             world,
