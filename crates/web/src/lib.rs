@@ -4,11 +4,14 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+pub mod calculate;
+pub mod chart;
 pub mod format;
 mod headers;
 mod home;
 mod markup;
 mod not_found;
+pub mod safe;
 mod shell;
 mod status;
 #[cfg(test)]
