@@ -5,6 +5,8 @@
 
 mod assets;
 mod board;
+pub mod calculate;
+pub mod chart;
 mod fact;
 pub mod format;
 mod headers;
@@ -14,6 +16,7 @@ mod markup;
 mod model;
 mod models;
 mod not_found;
+pub mod safe;
 mod shell;
 mod site;
 mod status;
