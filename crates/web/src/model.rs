@@ -34,7 +34,6 @@ struct ModelPage {
     crumbs: Vec<Crumb>,
     id: String,
     name: String,
-    author_name: String,
     description: String,
     tags: Vec<&'static str>,
     stats: Vec<Stat>,
@@ -74,7 +73,7 @@ struct Picked {
 /// How good it is expected to be at a kind of work.
 struct Prior {
     work: &'static str,
-    quality: Shown,
+    quality: String,
 }
 
 /// A published result.
@@ -156,8 +155,7 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
     let path = format!("/{}", model.id);
     let description = model.description.clone().unwrap_or_else(|| sentence(model, row, &author));
     let (offers, columns) = offers::offers(visit, at, order);
-    let crumbs =
-        vec![Crumb::new("/models", "Models"), Crumb::new(format!("/{}", model.author), author.clone())];
+    let crumbs = vec![Crumb::new("/models", "Models"), Crumb::new(format!("/{}", model.author), author)];
     let picks = visit.picks();
     ModelPage {
         shell: Shell::of(&visit.place, &model.name, "/models", &path).about(description.clone()),
@@ -182,7 +180,6 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         kept: kept(visit, model),
         id: model.id.to_string(),
         name: model.name.clone(),
-        author_name: author,
         description,
         offers,
         columns,
@@ -357,7 +354,10 @@ fn works(visit: &Visit, at: usize, model: &Model) -> Vec<Prior> {
     let mut priors: Vec<(f64, &'static str)> =
         rows.into_iter().zip(routed::works()).map(|(quality, (_, work))| (quality, work)).collect();
     priors.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    priors.into_iter().map(|(quality, work)| Prior { work, quality: format::ratio(quality) }).collect()
+    priors
+        .into_iter()
+        .map(|(quality, work)| Prior { work, quality: format!("{:.0}%", quality * 100.0) })
+        .collect()
 }
 
 fn score(snapshot: &Snapshot, row: &Benchmark) -> Score {

@@ -1,10 +1,12 @@
 //! The offers of a model: who serves it, at what price, how fast, under which policy.
 
 use catalog::{Endpoint, Snapshot, Status};
+use routing::health::Uptime;
 use types::{PriceKind, Quote, Rate};
 
 use super::routed::Order;
 use crate::Live;
+use crate::chart::{self, Cell, Svg};
 use crate::fact::Fact;
 use crate::format::{self, Shown};
 use crate::index::region;
@@ -13,7 +15,6 @@ use crate::visit::Visit;
 /// A row of the table.
 pub(crate) struct Offer {
     pub(crate) endpoint: String,
-    pub(crate) provider: String,
     pub(crate) provider_name: String,
     pub(crate) path: String,
     /// Region, tier or quantization that sets it apart.
@@ -41,13 +42,13 @@ pub(crate) struct Offer {
     pub(crate) parameters: Vec<String>,
     /// Each fact of it with its source.
     pub(crate) facts: Vec<(&'static str, Fact)>,
-    pub(crate) price_version: String,
 }
 
 /// Its place in the order of calls.
 pub(crate) struct Routed {
     pub(crate) is_first: bool,
-    pub(crate) chance: Shown,
+    /// The share of calls that try it first, in whole percent.
+    pub(crate) chance: String,
     pub(crate) reason: &'static str,
 }
 
@@ -75,7 +76,8 @@ pub(crate) struct Measured {
     pub(crate) samples: String,
     pub(crate) uptime: Shown,
     pub(crate) asked: String,
-    pub(crate) hours: Vec<routing::health::Uptime>,
+    /// The day by the hour.
+    pub(crate) strip: Svg,
 }
 
 /// Which columns have something to say.
@@ -115,12 +117,11 @@ pub(crate) fn offer(visit: &Visit, at: usize, order: &Order) -> Option<Offer> {
     let placed = placed.and_then(|place| Some((place, order.placed.get(place)?)));
     let routed = placed.map(|(place, placed)| Routed {
         is_first: place == 0,
-        chance: format::ratio(placed.chance),
+        chance: share(placed.chance),
         reason: placed.reason,
     });
     Some(Offer {
         endpoint: endpoint.id.to_string(),
-        provider: provider.id.to_string(),
         provider_name: provider.name.to_string(),
         path: format!("/{}/{}", model.id, provider.id),
         variant: endpoint.variant.as_deref().map(str::to_owned),
@@ -153,8 +154,15 @@ pub(crate) fn offer(visit: &Visit, at: usize, order: &Order) -> Option<Offer> {
         }),
         parameters: endpoint.supported_parameters(snapshot).into_iter().map(str::to_owned).collect(),
         facts: facts(snapshot, endpoint),
-        price_version: endpoint.price_version.to_string(),
     })
+}
+
+/// In whole percent; what is little is not nothing.
+fn share(chance: f64) -> String {
+    match chance * 100.0 {
+        percent if percent > 0.0 && percent < 1.0 => String::from("under 1%"),
+        percent => format!("{percent:.0}%"),
+    }
 }
 
 fn number(value: Option<u64>) -> Number {
@@ -194,8 +202,25 @@ fn measured(live: &Live) -> Measured {
             .share()
             .map_or_else(Shown::unknown, |_| format::percent(day.answered, day.answered + day.failed)),
         asked: format::count_of(day.answered + day.failed, "call"),
-        hours: live.hours.clone(),
+        strip: strip(live),
     }
+}
+
+/// Each hour of the day: all answers, some failures, mostly failures, no calls.
+fn strip(live: &Live) -> Svg {
+    let cell = |hour: &Uptime| match (hour.answered, hour.failed) {
+        (0, 0) => Cell::None,
+        (_, 0) => Cell::Good,
+        (answered, failed) if answered > failed => Cell::Some,
+        _ => Cell::Bad,
+    };
+    let cells: Vec<Cell> = live.hours.iter().map(cell).collect();
+    let bad = cells.iter().filter(|cell| matches!(cell, Cell::Some | Cell::Bad)).count();
+    let label = match bad {
+        0 => String::from("no failure in any hour"),
+        bad => format!("failures in {}", format::count_of(bad as u64, "hour")),
+    };
+    chart::strip(&label, &cells)
 }
 
 /// Everything that is said of an offer itself and of its provider's policy, with its source.
