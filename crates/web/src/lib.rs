@@ -4,6 +4,7 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+mod author;
 mod board;
 pub mod calculate;
 pub mod chart;
@@ -16,6 +17,8 @@ mod markup;
 mod model;
 mod models;
 mod not_found;
+mod provider;
+mod providers;
 pub mod safe;
 mod shell;
 mod site;
@@ -47,6 +50,10 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/", get(home::home))
         .route("/models", get(models::models))
         .route("/models.json", get(models::models))
+        .route("/providers", get(providers::providers))
+        .route("/providers.json", get(providers::providers))
+        .route("/providers/{provider}", get(provider::provider))
+        .route("/{author}", get(author::author).fallback(not_found::not_found))
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
         .route("/robots.txt", get(robots))
         .route(assets::CSS.path, get(assets::css))

@@ -4,7 +4,7 @@
 pub(crate) mod offers;
 pub(crate) mod pricing;
 pub(crate) mod routed;
-mod twin;
+pub(crate) mod twin;
 
 use askama::Template;
 use axum::extract::Path;
