@@ -4,15 +4,20 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+pub mod benchmarks;
 pub mod calculate;
 pub mod chart;
+pub mod compare;
+pub mod describe;
 pub mod format;
 mod headers;
 mod home;
+pub mod machine;
 mod markup;
 mod not_found;
 pub mod safe;
 mod shell;
+pub mod snippets;
 mod status;
 #[cfg(test)]
 mod testing;
