@@ -37,6 +37,8 @@ const BINS_MAX: u32 = 512;
 const MINUTE_US: i64 = 60_000_000;
 /// Steps of uptime in a day.
 const STEPS: i64 = 288;
+/// Steps of uptime in an hour.
+const STEPS_PER_HOUR: i64 = 12;
 const STEP_US: i64 = 5 * MINUTE_US;
 
 /// How long a prompt is.
@@ -304,6 +306,20 @@ impl Health {
         self.steps.iter().filter(|(number, _)| *number > first).for_each(|(_, step)| uptime.add(*step));
         uptime
     }
+
+    /// Answers and failures of the last 24 hours, by the hour, oldest first.
+    pub fn hours(&self, now: Timestamp) -> [Uptime; 24] {
+        let mut hours = [Uptime::default(); 24];
+        let last = now.0.div_euclid(STEP_US);
+        for (number, step) in &self.steps {
+            let ago = (last - number).max(0) / STEPS_PER_HOUR;
+            let at = usize::try_from(23 - ago).ok();
+            if let Some(hour) = at.and_then(|at| hours.get_mut(at)) {
+                hour.add(*step);
+            }
+        }
+        hours
+    }
 }
 
 fn sketch_of_ours() -> DDSketch {
@@ -428,6 +444,21 @@ mod tests {
         health.record(&answered(25 * 3_600, 10));
         assert_eq!(health.uptime(1_440, at(25 * 3_600)).answered, 1);
         assert!(health.steps.len() <= 2 && health.minutes.len() == 1, "what is old is gone");
+    }
+
+    #[test]
+    fn hours_add_up_to_the_day() {
+        let mut health = Health::default();
+        (0..30).for_each(|n| health.record(&answered(n * 3_600, 10)));
+        health.record(&Sample { ending: Ending::Failed, ..answered(29 * 3_600 + 1, 10) });
+        let hours = health.hours(at(29 * 3_600 + 2));
+        assert_eq!(hours[23], Uptime { answered: 1, failed: 1, busy: 0 });
+        assert!(hours.iter().all(|hour| hour.answered == 1), "{hours:?}");
+        assert_eq!(
+            hours.iter().map(|hour| hour.answered).sum::<u64>(),
+            health.uptime(1_440, at(29 * 3_600 + 2)).answered
+        );
+        assert_eq!(health.hours(at(60 * 3_600)), [Uptime::default(); 24]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use arc_swap::ArcSwapOption;
 use gateway::alerts::Event;
 use gateway::app::{Gateway, Worker};
 use gateway::byok::{Byok, Keeper};
@@ -298,6 +299,7 @@ fn start_workers(
         started: Instant::now(),
         scheme: if tls.is_some() { "https" } else { "http" },
         address: server.listen.to_string(),
+        seen: ArcSwapOption::empty(),
     }));
     let connections = Arc::new(AtomicUsize::new(0));
     let mut threads = Vec::with_capacity(workers + 1);

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use catalog::{Protocol, Provider};
+use arc_swap::ArcSwapOption;
+use catalog::{Protocol, Provider, Snapshot};
 use gateway::app::Gateway;
-use gateway::world::ProviderState;
-use ledger::BillingMode;
+use gateway::world::{ProviderState, World};
+use ledger::{BillingMode, Fees};
+use routing::health::{MINUTES_SHOWN, Uptime};
+use routing::plan::Conditions;
+use routing::quality::Abilities;
 use store::Backend;
 use tokio::time::Instant;
-use web::{ProviderLine, Site, Status};
+use types::Timestamp;
+use web::{Live, Place, ProviderLine, Site, Status};
 
 /// The pages' view of the process.
 pub(crate) struct LiveSite {
@@ -18,9 +23,87 @@ pub(crate) struct LiveSite {
     pub(crate) scheme: &'static str,
     /// Where it listens, for requests without a host.
     pub(crate) address: String,
+    /// The world that pages were last made from: as long as it is the same, so is what they worked out of it.
+    pub(crate) seen: ArcSwapOption<SeenWorld>,
+}
+
+impl LiveSite {
+    fn base_url(&self, host: Option<&str>) -> String {
+        format!("{}://{}", self.scheme, host.unwrap_or(&self.address))
+    }
+}
+
+/// The gateway's world as pages see it.
+pub(crate) struct SeenWorld(Arc<World>);
+
+impl web::World for SeenWorld {
+    fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.0.snapshot
+    }
+
+    fn conditions(&self) -> &dyn Conditions {
+        &*self.0
+    }
+
+    fn abilities(&self) -> &Abilities {
+        &self.0.abilities
+    }
+
+    fn provider_off(&self, provider: usize) -> Option<String> {
+        self.0.providers.get(provider).and_then(|state| state.off.clone())
+    }
+
+    fn live(&self, endpoint: usize, now: Timestamp) -> Live {
+        let Some(vitals) = self.0.endpoints.get(endpoint) else { return Live::default() };
+        vitals.health(|health| {
+            if health.is_empty() {
+                return Live::default();
+            }
+            let figures = health.figures(None, MINUTES_SHOWN, now);
+            let hours = health.hours(now);
+            let was_asked = hours.iter().any(|hour| *hour != Uptime::default());
+            Live {
+                ttft_ms: figures.ttft_ms,
+                tokens_per_s: figures.tokens_per_s,
+                samples: figures.samples,
+                recent: figures.uptime,
+                hours: if was_asked { hours.to_vec() } else { Vec::new() },
+            }
+        })
+    }
 }
 
 impl Site for LiveSite {
+    fn place(&self, host: Option<&str>) -> Place {
+        let brand = &self.gateway.settings.brand;
+        Place {
+            brand: brand.name.clone(),
+            brand_slug: brand.slug.clone(),
+            header_prefix: brand.header_prefix().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            base_url: self.base_url(host),
+            is_prepaid: self.gateway.settings.mode == BillingMode::Prepaid,
+        }
+    }
+
+    fn world(&self) -> Arc<dyn web::World> {
+        let world = self.gateway.world.load_full();
+        if let Some(seen) = self.seen.load_full().filter(|seen| Arc::ptr_eq(&seen.0, &world)) {
+            return seen;
+        }
+        let seen = Arc::new(SeenWorld(world));
+        self.seen.store(Some(Arc::clone(&seen)));
+        seen
+    }
+
+    fn now(&self) -> Timestamp {
+        self.gateway.clock.now()
+    }
+
+    fn fees(&self) -> Fees {
+        self.gateway.settings.fees.clone()
+    }
+
     fn status(&self, host: Option<&str>) -> Status {
         let world = self.gateway.world.load();
         let snapshot = &world.snapshot;
@@ -46,7 +129,7 @@ impl Site for LiveSite {
             brand: brand.name.clone(),
             brand_slug: brand.slug.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            base_url: format!("{}://{}", self.scheme, host.unwrap_or(&self.address)),
+            base_url: self.base_url(host),
             uptime_s: self.started.elapsed().as_secs(),
             billing_mode: match self.gateway.settings.mode {
                 BillingMode::Metered => "metered",

@@ -1,17 +1,25 @@
-//! The first page in several states, to look at while working on it, without a gateway:
+//! The pages in several states, to look at while working on them, without a gateway:
 //!
 //! ```text
 //! cargo run -p tollway-web --example preview
 //! ```
 //!
-//! `http://127.0.0.1:8090` shows a fresh start with only the sandbox on, port 8091 several providers, port 8092 a place
-//! that is not ready, under a brand of its own. Any unknown path shows the 404 page.
+//! `http://127.0.0.1:8090` shows a fresh start with only the sandbox on and nothing measured, port 8091 several providers with made-up
+//! measurements, port 8092 a place that is not ready, under a brand of its own. All show the catalog that ships. Any unknown path
+//! shows the 404 page.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 
+use catalog::{Protocol, Snapshot};
+use ledger::Fees;
+use routing::health::{Figures, Quantiles, Size, Uptime};
+use routing::plan::Conditions;
+use routing::quality::Abilities;
 use tokio::net::TcpListener;
-use tollway_web::{ProviderLine, Site, Status, router};
+use tollway_web::{Live, Place, ProviderLine, Site, Status, World, router};
+use types::{Clock, SystemClock, Timestamp};
 
 const FIRST_PORT: u16 = 8090;
 
@@ -43,16 +51,139 @@ const PROVIDERS: [(&str, &str, usize, &str); 24] = [
     ("zai", "Z.AI", 13, "ZHIPU_API_KEY"),
 ];
 
-struct Preview(Status);
+struct Preview {
+    status: Status,
+    world: Arc<dyn World>,
+}
 
 impl Site for Preview {
     fn status(&self, host: Option<&str>) -> Status {
-        let mut status = self.0.clone();
+        let mut status = self.status.clone();
         if let Some(host) = host {
             status.base_url = format!("http://{host}");
         }
         status
     }
+
+    fn place(&self, host: Option<&str>) -> Place {
+        let status = self.status(host);
+        Place {
+            is_prepaid: status.billing_mode == "prepaid",
+            brand: status.brand,
+            brand_slug: status.brand_slug,
+            header_prefix: String::from("X-Tollway"),
+            version: status.version,
+            base_url: status.base_url,
+        }
+    }
+
+    fn world(&self) -> Arc<dyn World> {
+        Arc::clone(&self.world)
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn fees(&self) -> Fees {
+        Fees::default()
+    }
+}
+
+/// The shipped catalog with some providers on, and made-up measurements of theirs.
+struct Shown {
+    snapshot: Arc<Snapshot>,
+    abilities: Abilities,
+    on: Vec<bool>,
+    is_measured: bool,
+}
+
+impl Shown {
+    fn new(snapshot: &Arc<Snapshot>, on: &[&str], is_measured: bool) -> Shown {
+        let is_on = |provider: &catalog::Provider| {
+            provider.protocol == Protocol::Sandbox || on.contains(&&*provider.id)
+        };
+        Shown {
+            abilities: Abilities::of(snapshot),
+            on: snapshot.providers.iter().map(is_on).collect(),
+            snapshot: Arc::clone(snapshot),
+            is_measured,
+        }
+    }
+
+    fn provider_is_on(&self, provider: usize) -> bool {
+        self.on.get(provider).copied().unwrap_or_default()
+    }
+}
+
+impl Conditions for Shown {
+    fn switched_on(&self, endpoint: usize) -> bool {
+        self.snapshot.endpoints.get(endpoint).is_some_and(|endpoint| self.provider_is_on(endpoint.provider))
+    }
+
+    fn healthy(&self, _: usize) -> bool {
+        true
+    }
+
+    fn figures(&self, endpoint: usize, _: Size) -> Figures {
+        let live = self.live(endpoint, Timestamp(0));
+        Figures {
+            ttft_ms: live.ttft_ms,
+            tokens_per_s: live.tokens_per_s,
+            samples: live.samples,
+            ..Figures::default()
+        }
+    }
+}
+
+impl World for Shown {
+    fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    fn conditions(&self) -> &dyn Conditions {
+        self
+    }
+
+    fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+
+    fn provider_off(&self, provider: usize) -> Option<String> {
+        let of = self.snapshot.providers.get(provider)?;
+        let how = of.api_key_env.first().map_or("base_url is missing", String::as_str);
+        (!self.provider_is_on(provider)).then(|| format!("no key; set {how}"))
+    }
+
+    fn live(&self, endpoint: usize, _: Timestamp) -> Live {
+        if !self.is_measured || !self.switched_on(endpoint) || endpoint % 5 == 4 {
+            return Live::default();
+        }
+        let spread = |p50: f64, p95: f64| Quantiles { p50, p75: p50, p90: p95, p95, p99: p95 };
+        let ttft = 180.0 + (endpoint * 37 % 900) as f64;
+        let speed = 18.0 + (endpoint * 53 % 170) as f64;
+        let hour = |number: usize| Uptime {
+            answered: if number == 3 { 0 } else { 40 },
+            failed: u64::from((endpoint + number).is_multiple_of(11)) * 4,
+            busy: 1,
+        };
+        Live {
+            ttft_ms: Some(spread(ttft, ttft * 2.4)),
+            tokens_per_s: Some(spread(speed, speed * 0.6)),
+            samples: 12 + (endpoint * 7 % 400) as u64,
+            recent: hour(1),
+            hours: (0..24).map(hour).collect(),
+        }
+    }
+}
+
+/// The catalog that ships.
+fn shipped() -> std::io::Result<Arc<Snapshot>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
+    let loaded = catalog::load_dir(&folder);
+    loaded.map(Arc::new).map_err(|problems| {
+        std::io::Error::other(problems.first().map(ToString::to_string).unwrap_or_default())
+    })
 }
 
 fn state(on: &[&str], with_sandbox: bool) -> Status {
@@ -100,12 +231,19 @@ async fn main() -> std::io::Result<()> {
         not_ready_reason: Some("the store does not answer".into()),
         ..state(&["openai", "mistral"], false)
     };
-    let states = [state(&[], true), state(&["mistral", "groq", "openai", "together"], true), not_ready];
+    let several = ["mistral", "groq", "openai", "togetherai", "deepinfra", "venice", "fireworks-ai"];
+    let snapshot = shipped()?;
+    let states = [
+        (state(&[], true), Shown::new(&snapshot, &[], false)),
+        (state(&["mistral", "groq", "openai", "together"], true), Shown::new(&snapshot, &several, true)),
+        (not_ready, Shown::new(&snapshot, &["openai", "mistral"], false)),
+    ];
     let mut servers = tokio::task::JoinSet::new();
-    for (port, status) in (FIRST_PORT..).zip(states) {
+    for (port, (status, world)) in (FIRST_PORT..).zip(states) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         eprintln!("http://127.0.0.1:{port}  {}", if status.ready { "ready" } else { "not ready" });
-        servers.spawn(async move { axum::serve(listener, router(Arc::new(Preview(status)))).await });
+        let site = Preview { status, world: Arc::new(world) };
+        servers.spawn(async move { axum::serve(listener, router(Arc::new(site))).await });
     }
     while let Some(served) = servers.join_next().await {
         served??;

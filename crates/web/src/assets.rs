@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
@@ -26,13 +26,26 @@ pub(crate) static CSS: Asset = Asset {
     media_type: "text/css; charset=utf-8",
     text: include_str!("../assets/app.css"),
 };
+/// Small modules that make pages quicker to use. None is needed.
+pub(crate) static SCRIPTS: [Asset; 3] = [
+    script("/assets/live.js", include_str!("../assets/live.js")),
+    script("/assets/table.js", include_str!("../assets/table.js")),
+    script("/assets/copy.js", include_str!("../assets/copy.js")),
+];
 pub(crate) static ICON: Asset =
     Asset { path: "/favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") };
 
 /// Where pages load the style sheet from.
 pub(crate) static CSS_URL: LazyLock<String> = LazyLock::new(|| CSS.url());
+/// Where pages load the scripts from.
+pub(crate) static SCRIPT_URLS: LazyLock<Vec<String>> =
+    LazyLock::new(|| SCRIPTS.iter().map(Asset::url).collect());
 /// Where pages load the icon from.
 pub(crate) static ICON_URL: LazyLock<String> = LazyLock::new(|| ICON.url());
+
+const fn script(path: &'static str, text: &'static str) -> Asset {
+    Asset { path, media_type: "text/javascript; charset=utf-8", text }
+}
 
 impl Asset {
     fn url(&self) -> String {
@@ -56,13 +69,21 @@ pub(crate) async fn css(uri: Uri) -> Response {
     CSS.response(&CSS_URL, &uri)
 }
 
+pub(crate) async fn script_of(uri: Uri) -> Response {
+    let found = SCRIPTS.iter().zip(SCRIPT_URLS.iter()).find(|(script, _)| script.path == uri.path());
+    match found {
+        Some((script, url)) => script.response(url, &uri),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 pub(crate) async fn icon(uri: Uri) -> Response {
     ICON.response(&ICON_URL, &uri)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ASK_AGAIN, Asset, CSS, CSS_URL, FOREVER, ICON_URL};
+    use super::{ASK_AGAIN, Asset, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS};
     use crate::testing::{get, several_on};
 
     #[test]
@@ -79,6 +100,8 @@ mod tests {
         let rows = [
             (CSS_URL.as_str(), FOREVER, "text/css; charset=utf-8"),
             (ICON_URL.as_str(), FOREVER, "image/svg+xml"),
+            (SCRIPT_URLS[0].as_str(), FOREVER, "text/javascript; charset=utf-8"),
+            ("/assets/live.js", ASK_AGAIN, "text/javascript; charset=utf-8"),
             ("/assets/app.css", ASK_AGAIN, "text/css; charset=utf-8"),
             ("/assets/app.css?v=0000000000000000", ASK_AGAIN, "text/css; charset=utf-8"),
             ("/favicon.svg", ASK_AGAIN, "image/svg+xml"),
@@ -98,6 +121,13 @@ mod tests {
             page.holds(&format!("<link rel=\"stylesheet\" href=\"{}\">", *CSS_URL));
             page.holds(&format!("<link rel=\"icon\" href=\"{}\" type=\"image/svg+xml\">", *ICON_URL));
         }
+    }
+
+    #[test]
+    fn style_and_scripts_are_small() {
+        let scripts: usize = SCRIPTS.iter().map(|script| script.text.len()).sum();
+        assert!(CSS.text.len() <= 40_000, "{} bytes of style", CSS.text.len());
+        assert!(scripts <= 40_000, "{scripts} bytes of script");
     }
 
     /// The `--name: #rrggbb` of one scheme.
@@ -123,6 +153,15 @@ mod tests {
         let (light, dark) = CSS.text.split_once("prefers-color-scheme: dark").unwrap();
         let texts = [
             ("ink", "page"),
+            ("ink", "raise"),
+            ("ink", "good-back"),
+            ("soft", "raise"),
+            ("soft", "good-back"),
+            ("on-accent", "accent"),
+            ("accent", "raise"),
+            ("accent", "good-back"),
+            ("good", "surface"),
+            ("bad", "surface"),
             ("ink", "surface"),
             ("ink", "chip"),
             ("soft", "page"),
@@ -144,8 +183,14 @@ mod tests {
                 let ratio = contrast(css, ink, back);
                 assert!(ratio >= 4.5, "{scheme}: {ink} on {back} is {ratio:.2}");
             }
-            let ratio = contrast(css, "focus", "page");
-            assert!(ratio >= 3.0, "{scheme}: the focus ring is {ratio:.2}");
+            // What is no text but has to be seen: the focus ring, edges of inputs, marks of charts.
+            let shapes = ["focus", "edge", "series-1", "series-2", "series-3", "series-4", "series-5"];
+            for shape in shapes {
+                for back in ["page", "surface"] {
+                    let ratio = contrast(css, shape, back);
+                    assert!(ratio >= 3.0, "{scheme}: {shape} on {back} is {ratio:.2}");
+                }
+            }
         }
     }
 }

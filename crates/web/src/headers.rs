@@ -4,9 +4,9 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
 
-/// No script, nothing from elsewhere, no inline style, and nobody may frame the page.
-pub(crate) const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
-                                 form-action 'self'; frame-ancestors 'none'";
+/// Our own files only: nothing from elsewhere, no inline script or style, and nobody may frame the page.
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                                 connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 pub(crate) async fn secure(mut response: Response) -> Response {
     let headers = response.headers_mut();
@@ -23,7 +23,18 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_is_secured() {
-        for path in ["/", "/nowhere", "/robots.txt", "/favicon.svg", "/assets/app.css"] {
+        for path in [
+            "/",
+            "/models",
+            "/models.json",
+            "/mistralai/small-4",
+            "/mistralai",
+            "/providers",
+            "/nowhere",
+            "/robots.txt",
+            "/favicon.svg",
+            "/assets/app.css",
+        ] {
             let page = get(several_on(), path).await;
             assert_eq!(page.header("content-security-policy"), POLICY, "{path}");
             assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
@@ -33,12 +44,27 @@ mod tests {
 
     #[tokio::test]
     async fn pages_hold_nothing_that_the_policy_forbids() {
-        for path in ["/", "/nowhere"] {
+        for path in [
+            "/",
+            "/models",
+            "/models?q=nobody",
+            "/mistralai/small-4",
+            "/mistralai/small-4/mistral",
+            "/acme/bare",
+            "/mistralai",
+            "/providers",
+            "/providers/mistral",
+            "/nowhere",
+        ] {
             let page = get(several_on(), path).await.text.to_lowercase();
-            for forbidden in
-                ["<script", "<style", " style=", " onclick=", "javascript:", "<iframe", "src=\"http"]
-            {
+            for forbidden in ["<style", " style=", " onclick=", "javascript:", "<iframe", "src=\"http"] {
                 assert!(!page.contains(forbidden), "{path} holds {forbidden}");
+            }
+            for script in page.split("<script").skip(1) {
+                let is_ours =
+                    script.starts_with(" type=\"module\" src=\"/assets/") && script.contains("\"></script>");
+                let is_data = script.starts_with(" type=\"application/ld+json\">");
+                assert!(is_ours || is_data, "{path}: {script}");
             }
         }
     }

@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 
 use crate::shell::{Shell, page};
-use crate::{ProviderLine, Site, Status, host};
+use crate::visit::Pages;
+use crate::{ProviderLine, Status, host};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -48,8 +49,8 @@ struct Piece {
     is_code: bool,
 }
 
-pub(crate) async fn home(State(site): State<Arc<dyn Site>>, headers: HeaderMap, uri: Uri) -> Response {
-    let status = site.status(host(&headers, &uri));
+pub(crate) async fn home(State(pages): State<Arc<Pages>>, headers: HeaderMap, uri: Uri) -> Response {
+    let status = pages.site.status(host(&headers, &uri));
     let title = format!("{} · LLM gateway", status.brand);
     let home = Home {
         shell: Shell::new(title, &status.brand, &status.version),

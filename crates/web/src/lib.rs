@@ -1,53 +1,80 @@
-//! The site: server-rendered pages, no script, nothing from elsewhere.
+//! The site: server-rendered pages, nothing from elsewhere, no script that is needed.
 //!
 //! A page is one struct, one template, one handler and its tests, in one file named after its path. What a page shows
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+mod author;
+pub mod benchmarks;
+mod board;
+pub mod calculate;
+pub mod chart;
+pub mod compare;
+mod compress;
+pub mod describe;
+mod fact;
+mod feeds;
+pub mod format;
 mod headers;
 mod home;
+mod index;
+pub mod machine;
+mod markup;
+mod model;
+mod models;
 mod not_found;
+mod offer;
+mod prose;
+mod provider;
+mod providers;
+pub mod safe;
 mod shell;
+mod site;
+pub mod snippets;
 mod status;
 #[cfg(test)]
 mod testing;
+mod visit;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
-use axum::middleware::map_response;
+use axum::http::header::HOST;
+use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
 
+pub use site::{Live, Place, Site, World};
 pub use status::{ProviderLine, Status};
-
-/// Where the pages get what they show.
-pub trait Site: Send + Sync + 'static {
-    /// The state of this moment. `host` is the name and port under which the caller reached us, when it has the form
-    /// of one; it is the caller's word, good for the addresses shown to that caller and for nothing else.
-    fn status(&self, host: Option<&str>) -> Status;
-}
+use visit::Pages;
 
 /// `Host` is copied into a shell command that people paste, so it must look like one and nothing else.
 const HOST_BYTES_MAX: usize = 261;
 
 /// Every path of the site; any other path gets the 404 page. GET routes answer HEAD too.
 pub fn router(site: Arc<dyn Site>) -> Router {
+    let scripts = assets::SCRIPTS.iter();
+    let scripts = scripts.fold(Router::new(), |all, script| all.route(script.path, get(assets::script_of)));
     Router::new()
         .route("/", get(home::home))
-        .route("/robots.txt", get(robots))
+        .route("/models", get(models::models))
+        .route("/models.json", get(models::models))
+        .route("/providers", get(providers::providers))
+        .route("/providers.json", get(providers::providers))
+        .route("/providers/{provider}", get(provider::provider))
+        .route("/{author}", get(author::author).fallback(not_found::not_found))
+        .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
+        .route("/{author}/{slug}/{provider}", get(offer::offer).fallback(not_found::not_found))
+        .route("/robots.txt", get(feeds::robots))
+        .route("/sitemap.xml", get(feeds::pages))
+        .route(feeds::MODELS, get(feeds::new_models))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::ICON.path, get(assets::icon))
+        .merge(scripts)
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
-        .with_state(site)
-}
-
-/// Crawlers may read the pages; the API is not for them.
-async fn robots() -> ([(axum::http::HeaderName, &'static str); 2], &'static str) {
-    let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "public, max-age=86400")];
-    (headers, "User-agent: *\nDisallow: /v1\nDisallow: /api/v1\n")
+        .layer(from_fn(compress::compress))
+        .with_state(Pages::new(site))
 }
 
 /// The host that the caller named, `None` when it is absent or no host.
@@ -64,14 +91,6 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, Uri, header::HOST};
 
     use super::host;
-    use crate::testing::{get, several_on};
-
-    #[tokio::test]
-    async fn robots_stay_off_the_api() {
-        let page = get(several_on(), "/robots.txt").await;
-        assert_eq!(page.status, 200);
-        assert_eq!(page.text, "User-agent: *\nDisallow: /v1\nDisallow: /api/v1\n");
-    }
 
     #[test]
     fn only_a_host_is_taken_as_one() {

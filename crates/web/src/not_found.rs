@@ -7,10 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use catalog::Snapshot;
 use serde_json::json;
 
 use crate::shell::{Shell, page};
-use crate::{Site, host};
+use crate::visit::{Pages, Visit};
+use crate::{Place, host};
 
 /// How much of an unknown path is shown.
 const PATH_CHARS_MAX: usize = 100;
@@ -21,16 +23,18 @@ struct NotFound {
     shell: Shell,
     path: String,
     base_url: String,
+    /// Ids of models that are like the path.
+    suggestions: Vec<String>,
 }
 
 /// A page for who reads; for who sends something, most likely an SDK whose base URL lacks `/v1`, the error of the API.
 pub(crate) async fn not_found(
-    State(site): State<Arc<dyn Site>>,
+    State(pages): State<Arc<Pages>>,
     method: Method,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let status = site.status(host(&headers, &uri));
+    let status = pages.site.status(host(&headers, &uri));
     let path: String = uri.path().chars().take(PATH_CHARS_MAX).collect();
     if method != Method::GET && method != Method::HEAD {
         let message = format!(
@@ -41,8 +45,24 @@ pub(crate) async fn not_found(
             json!({ "error": { "code": 404, "type": "not_found", "message": message, "metadata": {} } });
         return (StatusCode::NOT_FOUND, Json(error)).into_response();
     }
-    let shell = Shell::new(format!("Not found · {}", status.brand), &status.brand, &status.version);
-    page(StatusCode::NOT_FOUND, &NotFound { shell, path, base_url: status.base_url })
+    let world = pages.site.world();
+    drawn(&pages.site.place(host(&headers, &uri)), world.snapshot(), path)
+}
+
+/// The same for a page that finds nothing under its path.
+pub(crate) fn page_of(visit: &Visit) -> Response {
+    if visit.is_json {
+        let error = json!({ "error": { "code": 404, "type": "not_found", "message": "nothing is kept here", "metadata": {} } });
+        return (StatusCode::NOT_FOUND, Json(error)).into_response();
+    }
+    let path = visit.path.chars().take(PATH_CHARS_MAX).collect();
+    drawn(&visit.place, visit.snapshot(), path)
+}
+
+fn drawn(place: &Place, snapshot: &Snapshot, path: String) -> Response {
+    let suggestions = snapshot.suggest(path.trim_matches('/')).into_iter().map(str::to_owned).collect();
+    let shell = Shell::new(format!("Not found · {}", place.brand), &place.brand, &place.version);
+    page(StatusCode::NOT_FOUND, &NotFound { shell, path, base_url: place.base_url.clone(), suggestions })
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ button{padding:.7rem;font:inherit;font-weight:600;border-radius:6px;border:1px s
 button.yes{order:2;background:var(--do);border-color:var(--do);color:var(--on)}\
 :focus-visible{outline:3px solid var(--do);outline-offset:2px}\
 a.way{display:block;margin-top:.8rem;padding:.7rem;font-weight:600;text-align:center;text-decoration:none;color:inherit;border:1px solid var(--line);border-radius:6px}\
+.or{margin:1.1rem 0 -.4rem;text-align:center;font-size:.9rem}\
 .bad{padding:.6rem .8rem;border:1px solid var(--bad);border-radius:6px;color:var(--bad)}\
 code{display:block;padding:.8rem;border:1px solid var(--line);border-radius:6px;overflow-wrap:anywhere;user-select:all}\
 @media(max-width:30rem){body{display:block}main{border-radius:0;min-height:100vh}}";
@@ -178,7 +179,8 @@ fn ways(desk: &Desk<'_>) -> String {
         let (slug, name) = (Html(&issuer.slug), Html(&issuer.name));
         format!("<a class=\"way\" href=\"/v1/auth/oidc/{slug}?return_to={back}\">Sign in with {name}</a>")
     });
-    links.collect()
+    let links = links.collect::<String>();
+    if links.is_empty() { links } else { format!("{links}<p class=\"or\">or with your password</p>") }
 }
 
 /// The organizations in which a person may make keys.

@@ -1,0 +1,71 @@
+//! Dots over two values: price against speed, price against quality.
+
+use super::scale::{Axes, usable};
+use super::svg::{Plot, Spot};
+use super::{Chart, Frame, Twin, class, legend};
+
+/// One dot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dot<'a> {
+    /// From the left.
+    pub x: f64,
+    /// From below.
+    pub y: f64,
+    /// What it stands for.
+    pub name: &'a str,
+    /// The path of its page on this site; anything else is not linked.
+    pub href: Option<&'a str>,
+    /// Position in the names of the series.
+    pub series: usize,
+    /// Larger than the others: what the page is about.
+    pub is_marked: bool,
+}
+
+/// Dots that lead to their pages. Both axes begin at zero. What can't be placed is left out, of the table too.
+pub fn scatter(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
+    let mut placed: Vec<&Dot<'_>> = dots.iter().filter(|dot| usable(dot.x) && usable(dot.y)).collect();
+    // By value and name: keyboards go through the dots in this order, and marked ones are drawn last, above the others.
+    placed.sort_by(|a, b| {
+        (a.is_marked.cmp(&b.is_marked))
+            .then(a.x.total_cmp(&b.x))
+            .then(a.y.total_cmp(&b.y))
+            .then(a.name.cmp(b.name))
+    });
+    let (xs, ys) = (placed.iter().map(|dot| dot.x), placed.iter().map(|dot| dot.y));
+    let axes = Axes::new(xs, ys).x_from_zero();
+    let mut plot = Plot::default();
+    if !placed.is_empty() {
+        plot.grid(axes.y_ticks());
+    }
+    for dot in &placed {
+        let title = format!("{}: {}, {}", dot.name, (frame.x.show)(dot.x), (frame.y.show)(dot.y));
+        plot.dot(&Spot {
+            x: axes.place_x(dot.x),
+            y: axes.place_y(dot.y),
+            series: &class(dot.series),
+            title: &title,
+            href: dot.href,
+            is_marked: dot.is_marked,
+        });
+    }
+    let table = twin(frame, names, &placed);
+    frame.chart(plot, &axes, legend(names.iter().copied()), table, placed.len())
+}
+
+fn twin(frame: &Frame<'_>, names: &[&str], dots: &[&Dot<'_>]) -> Twin {
+    let has_series = names.len() > 1;
+    let mut head = vec!["Name".to_owned()];
+    if has_series {
+        head.push("Group".to_owned());
+    }
+    head.extend([frame.x.title.to_owned(), frame.y.title.to_owned()]);
+    let rows = dots.iter().map(|dot| {
+        let mut row = vec![dot.name.to_owned()];
+        if has_series {
+            row.push(names.get(dot.series).copied().unwrap_or("–").to_owned());
+        }
+        row.extend([(frame.x.show)(dot.x), (frame.y.show)(dot.y)]);
+        row
+    });
+    Twin { rows: rows.collect(), head, caption: String::new() }
+}

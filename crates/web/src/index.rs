@@ -1,0 +1,165 @@
+//! What lists of models are searched, filtered and sorted by, worked out once per catalog.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::{Endpoint, Modality, Model, Protocol, Snapshot};
+use types::{PriceKind, Quote, Rate};
+
+/// Members of the European Union, ISO 3166, with the code that stands for all of them.
+const EU: [&str; 28] = [
+    "EU", "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT",
+    "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+];
+
+/// The rows of a catalog.
+pub(crate) struct Index {
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// By model.
+    pub(crate) rows: Vec<Row>,
+    /// Positions of models by author id; the authors in their order.
+    pub(crate) of_author: BTreeMap<Arc<str>, Vec<usize>>,
+}
+
+/// What a list knows of a model.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Row {
+    /// Everything that a search looks through, in small letters.
+    pub(crate) words: String,
+    /// Providers that offer it, each once, by position.
+    pub(crate) providers: Vec<usize>,
+    /// Its cheapest offer of which input and output price are known.
+    pub(crate) cheapest: Option<Cheapest>,
+    /// Parameters that at least one offer takes.
+    pub(crate) tools: Option<bool>,
+    pub(crate) schema: Option<bool>,
+    /// An offer prices input that is read from a cache.
+    pub(crate) has_cache_price: bool,
+    /// A provider is known not to train on prompts.
+    pub(crate) no_training: bool,
+    /// A provider is known to keep nothing.
+    pub(crate) keeps_nothing: bool,
+    /// Where offers are known to compute: `eu`, `us`...
+    pub(crate) regions: Vec<String>,
+    /// All of its offers are the sandbox's.
+    pub(crate) is_sandbox: bool,
+}
+
+/// The cheapest offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cheapest {
+    pub(crate) endpoint: usize,
+    pub(crate) input: Rate,
+    pub(crate) output: Rate,
+}
+
+impl Index {
+    pub(crate) fn of(snapshot: &Arc<Snapshot>) -> Index {
+        let numbered = || snapshot.models.iter().enumerate();
+        let mut of_author: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+        for (at, model) in numbered() {
+            of_author.entry(Arc::clone(&model.author)).or_default().push(at);
+        }
+        let rows = numbered().map(|(at, model)| row(snapshot, at, model)).collect();
+        Index { snapshot: Arc::clone(snapshot), rows, of_author }
+    }
+
+    /// The day of a date of the catalog, in days since 1970; `None`: it has no day.
+    pub(crate) fn checked(&self, as_of: &str) -> Option<i64> {
+        let date: jiff::civil::Date = as_of.parse().ok()?;
+        let epoch = jiff::civil::date(1970, 1, 1);
+        Some(i64::from(date.since(epoch).ok()?.get_days()))
+    }
+
+    /// The row of a model.
+    pub(crate) fn row(&self, model: usize) -> Option<&Row> {
+        self.rows.get(model)
+    }
+}
+
+/// The known base price of a kind.
+pub(crate) fn rate(endpoint: &Endpoint, kind: PriceKind) -> Option<Rate> {
+    endpoint.price.quote(kind).and_then(Quote::rate)
+}
+
+/// Input plus output, nano-dollars per million tokens each; `None`: not both are known.
+pub(crate) fn both(endpoint: &Endpoint) -> Option<i128> {
+    let (input, output) = (rate(endpoint, PriceKind::Input)?, rate(endpoint, PriceKind::Output)?);
+    Some(i128::from(input.nanos_per_million()) + i128::from(output.nanos_per_million()))
+}
+
+/// Where an offer is known to compute, in small letters: by itself, or because its provider computes nowhere else.
+pub(crate) fn region(snapshot: &Snapshot, endpoint: &Endpoint) -> Option<String> {
+    if let Some(claim) = &endpoint.facts.region {
+        return Some(claim.value.to_ascii_lowercase());
+    }
+    let places = &endpoint.provider_in(snapshot)?.facts.datacenters.as_ref()?.value;
+    let first = places.first()?;
+    match places.iter().all(|place| EU.contains(&place.as_str())) {
+        true => Some(String::from("eu")),
+        false => places.iter().all(|place| place == first).then(|| first.to_ascii_lowercase()),
+    }
+}
+
+fn row(snapshot: &Snapshot, at: usize, model: &Model) -> Row {
+    let mut words = format!("{}\n{}\n{}", model.id, model.name, model.author);
+    let author = snapshot.author(&model.author).map(|author| author.name.as_str());
+    let described = author.into_iter().chain(model.family.as_deref()).chain(model.description.as_deref());
+    for text in described.chain(model.aliases.iter().map(String::as_str)) {
+        words.push('\n');
+        words.push_str(text);
+    }
+    let mut row = Row { words: words.to_lowercase(), is_sandbox: true, ..Row::default() };
+    (row.tools, row.schema) = (model.tool_call(), model.structured_output());
+    let mut least: Option<(i128, Cheapest)> = None;
+    for position in snapshot.endpoints_of(at) {
+        let position = *position as usize;
+        let Some(endpoint) = snapshot.endpoints.get(position) else { continue };
+        take(snapshot, endpoint, &mut row);
+        let Some(sum) = both(endpoint).filter(|sum| least.is_none_or(|(known, _)| *sum < known)) else {
+            continue;
+        };
+        if let (Some(input), Some(output)) =
+            (rate(endpoint, PriceKind::Input), rate(endpoint, PriceKind::Output))
+        {
+            least = Some((sum, Cheapest { endpoint: position, input, output }));
+        }
+    }
+    row.is_sandbox &= !row.providers.is_empty();
+    row.cheapest = least.map(|(_, cheapest)| cheapest);
+    row
+}
+
+fn take(snapshot: &Snapshot, endpoint: &Endpoint, row: &mut Row) {
+    let Some(provider) = endpoint.provider_in(snapshot) else { return };
+    if !row.providers.contains(&endpoint.provider) {
+        row.providers.push(endpoint.provider);
+    }
+    row.is_sandbox &= provider.protocol == Protocol::Sandbox;
+    let known = |fact: Option<bool>, before: Option<bool>| match (fact, before) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (fact, before) => before.or(fact),
+    };
+    row.tools = known(endpoint.tool_call(snapshot), row.tools);
+    row.schema = known(endpoint.structured_output(snapshot), row.schema);
+    row.has_cache_price |= rate(endpoint, PriceKind::CacheRead).is_some();
+    row.no_training |= provider.facts.trains_on_data.as_ref().is_some_and(|claim| !claim.value);
+    row.keeps_nothing |= provider.facts.retention_days.as_ref().is_some_and(|claim| claim.value == 0);
+    if let Some(region) = region(snapshot, endpoint).filter(|region| !row.regions.contains(region)) {
+        row.regions.push(region);
+    }
+}
+
+/// A modality as people say it.
+pub(crate) const fn modality(modality: Modality) -> &'static str {
+    match modality {
+        Modality::Text => "Text",
+        Modality::Image => "Image",
+        Modality::File => "File",
+        Modality::Audio => "Audio",
+        Modality::Video => "Video",
+        Modality::Embeddings => "Embeddings",
+        Modality::Rerank => "Ranking",
+        Modality::Transcription => "Transcript",
+    }
+}
