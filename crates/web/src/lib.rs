@@ -4,9 +4,13 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+mod benchmarks;
 mod board;
 pub mod calculate;
+mod calculator;
 pub mod chart;
+mod charts;
+mod compare;
 mod fact;
 pub mod format;
 mod headers;
@@ -17,6 +21,7 @@ mod model;
 mod models;
 mod not_found;
 pub mod safe;
+mod scores;
 mod shell;
 mod site;
 mod status;
@@ -47,6 +52,15 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/", get(home::home))
         .route("/models", get(models::models))
         .route("/models.json", get(models::models))
+        .route("/compare", get(compare::choose))
+        .route("/compare/{*models}", get(compare::compare))
+        .route("/calculator", get(calculator::calculator))
+        .route("/calculator.json", get(calculator::calculator))
+        .route("/benchmarks", get(benchmarks::benchmarks))
+        .route("/benchmarks.json", get(benchmarks::benchmarks))
+        .route("/benchmarks/{slug}", get(benchmarks::benchmark))
+        .route("/charts", get(charts::charts))
+        .route("/charts.json", get(charts::charts))
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
         .route("/robots.txt", get(robots))
         .route(assets::CSS.path, get(assets::css))
