@@ -182,7 +182,7 @@ fn stats(table: &Table, names: &[String]) -> Vec<Stat> {
         Some(Stat {
             name: title,
             value: Shown::same(format::list(&names)),
-            note: format!("{value} {}", row.unit),
+            note: format!("{value} {}", row.unit.trim_start_matches("$ ")),
         })
     };
     const TOLD: [(&str, &str); 5] = [

@@ -4,6 +4,7 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod assets;
+mod author;
 mod benchmarks;
 mod board;
 pub mod calculate;
@@ -11,19 +12,27 @@ mod calculator;
 pub mod chart;
 mod charts;
 mod compare;
+mod compress;
+pub mod describe;
 mod fact;
+mod feeds;
 pub mod format;
 mod headers;
 mod home;
 mod index;
+pub mod machine;
 mod markup;
 mod model;
 mod models;
 mod not_found;
+mod offer;
+mod provider;
+mod providers;
 pub mod safe;
 mod scores;
 mod shell;
 mod site;
+pub mod snippets;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -33,8 +42,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
-use axum::middleware::map_response;
+use axum::http::header::HOST;
+use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
 
 pub use site::{Live, Place, Site, World};
@@ -61,20 +70,22 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/benchmarks/{slug}", get(benchmarks::benchmark))
         .route("/charts", get(charts::charts))
         .route("/charts.json", get(charts::charts))
+        .route("/providers", get(providers::providers))
+        .route("/providers.json", get(providers::providers))
+        .route("/providers/{provider}", get(provider::provider))
+        .route("/{author}", get(author::author).fallback(not_found::not_found))
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
-        .route("/robots.txt", get(robots))
+        .route("/{author}/{slug}/{provider}", get(offer::offer).fallback(not_found::not_found))
+        .route("/robots.txt", get(feeds::robots))
+        .route("/sitemap.xml", get(feeds::pages))
+        .route(feeds::MODELS, get(feeds::new_models))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::ICON.path, get(assets::icon))
         .merge(scripts)
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
+        .layer(from_fn(compress::compress))
         .with_state(Pages::new(site))
-}
-
-/// Crawlers may read the pages; the API is not for them.
-async fn robots() -> ([(axum::http::HeaderName, &'static str); 2], &'static str) {
-    let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "public, max-age=86400")];
-    (headers, "User-agent: *\nDisallow: /v1\nDisallow: /api/v1\n")
 }
 
 /// The host that the caller named, `None` when it is absent or no host.
@@ -91,14 +102,6 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, Uri, header::HOST};
 
     use super::host;
-    use crate::testing::{get, several_on};
-
-    #[tokio::test]
-    async fn robots_stay_off_the_api() {
-        let page = get(several_on(), "/robots.txt").await;
-        assert_eq!(page.status, 200);
-        assert_eq!(page.text, "User-agent: *\nDisallow: /v1\nDisallow: /api/v1\n");
-    }
 
     #[test]
     fn only_a_host_is_taken_as_one() {

@@ -4,7 +4,7 @@
 pub(crate) mod offers;
 pub(crate) mod pricing;
 pub(crate) mod routed;
-mod twin;
+pub(crate) mod twin;
 
 use askama::Template;
 use axum::extract::Path;
@@ -12,11 +12,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use catalog::{Benchmark, Claim, Modality, Model, Snapshot};
 
+use crate::describe::{self, Faq};
 use crate::fact::{Ability, Fact, Line, Origin, is_web};
 use crate::format::{self, Shown};
 use crate::index::{Row, modality};
+use crate::machine::jsonld;
 use crate::not_found;
+use crate::scores::{self, About};
 use crate::shell::{self, Crumb, Shell};
+use crate::snippets::{self, Kind, Snippet};
 use crate::visit::Visit;
 use offers::{Columns, Offer};
 use pricing::Pricing;
@@ -55,7 +59,32 @@ struct ModelPage {
     related: Vec<Related>,
     base_url: String,
     kept: Kept,
+    tasks: Vec<describe::Task>,
+    snippets: Vec<Snippet>,
+    key_variable: String,
+    faq: Vec<Faq>,
+    /// The same for search engines, as JSON-LD.
+    data: Vec<DataBlock>,
 }
+
+/// What is worded by the parts of this crate that know no page.
+struct Told {
+    summary: String,
+    faq: Vec<Faq>,
+    snippets: Vec<Snippet>,
+    key_variable: String,
+}
+
+/// JSON that stands safely in a script element.
+pub(crate) struct DataBlock(String);
+
+impl std::fmt::Display for DataBlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl askama::filters::HtmlSafe for DataBlock {}
 
 /// A number of the first row.
 pub(crate) struct Stat {
@@ -81,6 +110,10 @@ struct Score {
     name: String,
     score: String,
     unit: String,
+    /// What it measures, and who publishes that.
+    about: Option<&'static About>,
+    /// Its page; empty where it has none.
+    slug: String,
     origin: Origin,
 }
 
@@ -153,11 +186,23 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
     let snapshot = visit.snapshot();
     let author = snapshot.author(&model.author).map_or_else(|| model.author.to_string(), |a| a.name.clone());
     let path = format!("/{}", model.id);
-    let description = model.description.clone().unwrap_or_else(|| sentence(model, row, &author));
     let (offers, columns) = offers::offers(visit, at, order);
-    let crumbs = vec![Crumb::new("/models", "Models"), Crumb::new(format!("/{}", model.author), author)];
+    let told = Told::of(visit, at, model, order);
+    let description = model.description.clone().unwrap_or_else(|| told.summary.clone());
+    let author_path = format!("/{}", model.author);
+    let crumbs = vec![Crumb::new("/models", "Models"), Crumb::new(author_path.clone(), author.clone())];
     let picks = visit.picks();
+    let way = [
+        ("Models", "/models"),
+        (author.as_str(), author_path.as_str()),
+        (model.name.as_str(), path.as_str()),
+    ];
     ModelPage {
+        data: data(visit, at, &told.faq, &way),
+        tasks: describe::best_for(snapshot, at),
+        snippets: told.snippets,
+        key_variable: told.key_variable,
+        faq: told.faq,
         shell: Shell::of(&visit.place, &model.name, "/models", &path).about(description.clone()),
         crumbs,
         tags: crate::models::tags(model, row),
@@ -175,7 +220,7 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         pricing: Pricing::of(visit, at, order),
         benchmarks: model.benchmarks.iter().map(|row| score(snapshot, row)).collect(),
         parameters: parameters(&offers),
-        related: related(visit, at, model),
+        related: related(visit, at),
         base_url: visit.place.base_url.clone(),
         kept: kept(visit, model),
         id: model.id.to_string(),
@@ -186,33 +231,58 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
     }
 }
 
-/// What it is in one sentence, where nobody has described it.
-fn sentence(model: &Model, row: &Row, author: &str) -> String {
-    let outputs = model.output_modalities();
-    let what = match outputs.first() {
-        Some(Modality::Text) if model.is_chat() => "language model",
-        Some(Modality::Embeddings) => "embedding model",
-        Some(Modality::Image) => "image model",
-        Some(Modality::Audio) => "speech model",
-        Some(Modality::Video) => "video model",
-        Some(Modality::Rerank) => "ranking model",
-        Some(Modality::Transcription) => "transcription model",
-        _ => "model",
-    };
-    let article = if what.starts_with(['e', 'i']) { "An" } else { "A" };
-    let mut text = format!("{article} {what} by {author}");
-    if let Some(context) = model.context_tokens() {
-        text.push_str(&format!(" with a context of {} tokens", format::tokens(context).short));
+impl Told {
+    fn of(visit: &Visit, at: usize, model: &Model, order: &Order) -> Told {
+        let snapshot = visit.snapshot();
+        let in_order = order.placed.iter().map(|placed| placed.endpoint);
+        let mut all: Vec<usize> = in_order.collect();
+        all.extend(snapshot.endpoints_of(at).iter().map(|at| *at as usize).filter(|at| !order.has(*at)));
+        let offers: Vec<describe::Offer<'_>> = all
+            .into_iter()
+            .filter_map(|at| snapshot.endpoints.get(at))
+            .map(|endpoint| {
+                let is_on = visit.world.provider_off(endpoint.provider).is_none();
+                describe::Offer { endpoint, is_on }
+            })
+            .collect();
+        let picks = visit.picks();
+        let picked = picked(&visit.place.brand_slug, picks.of_model(at));
+        let sentences: Vec<String> =
+            picked.iter().take(3).map(|pick| format!("{} {}", pick.by, pick.text)).collect();
+        let supposed = if picks.is_supposed { "If every provider were on, " } else { "" };
+        let routed = (!sentences.is_empty()).then(|| format!("{supposed}{}.", sentences.join("; ")));
+        let fees = pricing::fees(visit);
+        let subject = describe::Subject {
+            snapshot,
+            model: at,
+            offers: &offers,
+            routed: routed.as_deref(),
+            fees: &fees,
+        };
+        let key_variable = snippets::key_variable(&visit.place.brand_slug);
+        let place = snippets::Place { base_url: &visit.place.base_url, key_variable: &key_variable };
+        Told {
+            summary: describe::summary(&subject),
+            faq: describe::faq(&subject),
+            snippets: Kind::of(model)
+                .map(|kind| snippets::quickstart(&place, &model.id, kind))
+                .unwrap_or_default(),
+            key_variable,
+        }
     }
-    if let Some(cheapest) = row.cheapest {
-        let (input, output) = (format::per_million(cheapest.input), format::per_million(cheapest.output));
-        text.push_str(&format!(", from {} in and {} out per 1M tokens", input.text(), output.text()));
-    }
-    match row.providers.len() as u64 {
-        0 => text.push_str(". Nobody offers it here yet."),
-        many => text.push_str(&format!(", offered by {}.", format::count_of(many, "provider"))),
-    }
-    text
+}
+
+/// The page for search engines.
+fn data(visit: &Visit, at: usize, faq: &[Faq], way: &[(&str, &str)]) -> Vec<DataBlock> {
+    let base_url = &visit.place.base_url;
+    let product = jsonld::model(visit.snapshot(), at, base_url, "").map(|mut product| {
+        // There is no picture of it yet.
+        product.as_object_mut().map(|map| map.remove("image"));
+        product
+    });
+    let questions = (!faq.is_empty()).then(|| jsonld::questions(faq));
+    let all = product.into_iter().chain(questions).chain([jsonld::breadcrumbs(base_url, way)]);
+    all.map(|value| DataBlock(jsonld::script_text(&value))).collect()
 }
 
 fn stats(visit: &Visit, at: usize, model: &Model, row: &Row, offers: &[Offer]) -> Vec<Stat> {
@@ -361,10 +431,13 @@ fn works(visit: &Visit, at: usize, model: &Model) -> Vec<Prior> {
 }
 
 fn score(snapshot: &Snapshot, row: &Benchmark) -> Score {
+    let slug = scores::slug(&row.name);
     Score {
         name: row.name.clone(),
         score: row.score.clone(),
         unit: row.metric.clone().unwrap_or_default(),
+        about: scores::about(&slug),
+        slug,
         origin: Origin::of(snapshot, &row.source, row.date.as_deref().unwrap_or_default()),
     }
 }
@@ -378,26 +451,12 @@ fn parameters(offers: &[Offer]) -> Vec<Parameter> {
     names.into_iter().map(told).collect()
 }
 
-/// Of the same family, then of the same author with the nearest release.
-fn related(visit: &Visit, at: usize, model: &Model) -> Vec<Related> {
-    let snapshot = visit.snapshot();
-    let of_author = visit.index.of_author.get(&model.author).map(Vec::as_slice).unwrap_or_default();
-    let is_family = |other: &Model| model.family.is_some() && other.family == model.family;
-    let day = model.released_day().unwrap_or_default();
-    let mut others: Vec<(bool, u64, usize)> = of_author
-        .iter()
-        .filter(|other| **other != at)
-        .filter_map(|other| {
-            let found = snapshot.models.get(*other)?;
-            Some((!is_family(found), found.released_day().unwrap_or_default().abs_diff(day), *other))
-        })
-        .collect();
-    others.sort_unstable();
-    let shown = others.into_iter().take(RELATED_MAX).filter_map(|(differs, _, other)| {
-        let because = if differs { "same author" } else { "same family" };
-        near(visit, other).map(|related| Related { because, ..related })
-    });
-    shown.collect()
+/// Of the same family, of the same author, near in price and context.
+fn related(visit: &Visit, at: usize) -> Vec<Related> {
+    let found = describe::related(visit.snapshot(), at, RELATED_MAX).into_iter();
+    found
+        .filter_map(|related| Some(Related { because: related.because, ..near(visit, related.model)? }))
+        .collect()
 }
 
 /// A model as a card.

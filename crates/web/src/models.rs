@@ -60,18 +60,18 @@ struct List {
 }
 
 /// A row.
-struct Line {
-    id: String,
-    name: String,
+pub(crate) struct Line {
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// What it can do, in a word each.
-    can: String,
-    context: Shown,
-    input: Shown,
-    output: Shown,
-    providers: usize,
-    released: Shown,
-    ttft: Shown,
-    speed: Shown,
+    pub(crate) can: String,
+    pub(crate) context: Shown,
+    pub(crate) input: Shown,
+    pub(crate) output: Shown,
+    pub(crate) providers: usize,
+    pub(crate) released: Shown,
+    pub(crate) ttft: Shown,
+    pub(crate) speed: Shown,
 }
 
 /// What filters look at.
@@ -159,7 +159,8 @@ fn list(
     }
 }
 
-fn line(visit: &Visit, at: usize) -> Option<Line> {
+/// A row of a model.
+pub(crate) fn line(visit: &Visit, at: usize) -> Option<Line> {
     let snapshot = visit.snapshot();
     let (model, row) = (snapshot.models.get(at)?, visit.index.row(at)?);
     let best = visit.board.best(at);

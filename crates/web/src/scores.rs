@@ -17,7 +17,7 @@ use std::sync::Arc;
 use catalog::{Benchmark, Model, Snapshot};
 use url::Url;
 
-pub(crate) use about::{About, READ};
+pub(crate) use about::{About, READ, of as about};
 
 /// Hosts where each author publishes for itself.
 const HOSTS_OF_MANY: [&str; 3] = ["huggingface.co", "github.com", "arxiv.org"];
@@ -107,7 +107,7 @@ fn bench(snapshot: &Snapshot, slug: String, found: &[Found<'_>]) -> Bench {
     }
     series.sort_by(|a, b| b.scores.len().cmp(&a.scores.len()).then_with(|| a.publisher.cmp(&b.publisher)));
     Bench {
-        about: about::of(&slug),
+        about: about(&slug),
         name: name.unwrap_or_else(|| slug.clone()),
         slug,
         series,

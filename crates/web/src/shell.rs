@@ -11,8 +11,9 @@ use crate::Place;
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("/models", "Models"),
+    ("/providers", "Providers"),
     ("/compare", "Compare"),
     ("/calculator", "Calculator"),
     ("/benchmarks", "Benchmarks"),

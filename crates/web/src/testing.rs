@@ -174,6 +174,11 @@ impl Answer {
     }
 }
 
+/// The site that pages are asked of.
+pub(crate) fn site(status: Status, world: Still) -> Arc<dyn Site> {
+    Arc::new(Fixed { status, world: Arc::new(world) })
+}
+
 /// Asks a page of the small catalog, with nothing measured.
 pub(crate) async fn get(status: Status, path: &str) -> Answer {
     send(status, "GET", path).await
@@ -200,8 +205,7 @@ pub(crate) async fn ask(
     let request = Request::builder().method(method).uri(path);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let request = request.body(Body::empty()).unwrap();
-    let site = Fixed { status, world: Arc::new(world) };
-    let response = router(Arc::new(site)).oneshot(request).await.unwrap();
+    let response = router(site(status, world)).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
     Answer { status: parts.status.as_u16(), headers: parts.headers, text }
@@ -243,4 +247,11 @@ pub(crate) fn several_on() -> Status {
     status.providers_on.insert(0, provider("mistral", "Mistral", true, 31, "MISTRAL_API_KEY"));
     status.providers_off.retain(|provider| provider.slug != "mistral");
     status
+}
+
+/// How many bytes of a page leave for a browser.
+pub(crate) async fn packed(world: Still, path: &str) -> usize {
+    let request = Request::get(path).header("accept-encoding", "gzip").body(Body::empty()).unwrap();
+    let response = router(site(several_on(), world)).oneshot(request).await.unwrap();
+    to_bytes(response.into_body(), 1 << 20).await.unwrap().len()
 }

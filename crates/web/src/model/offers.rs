@@ -169,7 +169,8 @@ fn number(value: Option<u64>) -> Number {
     Number { shown: format::tokens(value), value }
 }
 
-fn price(endpoint: &Endpoint, kind: PriceKind) -> Price {
+/// The base price of a kind.
+pub(crate) fn price(endpoint: &Endpoint, kind: PriceKind) -> Price {
     let quote = endpoint.price.quote(kind);
     let claims = endpoint.price_claims.iter();
     let own = claims.filter(|claim| claim.kind == kind && claim.override_index.is_none());

@@ -40,6 +40,13 @@ pub(crate) struct Order {
     pub(crate) is_supposed: bool,
 }
 
+impl Order {
+    /// Whether calls try this offer.
+    pub(crate) fn has(&self, endpoint: usize) -> bool {
+        self.placed.iter().any(|placed| placed.endpoint == endpoint)
+    }
+}
+
 /// In which order the offers of a model are tried for a plain call.
 pub(crate) fn order(world: &dyn World, model: usize, now: Timestamp) -> Order {
     let snapshot: &Snapshot = world.snapshot();

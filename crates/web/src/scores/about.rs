@@ -15,7 +15,7 @@ pub(crate) struct About {
 
 const TERMINAL: &str = "Whether an agent gets work done in a terminal: building, setting up and repairing software, handling data, security.";
 
-static ABOUT: [About; 24] = [
+static ABOUT: [About; 25] = [
     About {
         slug: "aider-polyglot",
         measures: "Hard programming exercises in six languages, edited in place, with a second try after the tests have failed.",
@@ -70,6 +70,11 @@ static ABOUT: [About; 24] = [
         slug: "mmlu-pro",
         measures: "Questions of many subjects with ten answers to choose from, more of which need reasoning than in MMLU.",
         url: "https://arxiv.org/abs/2406.01574",
+    },
+    About {
+        slug: "mrcrv2",
+        measures: "Finding one of several nearly equal passages in a long conversation.",
+        url: "https://huggingface.co/datasets/openai/mrcr",
     },
     About {
         slug: "nl2repo",
@@ -127,7 +132,7 @@ static ABOUT: [About; 24] = [
 ];
 
 /// What is known of a benchmark.
-pub(super) fn of(slug: &str) -> Option<&'static About> {
+pub(crate) fn of(slug: &str) -> Option<&'static About> {
     ABOUT.iter().find(|about| about.slug == slug)
 }
 

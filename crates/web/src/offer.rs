@@ -1,0 +1,239 @@
+//! `/<author>/<slug>/<provider>`: one model at one provider: prices and limits with sources, how it is called there without us, what
+//! trips people up, who else serves it, and when a rented machine would cost less.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use catalog::Model;
+use serde_json::{Value, json};
+use types::Money;
+
+use crate::describe::{self, BreakEven};
+use crate::format::{self, Shown};
+use crate::index::rate;
+use crate::model::offers::{self, Offer};
+use crate::model::pricing::{Tier, tier};
+use crate::model::routed::{self, Order};
+use crate::model::{Stat, twin};
+use crate::not_found;
+use crate::shell::{self, Crumb, Shell};
+use crate::snippets::{self, Kind, Recipe};
+use crate::visit::Visit;
+use types::PriceKind;
+
+/// What a machine costs an hour, where the reader does not say, in dollars; and the share of output in what is written and read.
+const HOUR_USD: &str = "2.50";
+const OUTPUT_PERCENT: u64 = 20;
+
+#[derive(Template)]
+#[template(path = "offer.html")]
+struct OfferPage {
+    shell: Shell,
+    crumbs: Vec<Crumb>,
+    model_id: String,
+    model_name: String,
+    provider_id: String,
+    provider_name: String,
+    off: Option<String>,
+    stats: Vec<Stat>,
+    offers: Vec<Part>,
+    order_is_supposed: bool,
+    others: Vec<Offer>,
+    rent: Option<Rent>,
+    pin: String,
+}
+
+/// One endpoint of the page: most providers have one, some have regions or tiers.
+struct Part {
+    offer: Offer,
+    tiers: Vec<Tier>,
+    recipe: Option<Recipe>,
+    version: String,
+}
+
+/// When renting costs less.
+struct Rent {
+    hour: String,
+    hour_is_ours: bool,
+    problem: bool,
+    output_percent: u64,
+    even: Option<BreakEven>,
+    tokens: Shown,
+}
+
+pub(crate) async fn offer(
+    visit: Visit,
+    Path((author, slug, provider)): Path<(String, String, String)>,
+) -> Response {
+    let provider =
+        if visit.is_json { provider.strip_suffix(".json").unwrap_or(&provider) } else { &provider };
+    let snapshot = visit.snapshot();
+    let at = match snapshot.resolve(&format!("{author}/{slug}")).map(|at| (at, snapshot.models.get(at))) {
+        Some((at, Some(model))) if *model.id == *format!("{author}/{slug}") => at,
+        Some((_, Some(model))) => {
+            let suffix = if visit.is_json { ".json" } else { "" };
+            return shell::moved(&format!("/{}/{provider}{suffix}", model.id));
+        }
+        _ => return not_found::page_of(&visit),
+    };
+    let own: Vec<usize> = snapshot
+        .endpoints_of(at)
+        .iter()
+        .map(|at| *at as usize)
+        .filter(|at| {
+            let found = snapshot.endpoints.get(*at).and_then(|endpoint| endpoint.provider_in(snapshot));
+            found.is_some_and(|known| *known.id == *provider)
+        })
+        .collect();
+    let Some(model) = snapshot.models.get(at).filter(|_| !own.is_empty()) else {
+        return not_found::page_of(&visit);
+    };
+    let order = routed::order(&*visit.world, at, visit.now);
+    if visit.is_json {
+        let told: Vec<Value> = own.iter().filter_map(|at| twin::offer(&visit, *at, &order)).collect();
+        return shell::json(&json!({ "catalog": snapshot.version, "model": model.id, "offers": told }));
+    }
+    match page(&visit, (at, model), &own, &order) {
+        Some(page) => shell::page(StatusCode::OK, &page),
+        None => not_found::page_of(&visit),
+    }
+}
+
+fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Order) -> Option<OfferPage> {
+    let snapshot = visit.snapshot();
+    let first = snapshot.endpoints.get(*own.first()?)?;
+    let provider = first.provider_in(snapshot)?;
+    let (others, _) = offers::offers(visit, at, order);
+    let author = snapshot.author(&model.author).map_or_else(|| model.author.to_string(), |a| a.name.clone());
+    let title = format!("{} at {}", model.name, provider.name);
+    let path = format!("/{}/{}", model.id, provider.id);
+    let about = format!("{title}: price, limits, how it is called there, and who else serves it.");
+    let offers: Vec<Part> = own.iter().filter_map(|at| part(visit, *at, model, order)).collect();
+    Some(OfferPage {
+        shell: Shell::of(&visit.place, &title, "/models", &path).about(about),
+        crumbs: vec![
+            Crumb::new("/models", "Models"),
+            Crumb::new(format!("/{}", model.author), author),
+            Crumb::new(format!("/{}", model.id), model.name.clone()),
+        ],
+        model_id: model.id.to_string(),
+        model_name: model.name.clone(),
+        provider_id: provider.id.to_string(),
+        provider_name: provider.name.to_string(),
+        off: visit.world.provider_off(first.provider),
+        stats: offers.first().map(|part| stats(&part.offer)).unwrap_or_default(),
+        order_is_supposed: order.is_supposed,
+        others,
+        rent: rent(visit, model, own),
+        pin: format!("{}@{}", model.id, provider.id),
+        offers,
+    })
+}
+
+fn part(visit: &Visit, at: usize, model: &Model, order: &Order) -> Option<Part> {
+    let snapshot = visit.snapshot();
+    let endpoint = snapshot.endpoints.get(at)?;
+    Some(Part {
+        offer: offers::offer(visit, at, order)?,
+        tiers: endpoint.price.overrides.iter().map(tier).collect(),
+        recipe: Kind::of(model).and_then(|kind| snippets::recipe(snapshot, endpoint, kind)),
+        version: endpoint.price_version.to_string(),
+    })
+}
+
+fn stats(offer: &Offer) -> Vec<Stat> {
+    let stat = |name, value: &Shown, note: &str| Stat { name, value: value.clone(), note: note.to_owned() };
+    let mut stats = vec![
+        stat("Input", &offer.input.shown, "per 1M tokens"),
+        stat("Output", &offer.output.shown, "per 1M tokens"),
+    ];
+    if offer.cache_read.nanos.is_some() {
+        stats.push(stat("Cache read", &offer.cache_read.shown, "per 1M tokens"));
+    }
+    stats.push(stat("Context", &offer.context.shown, "tokens, input and output together"));
+    stats.push(stat("Max output", &offer.max_output.shown, "tokens"));
+    if let Some(live) = &offer.live {
+        let note = format!("median, last 30 minutes, {} samples here", live.samples);
+        stats.push(stat("First token", &live.ttft_p50, &note));
+        stats.push(stat("Uptime", &live.uptime, &format!("last 24 hours, {}", live.asked)));
+    }
+    stats
+}
+
+/// Only of open weights, which somebody can rent a machine for.
+fn rent(visit: &Visit, model: &Model, own: &[usize]) -> Option<Rent> {
+    if !model.facts.open_weights.as_ref().is_some_and(|claim| claim.value) {
+        return None;
+    }
+    let endpoint = visit.snapshot().endpoints.get(*own.first()?)?;
+    let (input, output) = (rate(endpoint, PriceKind::Input)?, rate(endpoint, PriceKind::Output)?);
+    let asked = visit.ask("hour");
+    let hour = asked.unwrap_or(HOUR_USD);
+    let percent = visit.ask("out").and_then(|text| text.parse().ok()).filter(|percent| *percent <= 100);
+    let percent = percent.unwrap_or(OUTPUT_PERCENT);
+    let money =
+        hour.parse::<Money>().ok().filter(|money| *money > Money::ZERO && *money <= Money::from_usd(10_000));
+    let even = money.and_then(|money| describe::break_even(money, input, output, percent));
+    Some(Rent {
+        hour: hour.to_owned(),
+        hour_is_ours: asked.is_none(),
+        problem: money.is_none(),
+        output_percent: percent,
+        tokens: even.as_ref().map_or_else(Shown::unknown, |even| format::short(even.tokens_per_month)),
+        even,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{get, several_on};
+
+    #[tokio::test]
+    async fn an_offer_says_price_recipe_and_what_differs() {
+        let page = get(several_on(), "/mistralai/small-4/mistral").await;
+        assert_eq!((page.status, page.text.matches("<h1").count()), (200, 1));
+        for text in [
+            "<h1>Mistral Small 4 at Mistral</h1>",
+            "$0.15",
+            "mistral-small-2603",
+            "MISTRAL_API_KEY",
+            "api.mistral.example/v1",
+            "above 200,000 input tokens",
+            "Vendor page",
+            "/mistralai/small-4/venice",
+            "mistralai/small-4@mistral",
+        ] {
+            page.holds(text);
+        }
+    }
+
+    #[tokio::test]
+    async fn renting_is_reckoned_from_the_readers_price() {
+        // At 5 dollars an hour 730 hours are 3,650 dollars; 80 x 0.15 + 20 x 0.60 = 0.24 per 1M.
+        let page = get(several_on(), "/mistralai/small-4/mistral?hour=5").await;
+        page.holds("$3,650.00 a month");
+        page.holds("$0.24 per 1M tokens (20% output)");
+        for hour in ["free", "-1", "0", "1e9", "99999999"] {
+            let page = get(several_on(), &format!("/mistralai/small-4/mistral?hour={hour}")).await;
+            assert_eq!(page.status, 200, "{hour}");
+            page.holds("is no price for an hour");
+        }
+        get(several_on(), "/mistralai/large-3/mistral").await.lacks("id=\"rent\"");
+    }
+
+    #[tokio::test]
+    async fn only_offers_that_exist_have_a_page() {
+        assert_eq!(get(several_on(), "/mistralai/small-4/groq").await.status, 404);
+        let moved = get(several_on(), "/mistral/small-2603/venice").await;
+        assert_eq!((moved.status, moved.header("location")), (308, "/mistralai/small-4/venice"));
+        let twin = get(several_on(), "/mistralai/small-4/venice.json").await;
+        let told: serde_json::Value = serde_json::from_str(&twin.text).unwrap();
+        assert_eq!(told["offers"][0]["provider_model_id"], "Small-4-EU");
+        let hostile = get(several_on(), "/acme/bare/acme-cloud").await;
+        assert_eq!(hostile.status, 200);
+        for text in ["<script>alert", "<i>Cloud", "bare\"'>"] {
+            hostile.lacks(text);
+        }
+    }
+}
