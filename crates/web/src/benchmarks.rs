@@ -41,6 +41,7 @@ struct Top {
     id: String,
     name: String,
     score: String,
+    publisher: String,
 }
 
 #[derive(Template)]
@@ -68,6 +69,8 @@ struct Ranking {
     is_ranked: bool,
     has_others: bool,
     rows: Vec<Place>,
+    /// Where all of it is from, when that is one place and date.
+    source: Option<Origin>,
     /// Its price chart, where enough is known.
     chart: Option<String>,
 }
@@ -107,9 +110,15 @@ pub(crate) async fn benchmarks(visit: Visit) -> Response {
 
 fn line(snapshot: &Snapshot, bench: &Bench) -> Line {
     let longest = bench.series.first().filter(|series| series.is_ranked);
-    let top = longest.and_then(|series| series.scores.first()).and_then(|score| {
+    let top = longest.and_then(|series| {
+        let score = series.scores.first()?;
         let model = snapshot.models.get(score.model)?;
-        Some(Top { id: model.id.to_string(), name: model.name.clone(), score: score.score.clone() })
+        Some(Top {
+            id: model.id.to_string(),
+            name: model.name.clone(),
+            score: score.score.clone(),
+            publisher: series.publisher.clone(),
+        })
     });
     Line {
         slug: bench.slug.clone(),
@@ -170,9 +179,17 @@ fn ranking(snapshot: &Snapshot, bench: &Bench, series: &Series) -> Ranking {
         metric: series.metric.clone(),
         is_ranked: series.is_ranked,
         has_others: rows.iter().any(|row| !row.others.is_empty()),
+        source: rows
+            .first()
+            .map(|row| row.origin.clone())
+            .filter(|origin| rows.iter().all(|row| is_same(&row.origin, origin))),
         rows,
         chart: (series.scores.len() > 2).then(|| crate::charts::address(&bench.slug, &series.slug)),
     }
+}
+
+fn is_same(a: &Origin, b: &Origin) -> bool {
+    a.name == b.name && a.url == b.url && a.as_of == b.as_of
 }
 
 fn place(snapshot: &Snapshot, series: &Series, score: &Score) -> Option<Place> {

@@ -262,6 +262,9 @@ fn rows(visit: &Visit, series: &Series, by: Price) -> (Vec<Row>, Vec<String>) {
 
 /// A price of the axis, as tables word it.
 pub(crate) fn dollars(price: f64) -> String {
+    if price <= 0.0 {
+        return String::from("$0");
+    }
     // Prices of the catalog are far below the range of an i64 in nano-dollars, and a float holds them to the last one shown.
     let rate = Rate::from_nanos_per_million((price * NANOS).round() as i64);
     rate.map_or_else(String::new, |rate| format::per_million(rate).short)

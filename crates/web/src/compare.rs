@@ -179,11 +179,14 @@ fn stats(table: &Table, names: &[String]) -> Vec<Stat> {
         let best = row.cells.iter().zip(names).filter(|(cell, _)| cell.is_best);
         let (cells, names): (Vec<_>, Vec<_>) = best.map(|(cell, name)| (cell, name.as_str())).unzip();
         let value = cells.first()?.shown.text().to_owned();
-        Some(Stat {
-            name: title,
-            value: Shown::same(format::list(&names)),
-            note: format!("{value} {}", row.unit.trim_start_matches("$ ")),
-        })
+        let at = row.cells.iter().position(|cell| cell.is_best)?;
+        let samples = rows().find(|row| row.name == rows::SAMPLES).and_then(|row| row.cells.get(at));
+        // What was measured says over what, and how often.
+        let unit = match samples.filter(|_| row.unit.starts_with("last ")) {
+            Some(samples) => format!(", median of the {}, {} samples", row.unit, samples.shown.text()),
+            None => format!(" {}", row.unit.trim_start_matches("$ ")),
+        };
+        Some(Stat { name: title, value: Shown::same(format::list(&names)), note: format!("{value}{unit}") })
     };
     const TOLD: [(&str, &str); 5] = [
         (rows::INPUT, "Cheapest input"),

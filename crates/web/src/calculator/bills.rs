@@ -9,6 +9,7 @@ use catalog::{Endpoint, Snapshot};
 use ledger::{Percent, Terms};
 use types::{Money, Quote};
 
+use super::form::said;
 use crate::calculate::{self, Asked, Estimate, Missing, Per, Workload};
 use crate::format::{self, Shown};
 use crate::visit::Visit;
@@ -29,8 +30,8 @@ pub(crate) struct Costs {
     pub(crate) address: String,
     /// Nobody chose the models.
     pub(crate) by_default: bool,
-    /// Names of fields that could not be read, with what is wrong.
-    pub(crate) problems: Vec<(&'static str, String)>,
+    /// Names of fields that could not be read, with what each is about and what to do.
+    pub(crate) problems: Vec<(&'static str, (String, String))>,
     /// A discount by volume may come off, which is not counted.
     pub(crate) has_discounts: bool,
 }
@@ -131,11 +132,7 @@ impl Costs {
                 format!("{path}?{}", calculate::write(workload, &[]))
             },
             by_default,
-            problems: asked
-                .problems
-                .iter()
-                .map(|p| (p.field, format!("{}: {}", p.given, p.message)))
-                .collect(),
+            problems: asked.problems.iter().map(|problem| (problem.field, said(problem))).collect(),
             has_discounts: !visit.site.fees().discount.is_empty(),
         }
     }

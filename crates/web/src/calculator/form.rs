@@ -2,7 +2,7 @@
 
 use catalog::Snapshot;
 
-use crate::calculate::{self, Asked, PRESETS, Per, Workload};
+use crate::calculate::{self, Asked, PRESETS, Per, Problem, Workload};
 
 /// The form as it is drawn.
 pub(crate) struct Form {
@@ -49,7 +49,7 @@ type Row = (&'static str, &'static str, fn(&Workload) -> u64);
 
 const FIELDS: [Row; 4] = [
     ("in", "Input tokens", |w| w.input),
-    ("cached", "Of them from the cache, %", |w| w.cached_percent),
+    ("cached", "Cached input, %", |w| w.cached_percent),
     ("out", "Output tokens", |w| w.output),
     ("n", "Requests", |w| w.requests),
 ];
@@ -65,7 +65,9 @@ impl Form {
     /// The form of a calculation; `path` is where presets lead.
     pub(crate) fn of(query: &str, asked: &Asked, path: &str) -> Form {
         let field = |(name, label, number): &Row| field(query, asked, name, label, *number);
-        let more: Vec<Field> = MORE.iter().map(field).collect();
+        let mut more: Vec<Field> = MORE.iter().map(field).collect();
+        // Nothing rather than a zero: then it is not in the address either.
+        more.iter_mut().filter(|field| field.value == "0").for_each(|field| field.value.clear());
         let of = |name: &'static str| {
             asked
                 .problems
@@ -76,7 +78,7 @@ impl Form {
         Form {
             presets: presets(asked, path),
             fields: FIELDS.iter().map(field).collect(),
-            is_more_open: more.iter().any(|field| field.value != "0"),
+            is_more_open: more.iter().any(|field| !field.value.is_empty()),
             more,
             is_per_month: asked.workload.per == Per::Month,
             model_problems: of("m").collect(),
@@ -95,6 +97,23 @@ fn presets(asked: &Asked, path: &str) -> Vec<Choice> {
     PRESETS.iter().map(choice).collect()
 }
 
+/// What a problem is about, and what to do: of a number, what it counts and how to write it.
+pub(crate) fn said(problem: &Problem) -> (String, String) {
+    let first_large = |text: &str| {
+        let mut letters = text.chars();
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
+    };
+    match problem.message.split_once(": ") {
+        Some((what, how)) => {
+            (first_large(what), format!("{}; this is not one: {}", first_large(how), problem.given))
+        }
+        None => (problem.given.clone(), problem.message.clone()),
+    }
+}
+
 /// A number that could not be read stands there as it was written.
 fn field(
     query: &str,
@@ -109,5 +128,5 @@ fn field(
         Some(_) => given().map(|(_, value)| value.into_owned()).unwrap_or_default(),
         None => number(&asked.workload).to_string(),
     };
-    Field { name, label, value, problem: problem.map(|problem| problem.message.clone()) }
+    Field { name, label, value, problem: problem.map(|problem| said(problem).1) }
 }

@@ -109,7 +109,7 @@ async fn what_cannot_be_read_is_said_beside_it_and_nothing_is_priced() {
         get(several_on(), "/calculator?in=%22%3E%3Cscript%3Ealert(1)&out=-5&m=mistralai/small-4&n=1").await;
     assert_eq!(page.status, 200);
     page.holds("aria-invalid=\"true\"");
-    page.holds("data-for=\"out\">output tokens per request: write a whole number from 0 to 1,000,000,000");
+    page.holds("data-for=\"out\">Write a whole number from 0 to 1,000,000,000");
     page.holds("Nothing is priced until every number can be read");
     page.lacks("<script>alert");
     page.lacks("How each bill is made");

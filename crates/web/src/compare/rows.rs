@@ -20,6 +20,7 @@ pub(crate) const OUTPUT: &str = "Output";
 pub(crate) const CONTEXT: &str = "Context";
 pub(crate) const TTFT: &str = "First token, median";
 pub(crate) const SPEED: &str = "Speed, median";
+pub(crate) const SAMPLES: &str = "Samples";
 
 /// The whole comparison.
 pub(crate) struct Table {
@@ -230,7 +231,7 @@ fn measured(visit: &Visit, sides: &[Side<'_>]) -> Vec<Row> {
     vec![
         Row::new(TTFT, window.as_str(), Best::Least, ttft.collect()),
         Row::new(SPEED, window.as_str(), Best::Most, speed.collect()),
-        Row::new("Samples", window.as_str(), Best::None, samples.collect()),
+        Row::new(SAMPLES, window.as_str(), Best::None, samples.collect()),
     ]
 }
 
