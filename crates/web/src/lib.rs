@@ -26,6 +26,7 @@ mod model;
 mod models;
 mod not_found;
 mod offer;
+mod prose;
 mod provider;
 mod providers;
 pub mod safe;

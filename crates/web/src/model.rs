@@ -12,12 +12,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use catalog::{Benchmark, Claim, Modality, Model, Snapshot};
 
+use crate::chart::{self, Axis, Chart, Dot};
 use crate::describe::{self, Faq};
 use crate::fact::{Ability, Fact, Line, Origin, is_web};
 use crate::format::{self, Shown};
 use crate::index::{Row, modality};
 use crate::machine::jsonld;
 use crate::not_found;
+use crate::prose::Prose;
 use crate::scores::{self, About};
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Snippet};
@@ -62,9 +64,17 @@ struct ModelPage {
     tasks: Vec<describe::Task>,
     snippets: Vec<Snippet>,
     key_variable: String,
-    faq: Vec<Faq>,
+    faq: Vec<Answered>,
+    /// Price against speed, where several offers are measured.
+    chart: Option<Chart>,
     /// The same for search engines, as JSON-LD.
     data: Vec<DataBlock>,
+}
+
+/// A question, and its answer with code set apart.
+struct Answered {
+    question: String,
+    answer: Prose,
 }
 
 /// What is worded by the parts of this crate that know no page.
@@ -202,7 +212,8 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         tasks: describe::best_for(snapshot, at),
         snippets: told.snippets,
         key_variable: told.key_variable,
-        faq: told.faq,
+        faq: answered(told.faq),
+        chart: speeds(&offers),
         shell: Shell::of(&visit.place, &model.name, "/models", &path).about(description.clone()),
         crumbs,
         tags: crate::models::tags(model, row),
@@ -270,6 +281,39 @@ impl Told {
             key_variable,
         }
     }
+}
+
+fn answered(faq: Vec<Faq>) -> Vec<Answered> {
+    let set = |one: Faq| Answered { answer: Prose::of(&one.answer), question: one.question };
+    faq.into_iter().map(set).collect()
+}
+
+/// Price against speed of the offers that are measured; one says nothing.
+fn speeds(offers: &[Offer]) -> Option<Chart> {
+    let dots: Vec<Dot<'_>> = offers
+        .iter()
+        .filter_map(|offer| {
+            // Only a place on a chart; the price itself stands in the table.
+            let (input, output) = (offer.input.nanos?, offer.output.nanos?);
+            let dollars = (input as f64 + output as f64) / 1e9;
+            let is_marked = offer.routed.as_ref().is_some_and(|routed| routed.is_first);
+            Some(Dot {
+                x: dollars,
+                y: offer.live.as_ref()?.tokens_per_s?,
+                name: &offer.provider_name,
+                href: Some(&offer.path),
+                series: 0,
+                is_marked,
+            })
+        })
+        .collect();
+    let frame = chart::Frame {
+        id: "price-speed",
+        title: "Price against speed",
+        x: Axis { title: "Input plus output, $ per 1M tokens", show: &|x| format!("${x:.2}") },
+        y: Axis { title: "Median tokens per second", show: &|y| format!("{y:.0}") },
+    };
+    (dots.len() > 1).then(|| chart::scatter(&frame, &["Offers"], &dots))
 }
 
 /// The page for search engines.

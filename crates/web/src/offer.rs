@@ -17,6 +17,7 @@ use crate::model::pricing::{Tier, tier};
 use crate::model::routed::{self, Order};
 use crate::model::{Stat, twin};
 use crate::not_found;
+use crate::prose::Prose;
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Recipe};
 use crate::visit::Visit;
@@ -49,6 +50,7 @@ struct Part {
     offer: Offer,
     tiers: Vec<Tier>,
     recipe: Option<Recipe>,
+    gotchas: Vec<Prose>,
     version: String,
 }
 
@@ -134,10 +136,13 @@ fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Orde
 fn part(visit: &Visit, at: usize, model: &Model, order: &Order) -> Option<Part> {
     let snapshot = visit.snapshot();
     let endpoint = snapshot.endpoints.get(at)?;
+    let recipe = Kind::of(model).and_then(|kind| snippets::recipe(snapshot, endpoint, kind));
+    let gotchas = recipe.as_ref().map(|recipe| recipe.gotchas.iter().map(|text| Prose::of(text)).collect());
     Some(Part {
+        gotchas: gotchas.unwrap_or_default(),
+        recipe,
         offer: offers::offer(visit, at, order)?,
         tiers: endpoint.price.overrides.iter().map(tier).collect(),
-        recipe: Kind::of(model).and_then(|kind| snippets::recipe(snapshot, endpoint, kind)),
         version: endpoint.price_version.to_string(),
     })
 }

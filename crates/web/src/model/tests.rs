@@ -38,6 +38,17 @@ async fn everything_that_is_known_is_there() {
 }
 
 #[tokio::test]
+async fn several_that_are_measured_are_drawn_with_their_table() {
+    let one = || Still::new(&SMALL, &["mistral", "venice"]).measured("mistral/small-4", 440.0, 29.0);
+    see(one(), "/mistralai/small-4").await.lacks("Price against speed");
+    let page = see(one().measured("venice/small-4@eu", 666.0, 96.0), "/mistralai/small-4").await;
+    page.holds("Price against speed");
+    page.holds("href=\"/mistralai/small-4/venice\"");
+    page.holds("Show as table");
+    page.holds("<code>mistralai/small-4</code>");
+}
+
+#[tokio::test]
 async fn a_fact_opens_to_its_source_and_to_who_says_otherwise() {
     let page = get(several_on(), "/mistralai/small-4").await;
     let (_, context) = page.text.split_once("<th scope=\"row\">Context</th>").unwrap();
