@@ -32,6 +32,7 @@ function enliven(form) {
       if (!answer.ok) throw new Error(String(answer.status));
       const html = await answer.text();
       put(place, html);
+      tell(place);
       if (remember) history.replaceState(null, "", url);
       delete place.dataset.busy;
     } catch (error) {
@@ -45,6 +46,7 @@ function enliven(form) {
     const open = new Map([...place.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
     const ticked = place.querySelector("#show-filters")?.checked;
     const scrolled = new Map([...place.querySelectorAll("details[id] > .pick")].map((one) => [one.parentElement.id, one.scrollTop]));
+    const compared = new Set([...place.querySelectorAll(".tick input:checked")].map((one) => one.value));
     const focus = place.contains(document.activeElement) ? document.activeElement.id : "";
     place.innerHTML = html;
     for (const one of place.querySelectorAll("details[id]")) {
@@ -52,9 +54,23 @@ function enliven(form) {
       const pick = one.querySelector(".pick");
       if (pick && scrolled.has(one.id)) pick.scrollTop = scrolled.get(one.id);
     }
+    // What is ticked to be compared stays ticked while it is in the list.
+    for (const one of place.querySelectorAll(".tick input")) one.checked = compared.has(one.value);
     const toggle = place.querySelector("#show-filters");
     if (toggle && ticked) toggle.checked = true;
     if (focus !== "") document.getElementById(focus)?.focus({ preventScroll: true });
+  }
+
+  /** What the part says of a field (data-of) is said beside it too (data-for). */
+  function tell(place) {
+    for (const beside of form.querySelectorAll("[data-for]")) {
+      const said = [...place.querySelectorAll(`[data-of="${beside.dataset.for}"]`)];
+      beside.textContent = said.map((one) => one.textContent).join(" ");
+      for (const field of form.querySelectorAll(`[name="${beside.dataset.for}"]`)) {
+        if (said.length > 0) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+      }
+    }
   }
 
   const soon = () => {

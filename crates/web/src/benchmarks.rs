@@ -1,256 +1,252 @@
-//! Published results by benchmark: who says which score, when, and what the benchmark measures.
-//!
-//! - Scores are shown as their sources state them and are never mixed into one of ours. Two sources of one benchmark may have
-//!   run it differently; they stand beside each other, each with its name and date.
-//! - Spellings of one name (`SWE-Bench Pro`, `SWE Bench Pro`) are one benchmark, under the spelling that is used most.
-//! - What a benchmark measures is said in a sentence of ours with the address of whoever publishes it; where we have not read
-//!   that, nothing is said.
+//! `/benchmarks`: what each published benchmark measures, and `/benchmarks/<slug>`: who reached what, by whose account. `.json` is the same
+//! for programs.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use catalog::Snapshot;
+use serde_json::{Value, json};
 
-use catalog::{Benchmark, Model, Snapshot};
-use types::Money;
+use crate::fact::Origin;
+use crate::format::{self, Shown};
+use crate::not_found;
+use crate::scores::{self, About, Bench, READ, Score, Series};
+use crate::shell::{self, Crumb, Shell};
+use crate::visit::Visit;
 
-/// A benchmark with its results.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bench {
-    /// The name in addresses: `swe-bench-pro`.
-    pub slug: String,
-    /// For people.
-    pub name: String,
-    /// What it measures, and where that is published.
-    pub about: Option<About>,
-    /// Best first; results that read as no number come last.
-    pub rows: Vec<Row>,
+#[derive(Template)]
+#[template(path = "benchmarks.html")]
+struct Benchmarks {
+    shell: Shell,
+    lines: Vec<Line>,
+    results: String,
+    models: String,
+    of: String,
+    read: Shown,
 }
 
-/// What a benchmark measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct About {
-    /// In a sentence.
-    pub text: &'static str,
-    /// Whoever publishes it.
-    pub url: &'static str,
+/// A benchmark of the list.
+struct Line {
+    slug: String,
+    name: String,
+    about: Option<&'static About>,
+    models: String,
+    publishers: String,
+    /// The best of the longest ranking: model, id, score.
+    top: Option<Top>,
 }
 
-/// One published result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Position of the model in the snapshot.
-    pub model: usize,
-    /// As its source states it, decimal text.
-    pub score: String,
-    /// What the score counts, where the source says.
-    pub metric: Option<String>,
-    /// Id of the source.
-    pub source: String,
-    /// When it was published, where the source says.
-    pub date: Option<String>,
+struct Top {
+    id: String,
+    name: String,
+    score: String,
+    publisher: String,
 }
 
-const ABOUT: [(&str, &str, &str); 19] = [
-    (
-        "aider-polyglot",
-        "Programming exercises in six languages, solved by editing files, with a second try after failing tests.",
-        "https://aider.chat/docs/leaderboards/",
-    ),
-    (
-        "artificial-analysis-coding-agent-index",
-        "Artificial Analysis's average over benchmarks of coding agents.",
-        "https://artificialanalysis.ai/methodology",
-    ),
-    (
-        "artificial-analysis-coding-index",
-        "Artificial Analysis's average over benchmarks of writing code.",
-        "https://artificialanalysis.ai/methodology",
-    ),
-    (
-        "artificial-analysis-intelligence-index",
-        "Artificial Analysis's average over benchmarks of knowledge, reasoning and code.",
-        "https://artificialanalysis.ai/methodology",
-    ),
-    (
-        "charxiv-reasoning",
-        "Questions about charts from papers that need several steps.",
-        "https://charxiv.github.io/",
-    ),
-    (
-        "gpqa-diamond",
-        "Multiple-choice questions in biology, physics and chemistry that experts of another field mostly get wrong.",
-        "https://arxiv.org/abs/2311.12022",
-    ),
-    (
-        "humanitys-last-exam",
-        "Expert questions across many fields, some with pictures.",
-        "https://lastexam.ai/",
-    ),
-    (
-        "livecodebench",
-        "Problems of programming contests, collected over time so that newer ones can't have been trained on.",
-        "https://livecodebench.github.io/",
-    ),
-    (
-        "livecodebench-pro",
-        "Hard problems of programming olympiads and contests.",
-        "https://livecodebenchpro.com/",
-    ),
-    (
-        "mmlu-pro",
-        "Multiple-choice questions over many subjects, with ten options each.",
-        "https://arxiv.org/abs/2406.01574",
-    ),
-    (
-        "mrcrv2",
-        "Finding one of several nearly equal passages in a long conversation.",
-        "https://huggingface.co/datasets/openai/mrcr",
-    ),
-    (
-        "scicode",
-        "Programs for problems from research in the natural sciences.",
-        "https://scicode-bench.github.io/",
-    ),
-    (
-        "swe-bench-multilingual",
-        "Issues of open-source projects in nine languages, resolved so that their tests pass.",
-        "https://www.swebench.com/multilingual.html",
-    ),
-    (
-        "swe-bench-pro",
-        "Longer tasks in larger code bases than SWE-Bench's, resolved so that their tests pass.",
-        "https://scale.com/leaderboard/swe_bench_pro_public",
-    ),
-    (
-        "swe-bench-verified",
-        "500 issues of Python projects that people checked to be solvable, resolved so that their tests pass.",
-        "https://www.swebench.com/",
-    ),
-    ("terminal-bench", "Tasks that an agent carries out in a terminal.", "https://www.tbench.ai/"),
-    (
-        "terminal-bench-2-0",
-        "Tasks that an agent carries out in a terminal, second set.",
-        "https://www.tbench.ai/",
-    ),
-    (
-        "terminal-bench-2-1",
-        "Tasks that an agent carries out in a terminal, second set, revised.",
-        "https://www.tbench.ai/",
-    ),
-    (
-        "terminal-bench-hard",
-        "The harder tasks of Terminal-Bench, as chosen by Artificial Analysis.",
-        "https://artificialanalysis.ai/methodology",
-    ),
-];
+#[derive(Template)]
+#[template(path = "benchmark.html")]
+struct OneBenchmark {
+    shell: Shell,
+    crumbs: Vec<Crumb>,
+    slug: String,
+    name: String,
+    about: Option<&'static About>,
+    read: Shown,
+    summary: String,
+    rankings: Vec<Ranking>,
+    /// Results of publishers that have only one.
+    singles: Vec<Place>,
+    unranked: String,
+}
 
-/// The slug of a benchmark's name: letters and digits, the rest as single hyphens, apostrophes left out.
-pub fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    for c in name.to_lowercase().chars().filter(|c| !matches!(c, '\'' | '’' | 'ʼ')) {
-        match c {
-            c if c.is_alphanumeric() => slug.push(c),
-            _ if slug.is_empty() || slug.ends_with('-') => {}
-            _ => slug.push('-'),
-        }
+/// A series as a table.
+struct Ranking {
+    /// Unique on the page.
+    id: String,
+    publisher: String,
+    metric: String,
+    is_ranked: bool,
+    has_others: bool,
+    rows: Vec<Place>,
+    /// Where all of it is from, when that is one place and date.
+    source: Option<Origin>,
+    /// Its price chart, where enough is known.
+    chart: Option<String>,
+}
+
+/// A row of it.
+struct Place {
+    place: Option<usize>,
+    id: String,
+    name: String,
+    score: String,
+    value: f64,
+    metric: String,
+    others: String,
+    origin: Origin,
+}
+
+pub(crate) async fn benchmarks(visit: Visit) -> Response {
+    let snapshot = visit.snapshot();
+    let benches = scores::all(snapshot);
+    if visit.is_json {
+        let data: Vec<Value> = benches.iter().map(|bench| told_short(&visit, bench)).collect();
+        return shell::json(&json!({ "catalog": snapshot.version, "data": data }));
     }
-    slug.trim_end_matches('-').to_owned()
+    let models = snapshot.models.iter().filter(|model| !model.benchmarks.is_empty()).count();
+    let results: usize = benches.iter().map(|bench| bench.results).sum();
+    let about = "What each benchmark measures, and the published scores of models with source and date.";
+    let page = Benchmarks {
+        shell: Shell::of(&visit.place, "Benchmarks", "/benchmarks", "/benchmarks").about(about),
+        lines: benches.iter().map(|bench| line(snapshot, bench)).collect(),
+        results: format::count_of(results as u64, "published result"),
+        models: format::count(models as u64),
+        of: format::count_of(snapshot.models.len() as u64, "model"),
+        read: format::date(READ),
+    };
+    shell::page(StatusCode::OK, &page)
 }
 
-/// What a benchmark measures, by its slug.
-pub fn about(slug: &str) -> Option<About> {
-    ABOUT.iter().find(|(known, ..)| *known == slug).map(|(_, text, url)| About { text, url })
-}
-
-fn score(text: &str) -> Option<Money> {
-    text.parse().ok()
-}
-
-/// Every benchmark of the catalog: those with most results first, equals by name.
-pub fn all(snapshot: &Snapshot) -> Vec<Bench> {
-    let mut groups: BTreeMap<String, Vec<(usize, &Benchmark)>> = BTreeMap::new();
-    for (position, model) in snapshot.models.iter().enumerate() {
-        for row in &model.benchmarks {
-            groups.entry(slug(&row.name)).or_default().push((position, row));
-        }
-    }
-    let mut all: Vec<Bench> = groups.into_iter().map(|(slug, rows)| bench(slug, rows)).collect();
-    all.sort_by(|a, b| b.rows.len().cmp(&a.rows.len()).then_with(|| a.name.cmp(&b.name)));
-    all
-}
-
-fn bench(slug: String, mut rows: Vec<(usize, &Benchmark)>) -> Bench {
-    let mut spellings: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, row) in &rows {
-        *spellings.entry(&row.name).or_default() += 1;
-    }
-    let name =
-        spellings.iter().max_by_key(|(name, count)| (**count, Reverse(**name))).map_or("", |(name, _)| name);
-    // What is no number sorts as less than any.
-    rows.sort_by_key(|(position, row)| (Reverse(score(&row.score)), *position, row.source.clone()));
-    let rows = rows.iter().map(|(position, row)| Row {
-        model: *position,
-        score: row.score.clone(),
-        metric: row.metric.clone(),
-        source: row.source.to_string(),
-        date: row.date.clone(),
+fn line(snapshot: &Snapshot, bench: &Bench) -> Line {
+    let longest = bench.series.first().filter(|series| series.is_ranked);
+    let top = longest.and_then(|series| {
+        let score = series.scores.first()?;
+        let model = snapshot.models.get(score.model)?;
+        Some(Top {
+            id: model.id.to_string(),
+            name: model.name.clone(),
+            score: score.score.clone(),
+            publisher: series.publisher.clone(),
+        })
     });
-    Bench { name: name.to_owned(), about: about(&slug), rows: rows.collect(), slug }
+    Line {
+        slug: bench.slug.clone(),
+        name: bench.name.clone(),
+        about: bench.about,
+        models: format::count(bench.models as u64),
+        publishers: format::count(bench.series.len() as u64),
+        top,
+    }
 }
 
-/// The best published score of a model on a benchmark, by slug, with its text; `None` where there is none.
-pub fn best_of(model: &Model, bench: &str) -> Option<(Money, String)> {
-    let rows = model.benchmarks.iter().filter(|row| slug(&row.name) == bench);
-    rows.filter_map(|row| Some((score(&row.score)?, row.score.clone()))).max_by_key(|(score, _)| *score)
+pub(crate) async fn benchmark(visit: Visit, Path(slug): Path<String>) -> Response {
+    let slug = if visit.is_json { slug.strip_suffix(".json").unwrap_or(&slug) } else { &slug };
+    let snapshot = visit.snapshot();
+    let benches = scores::all(snapshot);
+    let Some(bench) = benches.iter().find(|bench| bench.slug == *slug) else {
+        return not_found::page_of(&visit);
+    };
+    if visit.is_json {
+        return shell::json(&told(&visit, bench));
+    }
+    let (long, short): (Vec<&Series>, Vec<&Series>) =
+        bench.series.iter().partition(|series| series.scores.len() > 1);
+    let singles = short.iter().flat_map(|series| series.scores.iter().map(|score| (*series, score)));
+    let missing = snapshot.models.len() - bench.models;
+    let path = format!("/benchmarks/{}", bench.slug);
+    let about = bench.about.map_or_else(|| summary(bench), |about| about.measures.to_owned());
+    let page = OneBenchmark {
+        shell: Shell::of(&visit.place, &bench.name, "/benchmarks", &path).about(about),
+        crumbs: vec![Crumb::new("/benchmarks", "Benchmarks")],
+        slug: bench.slug.clone(),
+        name: bench.name.clone(),
+        about: bench.about,
+        read: format::date(READ),
+        summary: summary(bench),
+        rankings: long.iter().map(|series| ranking(snapshot, bench, series)).collect(),
+        singles: singles.filter_map(|(series, score)| place(snapshot, series, score)).collect(),
+        unranked: format::count_of(missing as u64, "model"),
+    };
+    shell::page(StatusCode::OK, &page)
+}
+
+/// `38 results of 27 models, from 4 publishers.`
+fn summary(bench: &Bench) -> String {
+    format!(
+        "{} of {}, from {}.",
+        format::count_of(bench.results as u64, "result"),
+        format::count_of(bench.models as u64, "model"),
+        format::count_of(bench.series.len() as u64, "publisher"),
+    )
+}
+
+fn ranking(snapshot: &Snapshot, bench: &Bench, series: &Series) -> Ranking {
+    let rows: Vec<Place> = series.scores.iter().filter_map(|score| place(snapshot, series, score)).collect();
+    Ranking {
+        id: series.slug.clone(),
+        publisher: series.publisher.clone(),
+        metric: series.metric.clone(),
+        is_ranked: series.is_ranked,
+        has_others: rows.iter().any(|row| !row.others.is_empty()),
+        source: rows
+            .first()
+            .map(|row| row.origin.clone())
+            .filter(|origin| rows.iter().all(|row| is_same(&row.origin, origin))),
+        rows,
+        chart: (series.scores.len() > 2).then(|| crate::charts::address(&bench.slug, &series.slug)),
+    }
+}
+
+fn is_same(a: &Origin, b: &Origin) -> bool {
+    a.name == b.name && a.url == b.url && a.as_of == b.as_of
+}
+
+fn place(snapshot: &Snapshot, series: &Series, score: &Score) -> Option<Place> {
+    let model = snapshot.models.get(score.model)?;
+    Some(Place {
+        place: score.place,
+        id: model.id.to_string(),
+        name: model.name.clone(),
+        score: score.score.clone(),
+        value: score.value,
+        metric: series.metric.clone(),
+        others: score.others.join(", "),
+        origin: Origin::of(snapshot, &score.source, score.date.as_deref().unwrap_or_default()),
+    })
+}
+
+fn told_short(visit: &Visit, bench: &Bench) -> Value {
+    json!({
+        "slug": bench.slug,
+        "name": bench.name,
+        "url": format!("{}/benchmarks/{}", visit.place.base_url, bench.slug),
+        "measures": bench.about.map(|about| about.measures),
+        "described_at": bench.about.map(|about| about.url),
+        "described_on": bench.about.map(|_| READ),
+        "models": bench.models,
+        "results": bench.results,
+    })
+}
+
+/// Scores are the published text; a place is null where there is no ranking.
+fn told(visit: &Visit, bench: &Bench) -> Value {
+    let snapshot = visit.snapshot();
+    let score = |score: &Score| {
+        json!({
+            "model": snapshot.models.get(score.model).map(|model| model.id.to_string()),
+            "place": score.place,
+            "score": score.score,
+            "others": score.others,
+            "source": score.source,
+            "date": score.date,
+        })
+    };
+    let series = bench.series.iter().map(|series| {
+        json!({
+            "publisher": series.publisher,
+            "unit": (!series.metric.is_empty()).then_some(&series.metric),
+            "is_ranked": series.is_ranked,
+            "scores": series.scores.iter().map(score).collect::<Vec<_>>(),
+        })
+    });
+    let mut told = told_short(visit, bench);
+    if let Value::Object(map) = &mut told {
+        map.insert(String::from("catalog"), json!(snapshot.version));
+        map.insert(String::from("series"), Value::Array(series.collect()));
+    }
+    told
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-    use std::path::Path;
-
-    use super::{ABOUT, about, all, best_of, slug};
-
-    #[test]
-    fn spellings_are_one_benchmark() {
-        let rows = [
-            ("SWE-Bench Pro", "swe-bench-pro"),
-            ("SWE Bench  Pro", "swe-bench-pro"),
-            ("Humanity’s Last Exam", "humanitys-last-exam"),
-            ("τ3 Banking", "τ3-banking"),
-            ("Terminal-Bench 2.1", "terminal-bench-2-1"),
-            ("<script>\"", "script"),
-            ("--", ""),
-        ];
-        for (name, expect) in rows {
-            assert_eq!(slug(name), expect);
-        }
-    }
-
-    #[test]
-    fn every_result_of_the_catalog_is_there_once() {
-        let catalog =
-            catalog::load_dir(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog"))).unwrap();
-        let benches = all(&catalog);
-        let published: usize = catalog.models.iter().map(|model| model.benchmarks.len()).sum();
-        assert_eq!(benches.iter().map(|bench| bench.rows.len()).sum::<usize>(), published);
-        assert!(benches.windows(2).all(|pair| pair[0].rows.len() >= pair[1].rows.len()));
-        let slugs: HashSet<&str> = benches.iter().map(|bench| bench.slug.as_str()).collect();
-        assert_eq!(slugs.len(), benches.len());
-        // What is described is there, and three in four results are described.
-        for (known, ..) in ABOUT {
-            assert!(slugs.contains(known), "{known}");
-        }
-        let described: usize =
-            benches.iter().filter(|bench| bench.about.is_some()).map(|bench| bench.rows.len()).sum();
-        assert!(described * 4 >= published * 3, "{described} of {published}");
-        for bench in &benches {
-            let scores: Vec<_> = bench.rows.iter().filter_map(|row| super::score(&row.score)).collect();
-            assert!(scores.windows(2).all(|pair| pair[0] >= pair[1]), "{}", bench.name);
-            assert!(bench.rows.iter().all(|row| catalog.source(&row.source).is_some()), "{}", bench.name);
-            let best = &catalog.models[bench.rows[0].model];
-            assert_eq!(best_of(best, &bench.slug).unwrap().1, bench.rows[0].score);
-        }
-        assert_eq!(about("swe-bench-pro").unwrap().url, "https://scale.com/leaderboard/swe_bench_pro_public");
-        assert!(about("nobody-knows").is_none());
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ mod svg;
 
 pub use band::{Spread, band};
 pub use lines::{Series, lines, steps};
-pub use scatter::{Dot, scatter};
+pub use scatter::{Dot, scatter, scatter_in_decades};
 pub use small::{Cell, sparkline, strip};
 pub use stacked::{Stack, stacked};
 pub use svg::Svg;

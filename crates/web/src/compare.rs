@@ -1,308 +1,213 @@
-//! Models side by side: one row per fact, one cell per model.
+//! `/compare`: choose two to four models, and `/compare/<author>/<slug>/<author>/<slug>...`: all that is known of them side by side. `.json`
+//! is the same for programs.
 //!
-//! - A row says which cell is best only where "best" is defined: lower prices, more tokens, later knowledge, higher published
-//!   scores. Only known values compete, and where all that are known are equal, none is best.
-//! - A row whose cells are all the same (all unknown among them) is marked, so that a page can fold it.
-//! - Prices are those of each model's cheapest offer by input and output price; its provider is named in a row of its own.
+//! - Ids have one slash, so a path of pairs is unambiguous. Other names of a model, and a model named twice, lead to the path of ids.
+//! - `?m=id&m=id` leads there too: that is what the form sends, and the ticks of the list of models.
+//! - The canonical address has the ids in order, so that one comparison is one page for search engines.
 
-use catalog::{Modality, Model, Snapshot};
-use types::{PriceKind, Quote};
+mod choose;
+mod plot;
+pub(crate) mod rows;
 
-use crate::benchmarks;
-use crate::describe::{cheapest, modality};
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use catalog::Snapshot;
+use serde_json::{Value, json};
+
+use crate::calculate;
+use crate::calculator::bills::Costs;
+use crate::calculator::form::Form;
+use crate::calculator::{Part, told as told_costs};
+use crate::chart::Chart;
 use crate::format::{self, Shown};
+use crate::model::Stat;
+use crate::models::told as told_model;
+use crate::shell::{self, Crumb, Shell};
+use crate::visit::Visit;
+use rows::{Group, Row, Table};
 
-/// One fact of all models.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// What the fact belongs to: `Prices`.
-    pub group: &'static str,
-    /// What it is: `Input`.
-    pub name: String,
-    /// Its unit, where it has one.
-    pub unit: &'static str,
-    /// One per model, in the order in which they were asked for.
-    pub cells: Vec<Cell>,
-    /// All cells say the same.
-    pub is_same: bool,
+pub(crate) use choose::choose;
+
+/// The fewest models of a comparison.
+const MODELS_MIN: usize = 2;
+/// The most.
+const MODELS_MAX: usize = 4;
+
+#[derive(Template)]
+#[template(path = "compare.html")]
+struct Compare<'a> {
+    shell: Shell,
+    crumbs: Vec<Crumb>,
+    heads: Vec<Head>,
+    stats: Vec<Stat>,
+    table: Table,
+    equal: String,
+    path: String,
+    change: String,
+    form: Form,
+    costs: &'a Costs,
+    calculator: String,
+    plot: Option<Chart>,
+    minutes: u64,
 }
 
-/// One fact of one model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// The value, or unknown.
-    pub shown: Shown,
-    /// The best of its row. Equal ones are all best.
-    pub is_best: bool,
+/// A column.
+struct Head {
+    id: String,
+    name: String,
+    author: String,
+    /// The comparison without it, where enough are left.
+    without: Option<String>,
 }
 
-/// Which values are best.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Best {
-    Least,
-    Most,
-    Undefined,
+/// The path of a comparison.
+fn path_of(snapshot: &Snapshot, models: &[usize]) -> String {
+    let ids = models.iter().filter_map(|at| snapshot.models.get(*at)).map(|model| &*model.id);
+    ids.fold(String::from("/compare"), |path, id| format!("{path}/{id}"))
 }
 
-/// A value with the number by which it is compared, where there is one.
-type Value = (Shown, Option<i128>);
+/// The names of a path: pairs of author and slug; what is left over stands alone.
+fn names_of(path: &str) -> Vec<String> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    parts.chunks(2).map(|pair| pair.join("/")).collect()
+}
 
-fn row(
-    group: &'static str,
-    name: impl Into<String>,
-    unit: &'static str,
-    best: Best,
-    values: Vec<Value>,
-) -> Row {
-    let known: Vec<i128> = values.iter().filter_map(|(_, number)| *number).collect();
-    let (least, most) = (known.iter().min(), known.iter().max());
-    let winner = match best {
-        Best::Least if least != most => least,
-        Best::Most if least != most => most,
-        _ => None,
+pub(crate) async fn compare(visit: Visit, Path(path): Path<String>) -> Response {
+    let path = if visit.is_json { path.strip_suffix(".json").unwrap_or(&path) } else { &path };
+    let names = names_of(path);
+    let snapshot = visit.snapshot();
+    let mut models: Vec<usize> = Vec::new();
+    for name in &names {
+        match snapshot.resolve(name) {
+            Some(at) if models.contains(&at) => {}
+            Some(at) => models.push(at),
+            None => return choose::again(&visit, &names),
+        }
+    }
+    if !(MODELS_MIN..=MODELS_MAX).contains(&models.len()) {
+        return choose::again(&visit, &names);
+    }
+    let here = path_of(snapshot, &models);
+    if here.strip_prefix("/compare/") != Some(path) {
+        return shell::moved(&format!("{here}{}", if visit.is_json { ".json" } else { "" }));
+    }
+    let asked = calculate::read(&visit.query_text());
+    let ids: Vec<String> =
+        models.iter().filter_map(|at| snapshot.models.get(*at)).map(|m| m.id.to_string()).collect();
+    let costs = Costs::of(&visit, &asked, &ids, false, &here);
+    if visit.part.as_deref() == Some("costs") {
+        return shell::part(Part { costs: &costs }.render());
+    }
+    let table = rows::table(&visit, &models);
+    if visit.is_json {
+        let data: Vec<Value> = models.iter().filter_map(|at| told_model(&visit, *at)).collect();
+        let groups = table.groups.iter().chain(&table.folded);
+        return shell::json(&json!({
+            "catalog": snapshot.version,
+            "models": data,
+            "rows": groups.flat_map(|group| group.rows.iter().map(|row| told(group, row))).collect::<Vec<_>>(),
+            "costs": told_costs(&visit, &asked, &costs),
+        }));
+    }
+    let refs: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let page = Compare {
+        shell: head(&visit, &models),
+        crumbs: vec![Crumb::new("/compare", "Compare")],
+        heads: heads(snapshot, &models),
+        stats: stats(&table, &names_in(snapshot, &models)),
+        equal: format::count_of(
+            table.folded.iter().map(|group| group.rows.len()).sum::<usize>() as u64,
+            "row",
+        ),
+        table,
+        change: format!("/compare?change=1&{}", query_of(&refs)),
+        form: Form::of(&visit.query_text(), &asked, &here),
+        path: here,
+        calculator: format!("/calculator?{}", calculate::write(&asked.workload, &refs)),
+        costs: &costs,
+        plot: plot::price_speed(&visit, &models),
+        minutes: routing::health::MINUTES_SHOWN as u64,
     };
-    let cells: Vec<Cell> = values
-        .iter()
-        .map(|(shown, number)| Cell {
-            shown: shown.clone(),
-            is_best: number.is_some() && number.as_ref() == winner,
+    shell::page(StatusCode::OK, &page)
+}
+
+fn query_of(ids: &[&str]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(ids.iter().map(|id| ("m", id)));
+    query.finish()
+}
+
+fn names_in(snapshot: &Snapshot, models: &[usize]) -> Vec<String> {
+    models.iter().filter_map(|at| snapshot.models.get(*at)).map(|model| model.name.clone()).collect()
+}
+
+fn head(visit: &Visit, models: &[usize]) -> Shell {
+    let snapshot = visit.snapshot();
+    let names = names_in(snapshot, models);
+    let mut sorted = models.to_vec();
+    sorted.sort_unstable();
+    let about = format!(
+        "{} side by side: prices, context, capabilities, measured speed and published scores, with source and date.",
+        format::list(&names)
+    );
+    Shell::of(&visit.place, &names.join(" vs "), "/compare", &path_of(snapshot, &sorted)).about(about)
+}
+
+fn heads(snapshot: &Snapshot, models: &[usize]) -> Vec<Head> {
+    let head = |at: &usize| {
+        let model = snapshot.models.get(*at)?;
+        let rest: Vec<usize> = models.iter().copied().filter(|other| other != at).collect();
+        let author =
+            snapshot.author(&model.author).map_or_else(|| model.author.to_string(), |a| a.name.clone());
+        Some(Head {
+            id: model.id.to_string(),
+            name: model.name.clone(),
+            author,
+            without: (rest.len() >= MODELS_MIN).then(|| path_of(snapshot, &rest)),
         })
-        .collect();
-    let is_same = cells.windows(2).all(|pair| matches!(pair, [a, b] if a.shown == b.shown));
-    Row { group, name: name.into(), unit, cells, is_same }
-}
-
-fn plain(shown: Shown) -> Value {
-    (shown, None)
-}
-
-fn text(value: Option<&str>) -> Value {
-    plain(value.map_or_else(Shown::unknown, Shown::same))
-}
-
-fn number(value: Option<u64>) -> Value {
-    (format::tokens(value), value.map(i128::from))
-}
-
-/// A date compares by its text: `2026-06` comes before any day of it.
-fn date(value: Option<&str>) -> Value {
-    let Some(iso) = value else {
-        return plain(Shown::unknown());
     };
-    let digits: String = iso.chars().filter(char::is_ascii_digit).collect();
-    (format::date(iso), format!("{digits:0<8}").parse().ok())
+    models.iter().filter_map(head).collect()
 }
 
-/// The rows over these models, by position; positions that are not there are left out.
-pub fn rows(snapshot: &Snapshot, models: &[usize]) -> Vec<Row> {
-    let models: Vec<(usize, &Model)> =
-        models.iter().filter_map(|at| Some((*at, snapshot.models.get(*at)?))).collect();
-    let each = |value: &dyn Fn(usize, &Model) -> Value| -> Vec<Value> {
-        models.iter().map(|(at, model)| value(*at, model)).collect()
+/// Who is best at what, where that is defined: the same cells as in the table.
+fn stats(table: &Table, names: &[String]) -> Vec<Stat> {
+    let rows = || table.groups.iter().flat_map(|group| &group.rows);
+    let stat = |(key, title): &(&str, &'static str)| {
+        let row = rows().find(|row| row.name == *key && row.cells.iter().any(|cell| cell.is_best))?;
+        let best = row.cells.iter().zip(names).filter(|(cell, _)| cell.is_best);
+        let (cells, names): (Vec<_>, Vec<_>) = best.map(|(cell, name)| (cell, name.as_str())).unzip();
+        let value = cells.first()?.shown.text().to_owned();
+        let at = row.cells.iter().position(|cell| cell.is_best)?;
+        let samples = rows().find(|row| row.name == rows::SAMPLES).and_then(|row| row.cells.get(at));
+        // What was measured says over what, and how often.
+        let unit = match samples.filter(|_| row.unit.starts_with("last ")) {
+            Some(samples) => format!(", median of the {}, {} samples", row.unit, samples.shown.text()),
+            None => format!(" {}", row.unit.trim_start_matches("$ ")),
+        };
+        Some(Stat { name: title, value: Shown::same(format::list(&names)), note: format!("{value}{unit}") })
     };
-    let mut rows = about(snapshot, &each);
-    rows.extend(prices(snapshot, &models));
-    rows.extend(abilities(&each));
-    rows.extend(results(&models));
-    rows
-}
-
-type Each<'a> = dyn Fn(&dyn Fn(usize, &Model) -> Value) -> Vec<Value> + 'a;
-
-fn about(snapshot: &Snapshot, each: &Each<'_>) -> Vec<Row> {
-    const MODEL: &str = "Model";
-    const LIMITS: &str = "Limits";
-    let author = |model: &Model| snapshot.author(&model.author).map(|author| author.name.clone());
-    let license = |model: &Model| model.facts.license.as_ref().map(|claim| claim.value.clone());
-    let architecture = |model: &Model| model.facts.architecture.as_ref().map(|claim| claim.value.clone());
-    vec![
-        row(MODEL, "Author", "", Best::Undefined, each(&|_, m| text(author(m).as_deref()))),
-        row(
-            MODEL,
-            "Released",
-            "",
-            Best::Undefined,
-            each(&|_, m| date(m.facts.released.as_ref().map(|c| c.value.as_str()))),
-        ),
-        row(
-            MODEL,
-            "Knowledge until",
-            "",
-            Best::Most,
-            each(&|_, m| date(m.facts.knowledge_cutoff.as_ref().map(|c| c.value.as_str()))),
-        ),
-        row(
-            MODEL,
-            "Open weights",
-            "",
-            Best::Undefined,
-            each(&|_, m| plain(format::yes_no(m.facts.open_weights.as_ref().map(|c| c.value)))),
-        ),
-        row(MODEL, "License", "", Best::Undefined, each(&|_, m| text(license(m).as_deref()))),
-        row(MODEL, "Architecture", "", Best::Undefined, each(&|_, m| text(architecture(m).as_deref()))),
-        row(
-            MODEL,
-            "Parameters",
-            "",
-            Best::Undefined,
-            each(&|_, m| number(m.facts.parameters.as_ref().map(|c| c.value))),
-        ),
-        row(
-            MODEL,
-            "Active parameters",
-            "",
-            Best::Undefined,
-            each(&|_, m| number(m.facts.active_parameters.as_ref().map(|c| c.value))),
-        ),
-        row(LIMITS, "Context", "tokens", Best::Most, each(&|_, m| number(m.context_tokens()))),
-        row(LIMITS, "Maximum output", "tokens", Best::Most, each(&|_, m| number(m.max_output_tokens()))),
-    ]
-}
-
-fn prices(snapshot: &Snapshot, models: &[(usize, &Model)]) -> Vec<Row> {
-    const PRICES: &str = "Prices";
-    let offers: Vec<_> = models.iter().map(|(at, _)| cheapest(snapshot, *at)).collect();
-    let provider = offers.iter().map(|offer| {
-        let provider = offer.and_then(|endpoint| endpoint.provider_in(snapshot));
-        text(provider.map(|provider| &*provider.name))
-    });
-    let count = models
-        .iter()
-        .map(|(at, _)| plain(Shown::same(format::count(snapshot.endpoints_of(*at).len() as u64))));
-    let mut rows = vec![
-        row(PRICES, "Offers", "", Best::Undefined, count.collect()),
-        row(PRICES, "Cheapest at", "", Best::Undefined, provider.collect()),
+    const TOLD: [(&str, &str); 5] = [
+        (rows::INPUT, "Cheapest input"),
+        (rows::OUTPUT, "Cheapest output"),
+        (rows::CONTEXT, "Largest context"),
+        (rows::TTFT, "Soonest first token"),
+        (rows::SPEED, "Fastest output"),
     ];
-    for kind in PriceKind::ALL {
-        let quotes = offers.iter().map(|offer| offer.and_then(|endpoint| endpoint.price.quote(kind)));
-        if quotes.clone().all(|quote| quote.is_none()) {
-            continue;
-        }
-        let values = offers.iter().zip(quotes).map(|(offer, quote)| match offer {
-            // Without any offer that has a price, nothing is known of this one either.
-            None => plain(Shown::unknown()),
-            Some(_) => {
-                let rate = quote.and_then(Quote::rate).map(|rate| i128::from(rate.nanos_per_million()));
-                (format::quote(kind, quote), rate)
-            }
-        });
-        rows.push(row(PRICES, format::price_name(kind), format::unit(kind), Best::Least, values.collect()));
-    }
-    rows
+    TOLD.iter().filter_map(stat).collect()
 }
 
-fn abilities(each: &Each<'_>) -> Vec<Row> {
-    const ABILITIES: &str = "Abilities";
-    let names = |all: &[Modality]| {
-        let names: Vec<&str> = all.iter().map(|one| modality(*one)).collect();
-        plain(Shown::same(format::list(&names)))
-    };
-    vec![
-        row(ABILITIES, "Takes", "", Best::Undefined, each(&|_, m| names(m.input_modalities()))),
-        row(ABILITIES, "Gives", "", Best::Undefined, each(&|_, m| names(m.output_modalities()))),
-        row(ABILITIES, "Tools", "", Best::Undefined, each(&|_, m| plain(format::yes_no(m.tool_call())))),
-        row(
-            ABILITIES,
-            "JSON held to a schema",
-            "",
-            Best::Undefined,
-            each(&|_, m| plain(format::yes_no(m.structured_output()))),
-        ),
-        row(ABILITIES, "Reasoning", "", Best::Undefined, each(&|_, m| plain(format::yes_no(m.reasoning())))),
-    ]
-}
-
-/// Benchmarks that at least two of the models have a result of.
-fn results(models: &[(usize, &Model)]) -> Vec<Row> {
-    let mut seen: Vec<(String, String)> = Vec::new();
-    for row in models.iter().flat_map(|(_, model)| &model.benchmarks) {
-        let slug = benchmarks::slug(&row.name);
-        if !seen.iter().any(|(known, _)| *known == slug) {
-            seen.push((slug, row.name.clone()));
-        }
-    }
-    seen.sort();
-    let shared = seen.into_iter().filter_map(|(slug, name)| {
-        let values: Vec<Value> = models
-            .iter()
-            .map(|(_, model)| match benchmarks::best_of(model, &slug) {
-                Some((score, shown)) => (Shown::same(shown), Some(i128::from(score.nanos()))),
-                None => plain(Shown::unknown()),
-            })
-            .collect();
-        let known = values.iter().filter(|(_, number)| number.is_some()).count();
-        (known >= 2).then(|| row("Benchmarks", name, "", Best::Most, values))
+/// A row for programs: the exact text of each cell, null where unknown.
+fn told(group: &Group, row: &Row) -> Value {
+    let cells = row.cells.iter().map(|cell| {
+        json!({
+            "value": cell.shown.is_known.then_some(&cell.shown.exact),
+            "is_best": cell.is_best,
+        })
     });
-    shared.collect()
+    json!({ "group": group.name, "name": row.name, "unit": row.unit, "cells": cells.collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-    use std::sync::LazyLock;
-
-    use catalog::{Snapshot, load_dir};
-
-    use super::{Best, Row, number, row, rows};
-    use crate::format::Shown;
-
-    static CATALOG: LazyLock<Snapshot> =
-        LazyLock::new(|| load_dir(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog"))).unwrap());
-
-    fn best(values: &[Option<u64>], best: Best) -> Vec<bool> {
-        let values = values.iter().map(|value| number(*value)).collect();
-        row("g", "n", "", best, values).cells.iter().map(|cell| cell.is_best).collect()
-    }
-
-    #[test]
-    fn only_known_values_compete() {
-        assert_eq!(best(&[Some(1), Some(2), None], Best::Least), [true, false, false]);
-        assert_eq!(best(&[Some(1), Some(2), Some(2)], Best::Most), [false, true, true]);
-        assert_eq!(best(&[Some(2), Some(2), None], Best::Most), [false, false, false]);
-        assert_eq!(best(&[Some(2), None], Best::Most), [false, false]);
-        assert_eq!(best(&[Some(1), Some(2)], Best::Undefined), [false, false]);
-    }
-
-    #[test]
-    fn equal_rows_can_be_folded() {
-        let same = |values: &[Option<u64>]| {
-            row("g", "n", "", Best::Most, values.iter().map(|v| number(*v)).collect()).is_same
-        };
-        assert!(same(&[Some(1), Some(1)]) && same(&[None, None]) && same(&[Some(1)]) && same(&[]));
-        assert!(!same(&[Some(1), None]) && !same(&[Some(1), Some(1), Some(2)]));
-        // What reads alike but is not: the exact form decides.
-        assert!(!same(&[Some(262_144), Some(262_145)]));
-    }
-
-    #[test]
-    fn any_models_of_the_catalog_can_be_set_side_by_side() {
-        let at = |id: &str| CATALOG.models.iter().position(|model| *model.id == *id).unwrap();
-        let one = at("mistralai/mistral-small-2603");
-        let find = |rows: &[Row], name: &str| rows.iter().find(|row| row.name == name).unwrap().clone();
-        let all = rows(&CATALOG, &[one, one]);
-        assert!(all.iter().all(|row| row.is_same && row.cells.iter().all(|cell| !cell.is_best)));
-        assert_eq!(find(&all, "Context").cells[0].shown, Shown::both("256K", "256,000"));
-        assert_eq!(
-            (find(&all, "Input").unit, find(&all, "Author").cells[1].shown.text()),
-            ("per 1M tokens", "Mistral AI")
-        );
-        for (position, model) in CATALOG.models.iter().enumerate() {
-            let other = (position * 7 + 3) % CATALOG.models.len();
-            let all = rows(&CATALOG, &[position, one, other, usize::MAX]);
-            assert!(all.len() >= 17, "{}", model.id);
-            for row in &all {
-                assert_eq!(row.cells.len(), 3);
-                // The best is known, and somebody is not as good.
-                for cell in row.cells.iter().filter(|cell| cell.is_best) {
-                    assert!(
-                        cell.shown.is_known && row.cells.iter().any(|other| !other.is_best),
-                        "{}: {}",
-                        model.id,
-                        row.name
-                    );
-                }
-            }
-        }
-        assert!(rows(&CATALOG, &[]).iter().all(|row| row.cells.is_empty()));
-    }
-}
+mod tests;

@@ -20,9 +20,12 @@ pub(crate) async fn robots(visit: Visit) -> Response {
 }
 
 pub(crate) async fn pages(visit: Visit) -> Response {
-    let lists = ["/", "/models", "/providers"];
-    let lists = lists.map(|path| sitemap::Entry { path: path.to_owned(), modified: None });
-    let all: Vec<_> = lists.into_iter().chain(sitemap::of_catalog(visit.snapshot())).collect();
+    let lists = ["/", "/models", "/providers", "/compare", "/calculator", "/charts", "/benchmarks"];
+    let entry = |path: String| sitemap::Entry { path, modified: None };
+    let lists = lists.map(|path| entry(path.to_owned()));
+    let benches = crate::scores::all(visit.snapshot());
+    let benches = benches.iter().map(|bench| entry(format!("/benchmarks/{}", bench.slug)));
+    let all: Vec<_> = lists.into_iter().chain(benches).chain(sitemap::of_catalog(visit.snapshot())).collect();
     answer("application/xml", sitemap::xml(&visit.place.base_url, &all))
 }
 

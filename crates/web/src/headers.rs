@@ -34,6 +34,10 @@ mod tests {
             "/robots.txt",
             "/favicon.svg",
             "/assets/app.css",
+            "/compare",
+            "/calculator",
+            "/benchmarks",
+            "/charts",
         ] {
             let page = get(several_on(), path).await;
             assert_eq!(page.header("content-security-policy"), POLICY, "{path}");
@@ -48,6 +52,12 @@ mod tests {
             "/",
             "/models",
             "/models?q=nobody",
+            "/compare",
+            "/compare/acme/bare/mistralai/small-4",
+            "/calculator?m=acme/bare",
+            "/benchmarks",
+            "/benchmarks/scicode",
+            "/charts",
             "/mistralai/small-4",
             "/mistralai/small-4/mistral",
             "/acme/bare",

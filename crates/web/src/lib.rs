@@ -5,11 +5,13 @@
 
 mod assets;
 mod author;
-pub mod benchmarks;
+mod benchmarks;
 mod board;
 pub mod calculate;
+mod calculator;
 pub mod chart;
-pub mod compare;
+mod charts;
+mod compare;
 mod compress;
 pub mod describe;
 mod fact;
@@ -28,6 +30,7 @@ mod prose;
 mod provider;
 mod providers;
 pub mod safe;
+mod scores;
 mod shell;
 mod site;
 pub mod snippets;
@@ -59,6 +62,15 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/", get(home::home))
         .route("/models", get(models::models))
         .route("/models.json", get(models::models))
+        .route("/compare", get(compare::choose))
+        .route("/compare/{*models}", get(compare::compare))
+        .route("/calculator", get(calculator::calculator))
+        .route("/calculator.json", get(calculator::calculator))
+        .route("/benchmarks", get(benchmarks::benchmarks))
+        .route("/benchmarks.json", get(benchmarks::benchmarks))
+        .route("/benchmarks/{slug}", get(benchmarks::benchmark))
+        .route("/charts", get(charts::charts))
+        .route("/charts.json", get(charts::charts))
         .route("/providers", get(providers::providers))
         .route("/providers.json", get(providers::providers))
         .route("/providers/{provider}", get(provider::provider))

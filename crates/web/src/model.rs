@@ -12,7 +12,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use catalog::{Benchmark, Claim, Modality, Model, Snapshot};
 
-use crate::benchmarks::{self, About};
 use crate::chart::{self, Axis, Chart, Dot};
 use crate::describe::{self, Faq};
 use crate::fact::{Ability, Fact, Line, Origin, is_web};
@@ -21,6 +20,7 @@ use crate::index::{Row, modality};
 use crate::machine::jsonld;
 use crate::not_found;
 use crate::prose::Prose;
+use crate::scores::{self, About};
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Snippet};
 use crate::visit::Visit;
@@ -121,7 +121,9 @@ struct Score {
     score: String,
     unit: String,
     /// What it measures, and who publishes that.
-    about: Option<About>,
+    about: Option<&'static About>,
+    /// Its page; empty where it has none.
+    slug: String,
     origin: Origin,
 }
 
@@ -473,11 +475,13 @@ fn works(visit: &Visit, at: usize, model: &Model) -> Vec<Prior> {
 }
 
 fn score(snapshot: &Snapshot, row: &Benchmark) -> Score {
+    let slug = scores::slug(&row.name);
     Score {
         name: row.name.clone(),
         score: row.score.clone(),
         unit: row.metric.clone().unwrap_or_default(),
-        about: benchmarks::about(&benchmarks::slug(&row.name)),
+        about: scores::about(&slug),
+        slug,
         origin: Origin::of(snapshot, &row.source, row.date.as_deref().unwrap_or_default()),
     }
 }

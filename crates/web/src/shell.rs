@@ -11,7 +11,14 @@ use crate::Place;
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
-const SECTIONS: [(&str, &str); 3] = [("/models", "Models"), ("/providers", "Providers"), ("/#docs", "API")];
+const SECTIONS: [(&str, &str); 6] = [
+    ("/models", "Models"),
+    ("/providers", "Providers"),
+    ("/compare", "Compare"),
+    ("/calculator", "Calculator"),
+    ("/benchmarks", "Benchmarks"),
+    ("/#docs", "API"),
+];
 
 /// The frame that `base.html` draws.
 pub(crate) struct Shell {
@@ -114,10 +121,17 @@ pub(crate) fn json(value: &serde_json::Value) -> Response {
 
 /// Elsewhere for good.
 pub(crate) fn moved(path: &str) -> Response {
+    led(StatusCode::PERMANENT_REDIRECT, path)
+}
+
+/// Elsewhere this time: where what was asked in a form is shown.
+pub(crate) fn seen_at(path: &str) -> Response {
+    led(StatusCode::SEE_OTHER, path)
+}
+
+fn led(status: StatusCode, path: &str) -> Response {
     match HeaderValue::from_str(path) {
-        Ok(location) => {
-            (StatusCode::PERMANENT_REDIRECT, [(axum::http::header::LOCATION, location)]).into_response()
-        }
+        Ok(location) => (status, [(axum::http::header::LOCATION, location)]).into_response(),
         Err(error) => failed(&error),
     }
 }

@@ -120,6 +120,11 @@ impl Visit {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The query as text again, without empty values.
+    pub(crate) fn query_text(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish()
+    }
+
     /// For which work virtual models take which models, at most five minutes old.
     pub(crate) fn picks(&self) -> Arc<Picks> {
         self.pages.picks(&self.world, self.now)

@@ -4,6 +4,8 @@ use super::svg::{HEIGHT, WIDTH};
 
 /// Labels below a plot: more would touch each other on a phone.
 const X_LABELS: usize = 5;
+/// The most powers of ten below a plot; their labels are short.
+const DECADES_MAX: usize = 7;
 /// The most labels beside a plot.
 const Y_LABELS_MAX: usize = 6;
 
@@ -14,6 +16,8 @@ pub(super) struct Axes {
     seen: (f64, f64),
     y_ticks: usize,
     has_x_from_zero: bool,
+    /// `x` holds powers of ten.
+    is_in_decades: bool,
 }
 
 /// Only what can be placed.
@@ -62,13 +66,24 @@ impl Axes {
         let seen = range(ys).unwrap_or((0.0, 0.0));
         let (y, y_ticks) = rounded(seen);
         let x = range(xs).unwrap_or((0.0, 0.0));
-        Axes { x, y, seen, y_ticks, has_x_from_zero: false }
+        Axes { x, y, seen, y_ticks, has_x_from_zero: false, is_in_decades: false }
     }
 
     /// The same with x from zero to a round value.
     pub(super) fn x_from_zero(mut self) -> Axes {
         let (x, _) = rounded(self.x);
         (self.x, self.has_x_from_zero) = (x, true);
+        self
+    }
+
+    /// The same with x in whole powers of ten, for values that are all above zero: each is as far from the next.
+    pub(super) fn x_in_decades(mut self) -> Axes {
+        let (low, high) = self.x;
+        let power = |value: f64| value.max(f64::MIN_POSITIVE).log10();
+        // A hair of slack, so that a power of ten itself is not taken for the next by an error in its last bit.
+        let (from, to) = ((power(low) + 1e-9).floor(), (power(high) - 1e-9).ceil());
+        self.x = (from, to.max(from + 1.0));
+        self.is_in_decades = true;
         self
     }
 
@@ -84,6 +99,7 @@ impl Axes {
     /// From the left; a single place is the middle.
     pub(super) fn place_x(&self, value: f64) -> f64 {
         let (from, to) = self.x;
+        let value = if self.is_in_decades { value.log10() } else { value };
         if to > from { (value - from) / (to - from) * WIDTH } else { WIDTH / 2.0 }
     }
 
@@ -96,6 +112,9 @@ impl Axes {
     /// Left to right. Neighbours that read alike are told once.
     pub(super) fn x_labels(&self, show: &dyn Fn(f64) -> String) -> Vec<String> {
         let (from, to) = self.x;
+        if self.is_in_decades {
+            return decades(from, to, show);
+        }
         if to <= from {
             return vec![show(from)];
         }
@@ -113,6 +132,13 @@ impl Axes {
     pub(super) fn y_labels(&self, show: &dyn Fn(f64) -> String) -> Vec<String> {
         spread(self.y.1, self.y.0, self.y_ticks, show)
     }
+}
+
+/// Every power of ten, or only the ends where there are too many.
+fn decades(from: f64, to: f64, show: &dyn Fn(f64) -> String) -> Vec<String> {
+    let count = (to - from).round() as usize + 1;
+    let power = |at: usize| show(snap(10_f64.powf(from + at as f64)));
+    if count > DECADES_MAX { vec![power(0), power(count - 1)] } else { (0..count).map(power).collect() }
 }
 
 /// Without the last bits, in which 3 x 0.2 is not 0.6.
@@ -163,6 +189,18 @@ mod tests {
         for odd in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!((round_step(odd) - 1.0).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn powers_of_ten_are_equally_far() {
+        let axes = |xs: &[f64]| Axes::new(xs.iter().copied(), [1.0].into_iter()).x_in_decades();
+        let labels = |xs: &[f64]| axes(xs).x_labels(&|v| format!("{v}"));
+        assert_eq!(labels(&[0.03, 12.0]), ["0.01", "0.1", "1", "10", "100"]);
+        assert_eq!(labels(&[0.1, 10.0]), ["0.1", "1", "10"]);
+        assert_eq!(labels(&[1.0]), ["1", "10"]);
+        assert_eq!(labels(&[1e-5, 1e5]), ["0.00001", "100000"]);
+        let places = [0.1, 1.0, 10.0].map(|x| axes(&[0.1, 10.0]).place_x(x).round() as i64);
+        assert_eq!(places, [0, 500, 1_000]);
     }
 
     #[test]

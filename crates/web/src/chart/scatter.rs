@@ -23,7 +23,17 @@ pub struct Dot<'a> {
 
 /// Dots that lead to their pages. Both axes begin at zero. What can't be placed is left out, of the table too.
 pub fn scatter(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
-    let mut placed: Vec<&Dot<'_>> = dots.iter().filter(|dot| usable(dot.x) && usable(dot.y)).collect();
+    let placed = dots.iter().filter(|dot| usable(dot.x) && usable(dot.y)).collect();
+    draw(frame, names, placed, Axes::x_from_zero)
+}
+
+/// The same with powers of ten from left to right, for values that lie far apart; what is not above zero there has no place.
+pub fn scatter_in_decades(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
+    let has_place = |dot: &&Dot<'_>| usable(dot.x) && dot.x > 0.0 && usable(dot.y);
+    draw(frame, names, dots.iter().filter(has_place).collect(), Axes::x_in_decades)
+}
+
+fn draw(frame: &Frame<'_>, names: &[&str], mut placed: Vec<&Dot<'_>>, scale: fn(Axes) -> Axes) -> Chart {
     // By value and name: keyboards go through the dots in this order, and marked ones are drawn last, above the others.
     placed.sort_by(|a, b| {
         (a.is_marked.cmp(&b.is_marked))
@@ -32,7 +42,7 @@ pub fn scatter(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
             .then(a.name.cmp(b.name))
     });
     let (xs, ys) = (placed.iter().map(|dot| dot.x), placed.iter().map(|dot| dot.y));
-    let axes = Axes::new(xs, ys).x_from_zero();
+    let axes = scale(Axes::new(xs, ys));
     let mut plot = Plot::default();
     if !placed.is_empty() {
         plot.grid(axes.y_ticks());

@@ -126,8 +126,21 @@ async fn every_model_of_the_catalog_has_a_page_that_is_light_enough() {
     let mut heaviest = (0, "");
     for model in &SHIPPED.models {
         // Slugs of authors and models must not take paths that others answer.
-        let reserved =
-            ["v1", "api", "assets", "auth", "models", "providers", "compare", "catalog", "v1beta", "console"];
+        let reserved = [
+            "v1",
+            "api",
+            "assets",
+            "auth",
+            "models",
+            "providers",
+            "calculator",
+            "charts",
+            "compare",
+            "benchmarks",
+            "catalog",
+            "v1beta",
+            "console",
+        ];
         assert!(!reserved.contains(&&*model.author), "{}", model.id);
         assert!(!model.slug.ends_with(".json") && !model.author.ends_with(".json"), "{}", model.id);
         heaviest = heaviest.max((SHIPPED.endpoints_of(SHIPPED.resolve(&model.id).unwrap()).len(), &model.id));
