@@ -12,6 +12,7 @@ use crate::fact::{Line, Origin, is_web};
 use crate::format::{self, Shown};
 use crate::model::{Stat, offers::Price, offers::price, routed, twin};
 use crate::not_found;
+use crate::prose::Prose;
 use crate::providers::{day, models_of, told};
 use crate::shell::{self, Crumb, Shell};
 use crate::visit::Visit;
@@ -31,7 +32,7 @@ struct ProviderPage {
     base_url: Option<String>,
     keys: Vec<String>,
     links: Vec<(&'static str, String)>,
-    quirks: Vec<String>,
+    quirks: Vec<Prose>,
     offers: Vec<Row>,
     kept: Origin,
 }
@@ -100,7 +101,7 @@ fn page(visit: &Visit, at: usize, provider: &Provider) -> ProviderPage {
         base_url: provider.base_url.clone(),
         keys: provider.api_key_env.clone(),
         links: links.collect(),
-        quirks: quirks(provider),
+        quirks: quirks(provider).iter().map(|text| Prose::of(text)).collect(),
         offers: rows(visit, at),
         kept: Origin::of(snapshot, &provider.source, &provider.as_of),
     }
@@ -163,17 +164,17 @@ fn quirks(provider: &Provider) -> Vec<String> {
     let mut told = Vec::new();
     if !quirks.unsupported_parameters.is_empty() {
         told.push(format!(
-            "It takes no {}; they are left out with a warning.",
-            quirks.unsupported_parameters.join(", ")
+            "It takes no `{}`; they are left out with a warning.",
+            quirks.unsupported_parameters.join("`, `")
         ));
     }
     for (from, to) in &quirks.rename_parameters {
-        told.push(format!("{from} is sent as {to}."));
+        told.push(format!("`{from}` is sent as `{to}`."));
     }
     for (from, to) in &quirks.rename_roles {
-        told.push(format!("The role {from} is sent as {to}."));
+        told.push(format!("The role `{from}` is sent as `{to}`."));
     }
-    told.extend(quirks.max_tokens_name.map(|name| format!("The output limit is sent as {}.", name.name())));
+    told.extend(quirks.max_tokens_name.map(|name| format!("The output limit is sent as `{}`.", name.name())));
     told.extend(quirks.strict_parameters.then(|| String::from("It refuses fields that it does not know.")));
     told.extend(quirks.responses.then(|| String::from("It serves OpenAI Responses itself.")));
     told

@@ -1,6 +1,7 @@
 //! What a page is made from: where it was asked for, and one view of everything that it shows.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
@@ -28,6 +29,7 @@ pub(crate) struct Pages {
     index: ArcSwapOption<Index>,
     board: ArcSwapOption<Board>,
     picks: ArcSwapOption<Picked>,
+    is_picking: AtomicBool,
 }
 
 /// What virtual models would take, of one world at one moment.
@@ -44,6 +46,7 @@ impl Pages {
             index: ArcSwapOption::empty(),
             board: ArcSwapOption::empty(),
             picks: ArcSwapOption::empty(),
+            is_picking: AtomicBool::new(false),
         })
     }
 
@@ -74,14 +77,26 @@ impl Pages {
 }
 
 impl Pages {
-    fn picks(&self, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
-        let is_fresh = |known: &Arc<Picked>| {
-            std::ptr::addr_eq(known.world.as_ptr(), Arc::as_ptr(world))
-                && (0..PICKS_US).contains(&now.0.saturating_sub(known.made.0))
-        };
-        if let Some(known) = self.picks.load_full().filter(is_fresh) {
-            return Arc::clone(&known.picks);
+    /// The first ask of a catalog is answered when it is worked out, which takes a while; later ones with what is known, while another
+    /// thread works it out anew: this one carries calls.
+    fn picks(self: &Arc<Self>, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
+        let is_of = |known: &Arc<Picked>| std::ptr::addr_eq(known.world.as_ptr(), Arc::as_ptr(world));
+        let Some(known) = self.picks.load_full().filter(is_of) else { return self.pick(world, now) };
+        let is_old = !(0..PICKS_US).contains(&now.0.saturating_sub(known.made.0));
+        if is_old && !self.is_picking.swap(true, Ordering::AcqRel) {
+            let (pages, world) = (Arc::clone(self), Arc::clone(world));
+            let work = move || {
+                pages.pick(&world, now);
+                pages.is_picking.store(false, Ordering::Release);
+            };
+            if std::thread::Builder::new().name(String::from("tollway-picks")).spawn(work).is_err() {
+                self.is_picking.store(false, Ordering::Release);
+            }
         }
+        Arc::clone(&known.picks)
+    }
+
+    fn pick(&self, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
         let picks = Arc::new(Picks::of(&**world, now));
         let known = Picked { world: Arc::downgrade(world), made: now, picks: Arc::clone(&picks) };
         self.picks.store(Some(Arc::new(known)));
