@@ -18,6 +18,7 @@ mod responses;
 mod rules;
 mod tamper;
 mod tampered;
+mod traffic;
 mod verify;
 
 use std::sync::Arc;
