@@ -50,6 +50,7 @@ const SHOWN: [&str; 33] = [
     "period",
     "project",
     "provider",
+    "public_stats",
     "requests_per_minute",
     "role",
     "sort_order",

@@ -23,6 +23,7 @@ use store::User;
 use types::{KeyHash, Network, OWNER_ACCOUNT, Right, Timestamp, any_contains, checksum_ok};
 
 pub use self::error::AuthError;
+pub use self::session::reader;
 use self::throttle::Who;
 use crate::desk::Desk;
 use crate::error::GatewayError;

@@ -23,9 +23,20 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_is_secured() {
-        for path in
-            ["/", "/models", "/models.json", "/nowhere", "/robots.txt", "/favicon.svg", "/assets/app.css"]
-        {
+        for path in [
+            "/",
+            "/models",
+            "/models.json",
+            "/rankings",
+            "/rankings.json",
+            "/apps",
+            "/status",
+            "/status.atom",
+            "/nowhere",
+            "/robots.txt",
+            "/favicon.svg",
+            "/assets/app.css",
+        ] {
             let page = get(several_on(), path).await;
             assert_eq!(page.header("content-security-policy"), POLICY, "{path}");
             assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
@@ -35,7 +46,7 @@ mod tests {
 
     #[tokio::test]
     async fn pages_hold_nothing_that_the_policy_forbids() {
-        for path in ["/", "/models", "/models?q=nobody", "/nowhere"] {
+        for path in ["/", "/models", "/models?q=nobody", "/rankings", "/apps", "/status", "/nowhere"] {
             let page = get(several_on(), path).await.text.to_lowercase();
             for forbidden in ["<style", " style=", " onclick=", "javascript:", "<iframe", "src=\"http"] {
                 assert!(!page.contains(forbidden), "{path} holds {forbidden}");

@@ -8,10 +8,11 @@ mod twin;
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use catalog::{Benchmark, Claim, Modality, Model, Snapshot};
 
+use crate::activity;
 use crate::fact::{Ability, Fact, Line, Origin, is_web};
 use crate::format::{self, Shown};
 use crate::index::{Row, modality};
@@ -55,6 +56,8 @@ struct ModelPage {
     related: Vec<Related>,
     base_url: String,
     kept: Kept,
+    /// Sections of their own: days, use, apps; empty where nothing is known.
+    activity: String,
 }
 
 /// A number of the first row.
@@ -130,7 +133,11 @@ pub(crate) fn find(visit: &Visit, author: &str, slug: &str) -> Found {
     }
 }
 
-pub(crate) async fn model(visit: Visit, Path((author, slug)): Path<(String, String)>) -> Response {
+pub(crate) async fn model(
+    visit: Visit,
+    headers: HeaderMap,
+    Path((author, slug)): Path<(String, String)>,
+) -> Response {
     let at = match find(&visit, &author, &slug) {
         Found::Model(at) => at,
         Found::Moved(id) => {
@@ -146,7 +153,9 @@ pub(crate) async fn model(visit: Visit, Path((author, slug)): Path<(String, Stri
     if visit.is_json {
         return shell::json(&twin::told(&visit, at, model, &order));
     }
-    shell::page(StatusCode::OK, &page(&visit, at, model, row, &order))
+    let mut page = page(&visit, at, model, row, &order);
+    page.activity = activity::sections(&visit, &headers, at).await;
+    shell::page(StatusCode::OK, &page)
 }
 
 fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> ModelPage {
@@ -183,6 +192,7 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         description,
         offers,
         columns,
+        activity: String::new(),
     }
 }
 

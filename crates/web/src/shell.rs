@@ -11,7 +11,8 @@ use crate::Place;
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
-const SECTIONS: [(&str, &str); 2] = [("/models", "Models"), ("/#docs", "API")];
+const SECTIONS: [(&str, &str); 4] =
+    [("/models", "Models"), ("/rankings", "Rankings"), ("/status", "Status"), ("/#docs", "API")];
 
 /// The frame that `base.html` draws.
 pub(crate) struct Shell {

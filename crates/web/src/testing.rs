@@ -13,7 +13,10 @@ use routing::quality::Abilities;
 use tower::ServiceExt;
 use types::Timestamp;
 
-use crate::{Live, Place, ProviderLine, Site, Status, World, router};
+use crate::{
+    Attempts, Live, Place, ProviderLine, RankingRules, Site, Soon, Status, UseAsk, UseBy, UseRow, UseSums,
+    Viewer, World, router,
+};
 
 /// 2026-07-03, 12:00 UTC.
 pub(crate) const NOON: Timestamp = Timestamp::from_seconds(1_783_080_000);
@@ -35,6 +38,28 @@ pub(crate) struct Still {
     abilities: Abilities,
     on: Vec<String>,
     measured: Vec<(String, Live)>,
+    records: Records,
+}
+
+/// What the store would say, and who asks it.
+#[derive(Clone, Default)]
+pub(crate) struct Records {
+    pub(crate) used: Vec<Used>,
+    pub(crate) attempts: Attempts,
+    pub(crate) viewer: Viewer,
+    pub(crate) rules: RankingRules,
+    pub(crate) is_down: bool,
+}
+
+/// Use of one day: a hundred tokens in and ten out per request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) model: &'static str,
+    pub(crate) app: &'static str,
+    pub(crate) task: &'static str,
+    pub(crate) account: &'static str,
+    pub(crate) days_ago: i64,
+    pub(crate) requests: u64,
 }
 
 impl Still {
@@ -44,6 +69,7 @@ impl Still {
             abilities: Abilities::of(snapshot),
             on: on.iter().map(|slug| (*slug).to_owned()).collect(),
             measured: Vec::new(),
+            records: Records::default(),
         }
     }
 
@@ -59,6 +85,12 @@ impl Still {
             hours: vec![hour; 24],
         };
         self.measured.push((endpoint.to_owned(), live));
+        self
+    }
+
+    /// With what the store would say.
+    pub(crate) fn recorded(mut self, records: Records) -> Still {
+        self.records = records;
         self
     }
 
@@ -116,6 +148,7 @@ impl World for Still {
 struct Fixed {
     status: Status,
     world: Arc<dyn World>,
+    records: Records,
 }
 
 impl Site for Fixed {
@@ -149,6 +182,44 @@ impl Site for Fixed {
 
     fn fees(&self) -> Fees {
         Fees::default()
+    }
+
+    fn viewer<'a>(&'a self, _: &'a HeaderMap) -> Soon<'a, Viewer> {
+        Box::pin(async { self.records.viewer })
+    }
+
+    fn ranking_rules(&self) -> RankingRules {
+        self.records.rules
+    }
+
+    fn traffic(&self, ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
+        let asked = |used: &&Used| {
+            used.days_ago < ask.days
+                && ask.model.as_ref().is_none_or(|model| model == used.model)
+                && (ask.apps.is_empty() || ask.apps.iter().any(|app| app == used.app))
+        };
+        let row = |used: &Used| UseRow {
+            value: match ask.by {
+                UseBy::Model => used.model,
+                UseBy::App => used.app,
+                UseBy::Task => used.task,
+            }
+            .to_owned(),
+            account: used.account.to_owned(),
+            day: NOON.day() - used.days_ago,
+            sums: UseSums {
+                requests: used.requests,
+                input: used.requests * 100,
+                output: used.requests * 10,
+                charged: types::Money::from_nanos(2_500_000_000),
+            },
+        };
+        let rows: Vec<UseRow> = self.records.used.iter().filter(asked).map(row).collect();
+        Box::pin(async move { (!self.records.is_down).then(|| Arc::new(rows)) })
+    }
+
+    fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {
+        Box::pin(async { (!self.records.is_down).then(|| Arc::new(self.records.attempts.clone())) })
     }
 }
 
@@ -188,6 +259,11 @@ pub(crate) async fn see(world: Still, path: &str) -> Answer {
     ask(several_on(), world, "GET", path, &[]).await
 }
 
+/// The site of a world.
+pub(crate) fn site(status: Status, world: Still) -> impl Site {
+    Fixed { status, records: world.records.clone(), world: Arc::new(world) }
+}
+
 /// Asks with headers.
 pub(crate) async fn ask(
     status: Status,
@@ -200,8 +276,7 @@ pub(crate) async fn ask(
     let request = Request::builder().method(method).uri(path);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let request = request.body(Body::empty()).unwrap();
-    let site = Fixed { status, world: Arc::new(world) };
-    let response = router(Arc::new(site)).oneshot(request).await.unwrap();
+    let response = router(Arc::new(site(status, world))).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
     Answer { status: parts.status.as_u16(), headers: parts.headers, text }

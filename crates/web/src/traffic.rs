@@ -75,7 +75,9 @@ impl View {
             (_, Viewer::Operator) | (Audience::Public, _) | (Audience::SignedIn, Viewer::SignedIn) => {
                 Ok(View { is_whole, has_spend: rules.has_spend || is_whole, rules })
             }
-            (Audience::SignedIn, Viewer::Anyone) => Err("They are shown to people with an account here: sign in first."),
+            (Audience::SignedIn, Viewer::Anyone) => {
+                Err("They are shown to people with an account here: sign in first.")
+            }
             (Audience::Off, _) => Err("Who runs this place keeps them to themselves."),
         }
     }
@@ -83,7 +85,8 @@ impl View {
     fn shows(self, accounts: &BTreeSet<&str>, requests: u64) -> bool {
         let is_owners = accounts.len() == 1 && accounts.contains(OWNER_ACCOUNT);
         self.is_whole
-            || (requests >= self.rules.requests_min && (accounts.len() >= self.rules.accounts_min || is_owners))
+            || (requests >= self.rules.requests_min
+                && (accounts.len() >= self.rules.accounts_min || is_owners))
     }
 }
 
@@ -225,7 +228,12 @@ struct Gathered<'a> {
 }
 
 /// Ranks use. `key` says what a value counts for; `None`: it is left out.
-pub(crate) fn rank(rows: &[UseRow], window: Window, view: View, key: impl Fn(&str) -> Option<String>) -> Ranking {
+pub(crate) fn rank(
+    rows: &[UseRow],
+    window: Window,
+    view: View,
+    key: impl Fn(&str) -> Option<String>,
+) -> Ranking {
     let mut all: HashMap<String, Gathered<'_>> = HashMap::new();
     let mut keys: HashMap<&str, Option<String>> = HashMap::new();
     let slots = usize::try_from(window.charted).unwrap_or_default();
@@ -263,7 +271,10 @@ pub(crate) fn rank(rows: &[UseRow], window: Window, view: View, key: impl Fn(&st
             rest.now.add(&gathered.now);
             rest.accounts.extend(&gathered.accounts);
             rest.days.resize(slots, 0);
-            rest.days.iter_mut().zip(&gathered.days).for_each(|(sum, tokens)| *sum = sum.saturating_add(*tokens));
+            rest.days
+                .iter_mut()
+                .zip(&gathered.days)
+                .for_each(|(sum, tokens)| *sum = sum.saturating_add(*tokens));
         }
     }
     ranking.accounts = everybody.len();
@@ -280,7 +291,8 @@ pub(crate) fn rank(rows: &[UseRow], window: Window, view: View, key: impl Fn(&st
 }
 
 fn placed(key: String, gathered: &Gathered<'_>, view: View) -> Rank {
-    let spelling = gathered.spellings.iter().max_by_key(|(name, tokens)| (**tokens, std::cmp::Reverse(**name)));
+    let spelling =
+        gathered.spellings.iter().max_by_key(|(name, tokens)| (**tokens, std::cmp::Reverse(**name)));
     let was_nothing = gathered.before.requests == 0;
     let is_told = was_nothing || view.shows(&gathered.accounts_before, gathered.before.requests);
     Rank {

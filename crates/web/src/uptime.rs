@@ -83,7 +83,8 @@ impl Attempted {
         ];
         kinds.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         let told = kinds.iter().filter(|(count, _)| *count > 0);
-        let told: Vec<String> = told.map(|(count, name)| format!("{name} ({})", format::count(*count))).collect();
+        let told: Vec<String> =
+            told.map(|(count, name)| format!("{name} ({})", format::count(*count))).collect();
         told.join(", ")
     }
 }
@@ -150,7 +151,10 @@ pub(crate) fn share(of: Uptime) -> Shown {
     if all == 0 {
         return shown;
     }
-    Shown::both(shown.short, format!("{} of {} attempts were answered", format::count(of.answered), format::count(all)))
+    Shown::both(
+        shown.short,
+        format!("{} of {} attempts were answered", format::count(of.answered), format::count(all)),
+    )
 }
 
 /// A time in which much failed at a provider.
@@ -214,21 +218,22 @@ pub(crate) fn incidents(bad: &[EndpointTime], now: Timestamp) -> Vec<Incident> {
         }
     }
     let this_hour = now.seconds().div_euclid(HOUR_S);
-    let incident = |(provider, first, last, endpoints, attempted): (String, i64, i64, BTreeSet<String>, Attempted)| {
-        let share = attempted.failed() * 100;
-        let from = Timestamp::from_seconds(first * HOUR_S);
-        let hour = format::rfc3339(from).get(..13).unwrap_or_default().to_owned();
-        Incident {
-            id: format!("{provider}-{hour}"),
-            endpoints: endpoints.into_iter().collect(),
-            from,
-            until: Timestamp::from_seconds((last + 1) * HOUR_S),
-            is_over: this_hour - last > 1,
-            is_outage: share >= OUTAGE_PERCENT_MIN * (attempted.answered + attempted.failed()),
-            attempted,
-            provider,
-        }
-    };
+    let incident =
+        |(provider, first, last, endpoints, attempted): (String, i64, i64, BTreeSet<String>, Attempted)| {
+            let share = attempted.failed() * 100;
+            let from = Timestamp::from_seconds(first * HOUR_S);
+            let hour = format::rfc3339(from).get(..13).unwrap_or_default().to_owned();
+            Incident {
+                id: format!("{provider}-{hour}"),
+                endpoints: endpoints.into_iter().collect(),
+                from,
+                until: Timestamp::from_seconds((last + 1) * HOUR_S),
+                is_over: this_hour - last > 1,
+                is_outage: share >= OUTAGE_PERCENT_MIN * (attempted.answered + attempted.failed()),
+                attempted,
+                provider,
+            }
+        };
     let mut incidents: Vec<Incident> = all.into_iter().map(incident).collect();
     incidents.sort_by(|one, other| other.from.cmp(&one.from).then_with(|| one.provider.cmp(&other.provider)));
     incidents
@@ -256,8 +261,12 @@ mod tests {
             bad("venice/small", HOUR - 1, 0, 7),
         ];
         let found = incidents(&rows, NOW);
-        let told: Vec<_> = found.iter().map(|i| (i.provider.as_str(), i.hours(), i.is_over, i.is_outage)).collect();
-        assert_eq!(told, [("venice", 1, false, true), ("mistral", 1, true, true), ("mistral", 3, true, false)]);
+        let told: Vec<_> =
+            found.iter().map(|i| (i.provider.as_str(), i.hours(), i.is_over, i.is_outage)).collect();
+        assert_eq!(
+            told,
+            [("venice", 1, false, true), ("mistral", 1, true, true), ("mistral", 3, true, false)]
+        );
         assert_eq!(found[2].endpoints, ["mistral/large", "mistral/small"]);
         assert_eq!(found[2].text(), "35 of 45 attempts failed: server errors (35).");
         assert_eq!(found[0].id, "venice-2026-07-03T11");
@@ -281,14 +290,27 @@ mod tests {
             assert_eq!(cell(of), expect, "{of:?}");
         }
         assert!(!share(Uptime::default()).is_known);
-        assert_eq!(share(Uptime { answered: 99, failed: 1, busy: 0 }).exact, "99 of 100 attempts were answered");
+        assert_eq!(
+            share(Uptime { answered: 99, failed: 1, busy: 0 }).exact,
+            "99 of 100 attempts were answered"
+        );
     }
 
     #[test]
     fn days_are_told_from_the_oldest_to_today() {
-        let attempts = Attempts { days: vec![bad("a/b", 98, 5, 1), bad("a/b", 100, 7, 0), bad("a/c", 99, 1, 1)], ..Attempts::default() };
+        let attempts = Attempts {
+            days: vec![bad("a/b", 98, 5, 1), bad("a/b", 100, 7, 0), bad("a/c", 99, 1, 1)],
+            ..Attempts::default()
+        };
         let days = days_of(&attempts, "a/b", 3, 100);
-        assert_eq!(days, [Some(Uptime { answered: 5, failed: 1, busy: 0 }), None, Some(Uptime { answered: 7, failed: 0, busy: 0 })]);
+        assert_eq!(
+            days,
+            [
+                Some(Uptime { answered: 5, failed: 1, busy: 0 }),
+                None,
+                Some(Uptime { answered: 7, failed: 0, busy: 0 })
+            ]
+        );
         assert_eq!(sum(&days), Uptime { answered: 12, failed: 1, busy: 0 });
     }
 }

@@ -34,6 +34,7 @@ mod organizations;
 mod payments;
 mod people;
 mod policies;
+mod public_pages;
 mod replay;
 mod routing;
 mod rules;

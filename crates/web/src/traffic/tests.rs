@@ -6,7 +6,8 @@ const TODAY: i64 = 20_000;
 const WEEK: Window = Window { today: TODAY, days: 7, charted: 14 };
 
 fn row(value: &str, account: &str, day: i64, requests: u64) -> UseRow {
-    let sums = UseSums { requests, input: requests * 100, output: requests * 10, charged: Money::from_nanos(1) };
+    let sums =
+        UseSums { requests, input: requests * 100, output: requests * 10, charged: Money::from_nanos(1) };
     UseRow { value: value.to_owned(), account: account.to_owned(), day, sums }
 }
 
@@ -97,9 +98,16 @@ fn one_app_has_one_slug_however_it_spells_itself() {
     for (name, slug) in rows {
         assert_eq!(app_slug(name).as_deref(), slug, "{name}");
     }
-    let rows = [row("Night Owl", OWNER_ACCOUNT, TODAY, 9), row("night owl", OWNER_ACCOUNT, TODAY, 10), row("(other)", OWNER_ACCOUNT, TODAY, 99)];
+    let rows = [
+        row("Night Owl", OWNER_ACCOUNT, TODAY, 9),
+        row("night owl", OWNER_ACCOUNT, TODAY, 10),
+        row("(other)", OWNER_ACCOUNT, TODAY, 99),
+    ];
     let apps = rank(&rows, WEEK, view(Viewer::Anyone), app_slug);
-    assert_eq!((apps.ranks[0].key.as_str(), apps.ranks[0].name.as_str(), apps.ranks[0].now.requests), ("night-owl", "night owl", 19));
+    assert_eq!(
+        (apps.ranks[0].key.as_str(), apps.ranks[0].name.as_str(), apps.ranks[0].now.requests),
+        ("night-owl", "night owl", 19)
+    );
     assert_eq!((apps.ranks.len(), apps.folded), (1, 1), "what has no name of its own has no place");
 }
 
