@@ -355,7 +355,8 @@ async fn main() -> std::io::Result<()> {
         (not_ready, Shown::new(&snapshot, &["openai", "mistral"], false)),
     ];
     let mut servers = tokio::task::JoinSet::new();
-    for (port, (status, world)) in (FIRST_PORT..).zip(states) {
+    let first = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(FIRST_PORT);
+    for (port, (status, world)) in (first..).zip(states) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         eprintln!("http://127.0.0.1:{port}  {}", if status.ready { "ready" } else { "not ready" });
         let is_used = world.is_measured;
