@@ -26,7 +26,7 @@ use crate::key::Manager;
 use crate::router::{Route, plain};
 
 /// Fields whose values are written down.
-const SHOWN: [&str; 33] = [
+const SHOWN: [&str; 34] = [
     "amount",
     "amount_usd",
     "archived",
