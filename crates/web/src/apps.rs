@@ -36,7 +36,6 @@ struct Apps {
     closed: Option<&'static str>,
     is_unavailable: bool,
     base_url: String,
-    brand: String,
 }
 
 #[derive(Template)]
@@ -122,7 +121,6 @@ fn page(visit: &Visit, window: Window, view: View, ranking: &Ranking) -> Apps {
         closed: None,
         is_unavailable: false,
         base_url: visit.place.base_url.clone(),
-        brand: visit.place.brand.clone(),
     }
 }
 
