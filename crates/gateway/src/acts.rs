@@ -26,7 +26,7 @@ use crate::key::Manager;
 use crate::router::{Route, plain};
 
 /// Fields whose values are written down.
-const SHOWN: [&str; 33] = [
+const SHOWN: [&str; 34] = [
     "amount",
     "amount_usd",
     "archived",
@@ -50,6 +50,7 @@ const SHOWN: [&str; 33] = [
     "period",
     "project",
     "provider",
+    "public_stats",
     "requests_per_minute",
     "role",
     "sort_order",

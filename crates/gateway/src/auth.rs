@@ -25,6 +25,7 @@ use types::{KeyHash, Network, OWNER_ACCOUNT, Right, Timestamp, any_contains, che
 
 pub use self::error::AuthError;
 use self::session::Visitor;
+pub use self::session::reader;
 use self::throttle::Who;
 use crate::desk::Desk;
 use crate::error::GatewayError;

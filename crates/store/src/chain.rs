@@ -126,11 +126,12 @@ pub(crate) fn of_correction(generation: &str, price_version: &str, numbers: [i64
 }
 
 impl Store {
-    /// Chains what was booked before there was a chain, and counts what no rollup has. Goes on where an earlier try ended; nothing to do costs two reads.
+    /// Chains what was booked before there was a chain, and counts what no rollup has. Goes on where an earlier try ended; nothing to do costs a few reads.
     pub(crate) async fn catch_up(&self) -> Result<(), StoreError> {
         while self.digest_some().await? {}
         while self.chain_some().await? {}
-        self.catch_up_insight().await
+        self.catch_up_insight().await?;
+        self.catch_up_traffic().await
     }
 
     /// Digests of some generations; false when none is left.

@@ -133,6 +133,7 @@ const GOES: &[&str] = &[
     "DELETE FROM spend_days WHERE account = $1",
     "DELETE FROM facet_days WHERE account = $1",
     "DELETE FROM facet_hours WHERE account = $1",
+    "DELETE FROM traffic_days WHERE account = $1",
     "DELETE FROM contents WHERE account = $1",
     "DELETE FROM account_privacy WHERE account = $1",
     "UPDATE accounts SET name = 'erased' WHERE id = $1",

@@ -11,7 +11,7 @@ use crate::db::{Tx, Value};
 use crate::generations::read;
 use crate::measures::{Figures, Measure};
 use crate::rollups::{Cells, Rollup};
-use crate::{Rerated, Store, StoreError, facets, log, rollups};
+use crate::{Rerated, Store, StoreError, facets, log, rollups, traffic};
 
 /// Generations of one step of catching up.
 const STEP_ROWS: i64 = 500;
@@ -74,6 +74,7 @@ pub(crate) async fn add(tx: &mut Tx, records: &[(&GenerationRecord, &PriceSheet)
         gathered.count(record, &Figures::of(record, sheet));
     }
     gathered.write(tx, true).await?;
+    traffic::add(tx, records.iter().map(|(record, _)| *record)).await?;
     log::insert(tx, records.iter().map(|(record, _)| *record)).await
 }
 
@@ -83,7 +84,8 @@ pub(crate) async fn correct(tx: &mut Tx, changed: &[Rerated]) -> Result<(), Stor
     for one in changed {
         gathered.count(&one.record, &Figures::of_correction(&one.record, &one.correction));
     }
-    gathered.write(tx, false).await
+    gathered.write(tx, false).await?;
+    traffic::correct(tx, changed).await
 }
 
 impl Store {

@@ -4,7 +4,7 @@
 //! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
 //! - Where two writers can meet, the statement itself decides (`ON CONFLICT`, `UPDATE ... WHERE`), never a read before it.
 //! - Rows are locked in one order everywhere: segment, price versions, payment event, order or voucher, generations, head of the
-//!   chain, entries, balances, invoice counter, activity by day and hour, the lock on facets, facets, log, change counter. Within a table rows are touched in the order of their
+//!   chain, entries, balances, invoice counter, activity by day and hour, the lock on facets, facets, traffic, attempts, log, change counter. Within a table rows are touched in the order of their
 //!   keys.
 
 mod accounts;
@@ -47,6 +47,7 @@ mod segments;
 mod sketch;
 mod spending;
 mod statement;
+mod traffic;
 mod used;
 mod verify;
 mod vouchers;
@@ -86,6 +87,9 @@ pub use rules::{
 pub use second_factor::SecondFactor;
 pub use sketch::Sketch;
 pub use statement::{Movement, Statement};
+pub use traffic::{
+    APPS_PER_DAY_MAX, EndpointRow, PublicDefault, Tally, TrafficBy, TrafficQuestion, TrafficRow, TrafficSums,
+};
 pub use used::{By, Filter, Question, ROWS_MAX, UsedRow};
 pub use verify::{Noted, Problem, Progress, VerifyReport};
 pub use vouchers::{NewVoucher, Redeemed, Redemption, Voucher};

@@ -25,6 +25,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (14, "what was erased", include_str!("migrations/0014_erasure.sql")),
     (15, "second factors", include_str!("migrations/0015_second_factors.sql")),
     (16, "identities at issuers", include_str!("migrations/0016_identities.sql")),
+    (17, "use and attempts for the public pages", include_str!("migrations/0017_traffic.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

@@ -6,6 +6,7 @@ mod checks;
 mod generations;
 mod payments;
 mod rollups;
+mod traffic;
 
 use crate::{Store, StoreError};
 

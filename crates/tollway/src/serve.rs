@@ -36,7 +36,7 @@ use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
 use crate::jobs::telemetry::{self as telling, Exporter};
 use crate::jobs::{alerts, contents, expire, fold, mails, payments, poll, reload, vitals};
-use crate::site::LiveSite;
+use crate::site::{LiveSite, Records};
 use crate::vigil::Vigil;
 use crate::{receipt_keys, secrets, telemetry, wire_up};
 
@@ -300,6 +300,8 @@ fn start_workers(
         scheme: if tls.is_some() { "https" } else { "http" },
         address: server.listen.to_string(),
         seen: ArcSwapOption::empty(),
+        settings: config.site.clone(),
+        records: Records::default(),
     }));
     let connections = Arc::new(AtomicUsize::new(0));
     let mut threads = Vec::with_capacity(workers + 1);

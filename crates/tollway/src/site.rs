@@ -1,8 +1,11 @@
 //! What the site's pages show of this process: the trait of `web`, filled from the gateway.
 
+mod records;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use axum::http::HeaderMap;
 use catalog::{Protocol, Provider, Snapshot};
 use gateway::app::Gateway;
 use gateway::world::{ProviderState, World};
@@ -13,7 +16,10 @@ use routing::quality::Abilities;
 use store::Backend;
 use tokio::time::Instant;
 use types::Timestamp;
-use web::{Live, Place, ProviderLine, Site, Status};
+use web::{Attempts, Live, Place, ProviderLine, RankingRules, Site, Soon, Status, UseAsk, UseRow, Viewer};
+
+use crate::config::settings::SiteSettings;
+pub(crate) use records::Records;
 
 /// The pages' view of the process.
 pub(crate) struct LiveSite {
@@ -25,6 +31,8 @@ pub(crate) struct LiveSite {
     pub(crate) address: String,
     /// The world that pages were last made from: as long as it is the same, so is what they worked out of it.
     pub(crate) seen: ArcSwapOption<SeenWorld>,
+    pub(crate) settings: SiteSettings,
+    pub(crate) records: Records,
 }
 
 impl LiveSite {
@@ -102,6 +110,33 @@ impl Site for LiveSite {
 
     fn fees(&self) -> Fees {
         self.gateway.settings.fees.clone()
+    }
+
+    fn viewer<'a>(&'a self, headers: &'a HeaderMap) -> Soon<'a, Viewer> {
+        Box::pin(async move {
+            match gateway::auth::reader(&self.gateway, headers).await {
+                Some(user) if user.is_operator => Viewer::Operator,
+                Some(_) => Viewer::SignedIn,
+                None => Viewer::Anyone,
+            }
+        })
+    }
+
+    fn ranking_rules(&self) -> RankingRules {
+        RankingRules {
+            audience: self.settings.rankings,
+            has_spend: self.settings.rankings_spend,
+            accounts_min: self.settings.rankings_accounts_min,
+            requests_min: self.settings.rankings_requests_min,
+        }
+    }
+
+    fn traffic(&self, ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
+        Box::pin(self.records.traffic(&self.gateway, ask, self.settings.public_stats))
+    }
+
+    fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {
+        Box::pin(self.records.attempts(&self.gateway))
     }
 
     fn status(&self, host: Option<&str>) -> Status {

@@ -18,8 +18,11 @@ use routing::health::{Figures, Quantiles, Size, Uptime};
 use routing::plan::Conditions;
 use routing::quality::Abilities;
 use tokio::net::TcpListener;
-use tollway_web::{Live, Place, ProviderLine, Site, Status, World, router};
-use types::{Clock, SystemClock, Timestamp};
+use tollway_web::{
+    Attempted, Attempts, EndpointTime, Live, Place, ProviderLine, Site, Soon, Status, UseAsk, UseBy, UseRow,
+    UseSums, Viewer, World, router,
+};
+use types::{Clock, Money, SystemClock, Timestamp};
 
 const FIRST_PORT: u16 = 8090;
 
@@ -54,6 +57,107 @@ const PROVIDERS: [(&str, &str, usize, &str); 24] = [
 struct Preview {
     status: Status,
     world: Arc<dyn World>,
+    /// Has made-up records.
+    is_used: bool,
+    viewer: Viewer,
+}
+
+/// A made-up number that stays the same.
+fn wave(seed: i64) -> u64 {
+    (seed.wrapping_mul(2_654_435_761).unsigned_abs() >> 7) % 97
+}
+
+impl Preview {
+    fn endpoints(&self) -> Vec<(usize, &str, &str)> {
+        let snapshot = self.world.snapshot();
+        let on = (0..snapshot.endpoints.len()).filter(|at| self.world.conditions().switched_on(*at));
+        on.filter_map(|at| {
+            let endpoint = snapshot.endpoints.get(at)?;
+            Some((at, &*endpoint.id, &*snapshot.models.get(endpoint.model)?.id))
+        })
+        .collect()
+    }
+
+    fn used(&self, ask: &UseAsk) -> Vec<UseRow> {
+        const APPS: [&str; 6] =
+            ["Night Owl", "Ledger Desk", "code.example.com", "Invoice reader", "", "Support, Rotterdam"];
+        const TASKS: [&str; 5] = ["code", "chat", "", "summarize", "extraction"];
+        let (today, models) = (self.now().day(), self.endpoints());
+        let mut rows = Vec::new();
+        for (number, (_, _, model)) in models.iter().step_by(9).take(24).enumerate() {
+            let number = i64::try_from(number).unwrap_or_default();
+            for (day, account) in (0..ask.days).flat_map(|day| (0..5).map(move |account| (day, account))) {
+                let of = |names: &[&'static str]| {
+                    let at = usize::try_from((number + account) % 7).unwrap_or_default() % names.len().max(1);
+                    names.get(at).copied().unwrap_or_default()
+                };
+                let (app, task) = (of(&APPS), of(&TASKS));
+                let is_asked = ask.model.as_ref().is_none_or(|asked| asked == model)
+                    && (ask.apps.is_empty() || ask.apps.iter().any(|asked| asked == app));
+                if !is_asked || (account > 1 && number % 5 == 4) {
+                    continue;
+                }
+                let requests =
+                    1 + wave(number * 31 + day * 7 + account) * u64::try_from(30 - number).unwrap_or(1);
+                let value = match ask.by {
+                    UseBy::Model => *model,
+                    UseBy::App => app,
+                    UseBy::Task => task,
+                };
+                let (input, output) = (requests * 1_200, requests * 310);
+                rows.push(UseRow {
+                    value: value.to_owned(),
+                    account: format!("acct_{account}"),
+                    day: today - day,
+                    sums: UseSums {
+                        requests,
+                        input,
+                        output,
+                        charged: Money::from_nanos(requests.cast_signed() * 700_000),
+                    },
+                });
+            }
+        }
+        rows
+    }
+
+    fn tried(&self) -> Attempts {
+        let (day, hour) = (self.now().day(), self.now().seconds() / 3_600);
+        let mut attempts = Attempts::default();
+        for (at, endpoint, _) in self.endpoints().into_iter().step_by(7) {
+            let seed = i64::try_from(at).unwrap_or_default();
+            let time = |when: i64| {
+                let failed = if wave(seed + when) > 93 { wave(when) / 5 } else { 0 };
+                let answered = 40 + wave(seed * when) * 3;
+                let ttft_us = answered * (250_000 + wave(seed) * 4_000);
+                let attempted = Attempted {
+                    answered,
+                    errors: failed,
+                    busy: 2,
+                    ttft_us,
+                    ttft_count: answered,
+                    ..Attempted::default()
+                };
+                EndpointTime { endpoint: endpoint.to_owned(), at: when, attempted }
+            };
+            let first = if at % 3 == 0 { 89 } else { 25 };
+            attempts.days.extend((0..=first).rev().map(|ago| time(day - ago)));
+            attempts
+                .hours
+                .extend((0..24).rev().filter(|ago| at % 4 != 1 || *ago > 30).map(|ago| time(hour - ago)));
+        }
+        let bad = |endpoint: &str, ago: i64, answered, errors, timed_out| EndpointTime {
+            endpoint: endpoint.to_owned(),
+            at: hour - ago,
+            attempted: Attempted { answered, errors, timed_out, ..Attempted::default() },
+        };
+        attempts.bad = vec![
+            bad("groq/llama-3.3-70b", 0, 12, 31, 4),
+            bad("mistral/mistral-small-2603", 400, 0, 60, 21),
+            bad("mistral/mistral-small-2603", 401, 3, 44, 0),
+        ];
+        attempts
+    }
 }
 
 impl Site for Preview {
@@ -87,6 +191,18 @@ impl Site for Preview {
 
     fn fees(&self) -> Fees {
         Fees::default()
+    }
+
+    fn viewer<'a>(&'a self, _: &'a axum::http::HeaderMap) -> Soon<'a, Viewer> {
+        Box::pin(async { self.viewer })
+    }
+
+    fn traffic(&self, ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
+        Box::pin(async move { Some(Arc::new(if self.is_used { self.used(&ask) } else { Vec::new() })) })
+    }
+
+    fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {
+        Box::pin(async { Some(Arc::new(if self.is_used { self.tried() } else { Attempts::default() })) })
     }
 }
 
@@ -243,7 +359,9 @@ async fn main() -> std::io::Result<()> {
     for (port, (status, world)) in (first..).zip(states) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         eprintln!("http://127.0.0.1:{port}  {}", if status.ready { "ready" } else { "not ready" });
-        let site = Preview { status, world: Arc::new(world) };
+        let is_used = world.is_measured;
+        let viewer = if status.billing_mode == "prepaid" { Viewer::Operator } else { Viewer::Anyone };
+        let site = Preview { status, world: Arc::new(world), is_used, viewer };
         servers.spawn(async move { axum::serve(listener, router(Arc::new(site))).await });
     }
     while let Some(served) = servers.join_next().await {

@@ -30,6 +30,11 @@ mod tests {
             "/mistralai/small-4",
             "/mistralai",
             "/providers",
+            "/rankings",
+            "/rankings.json",
+            "/apps",
+            "/status",
+            "/status.atom",
             "/nowhere",
             "/robots.txt",
             "/favicon.svg",
@@ -64,6 +69,9 @@ mod tests {
             "/mistralai",
             "/providers",
             "/providers/mistral",
+            "/rankings",
+            "/apps",
+            "/status",
             "/nowhere",
         ] {
             let page = get(several_on(), path).await.text.to_lowercase();

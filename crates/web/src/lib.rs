@@ -3,6 +3,8 @@
 //! A page is one struct, one template, one handler and its tests, in one file named after its path. What a page shows
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
+mod activity;
+mod apps;
 mod assets;
 mod author;
 mod benchmarks;
@@ -29,14 +31,18 @@ mod offer;
 mod prose;
 mod provider;
 mod providers;
+mod rankings;
 pub mod safe;
 mod scores;
 mod shell;
 mod site;
 pub mod snippets;
+mod state;
 mod status;
 #[cfg(test)]
 mod testing;
+mod traffic;
+mod uptime;
 mod visit;
 
 use std::sync::Arc;
@@ -47,8 +53,10 @@ use axum::http::header::HOST;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
 
-pub use site::{Live, Place, Site, World};
-pub use status::{ProviderLine, Status};
+pub use site::{Live, Place, Site, Soon, World};
+pub use state::{ProviderLine, Status};
+pub use traffic::{Audience, RankingRules, UseAsk, UseBy, UseRow, UseSums, Viewer};
+pub use uptime::{Attempted, Attempts, DAYS, EndpointTime, FAILED_MIN, FAILED_PERCENT_MIN};
 use visit::Pages;
 
 /// `Host` is copied into a shell command that people paste, so it must look like one and nothing else.
@@ -75,6 +83,14 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/providers.json", get(providers::providers))
         .route("/providers/{provider}", get(provider::provider))
         .route("/{author}", get(author::author).fallback(not_found::not_found))
+        .route("/rankings", get(rankings::rankings))
+        .route("/rankings.json", get(rankings::rankings))
+        .route("/apps", get(apps::apps))
+        .route("/apps.json", get(apps::apps))
+        .route("/apps/{slug}", get(apps::app))
+        .route("/status", get(status::status))
+        .route("/status.json", get(status::status))
+        .route("/status.atom", get(status::feed))
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
         .route("/{author}/{slug}/{provider}", get(offer::offer).fallback(not_found::not_found))
         .route("/robots.txt", get(feeds::robots))

@@ -8,12 +8,13 @@ pub(crate) mod twin;
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use catalog::{Benchmark, Claim, Modality, Model, Snapshot};
 
 use crate::chart::{self, Axis, Chart, Dot};
 use crate::describe::{self, Faq};
+use crate::activity;
 use crate::fact::{Ability, Fact, Line, Origin, is_web};
 use crate::format::{self, Shown};
 use crate::index::{Row, modality};
@@ -69,6 +70,8 @@ struct ModelPage {
     chart: Option<Chart>,
     /// The same for search engines, as JSON-LD.
     data: Vec<DataBlock>,
+    /// Sections of their own: days, use, apps; empty where nothing is known.
+    activity: String,
 }
 
 /// A question, and its answer with code set apart.
@@ -173,7 +176,11 @@ pub(crate) fn find(visit: &Visit, author: &str, slug: &str) -> Found {
     }
 }
 
-pub(crate) async fn model(visit: Visit, Path((author, slug)): Path<(String, String)>) -> Response {
+pub(crate) async fn model(
+    visit: Visit,
+    headers: HeaderMap,
+    Path((author, slug)): Path<(String, String)>,
+) -> Response {
     let at = match find(&visit, &author, &slug) {
         Found::Model(at) => at,
         Found::Moved(id) => {
@@ -189,7 +196,9 @@ pub(crate) async fn model(visit: Visit, Path((author, slug)): Path<(String, Stri
     if visit.is_json {
         return shell::json(&twin::told(&visit, at, model, &order));
     }
-    shell::page(StatusCode::OK, &page(&visit, at, model, row, &order))
+    let mut page = page(&visit, at, model, row, &order);
+    page.activity = activity::sections(&visit, &headers, at).await;
+    shell::page(StatusCode::OK, &page)
 }
 
 fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> ModelPage {
@@ -239,6 +248,7 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         description,
         offers,
         columns,
+        activity: String::new(),
     }
 }
 

@@ -11,12 +11,14 @@ use crate::Place;
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("/models", "Models"),
     ("/providers", "Providers"),
     ("/compare", "Compare"),
     ("/calculator", "Calculator"),
+    ("/rankings", "Rankings"),
     ("/benchmarks", "Benchmarks"),
+    ("/status", "Status"),
     ("/#docs", "API"),
 ];
 

@@ -3,8 +3,10 @@
 //! A page that needs something new adds a method here, with a default where a site can do without (tests and the preview then
 //! need no change), and `tollway` fills it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
 use catalog::Snapshot;
 use ledger::Fees;
 use routing::health::{Quantiles, Uptime};
@@ -13,6 +15,11 @@ use routing::quality::Abilities;
 use types::Timestamp;
 
 use crate::Status;
+use crate::traffic::{RankingRules, UseAsk, UseRow, Viewer};
+use crate::uptime::{self, Attempts};
+
+/// What takes a moment.
+pub type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Where the pages get what they show.
 pub trait Site: Send + Sync + 'static {
@@ -31,6 +38,35 @@ pub trait Site: Send + Sync + 'static {
 
     /// What is charged beside the providers' prices.
     fn fees(&self) -> Fees;
+
+    /// Who asks, by the session that the headers present.
+    fn viewer<'a>(&'a self, _headers: &'a HeaderMap) -> Soon<'a, Viewer> {
+        Box::pin(async { Viewer::Anyone })
+    }
+
+    /// What of everybody's use is shown to whom.
+    fn ranking_rules(&self) -> RankingRules {
+        RankingRules::default()
+    }
+
+    /// Everybody's use, without the keys that stay out of it, at most a minute old. `None`: the store doesn't answer.
+    fn traffic(&self, _ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
+        Box::pin(async { Some(Arc::default()) })
+    }
+
+    /// What became of attempts, at most a minute old. `None`: the store doesn't answer.
+    fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {
+        Box::pin(async { Some(Arc::default()) })
+    }
+
+    /// Answers and failures of an endpoint by day (UTC), oldest first, today last; an entry without a value: nothing was tried.
+    /// At most [`uptime::DAYS`]. `None`: the store doesn't answer.
+    fn uptime<'a>(&'a self, endpoint: &'a str, days: i64) -> Soon<'a, Option<Vec<Option<Uptime>>>> {
+        Box::pin(async move {
+            let attempts = self.attempts().await?;
+            Some(uptime::days_of(&attempts, endpoint, days, self.now().day()))
+        })
+    }
 }
 
 /// One catalog and the state of its endpoints, which a reload replaces together. Positions are those of its own snapshot.

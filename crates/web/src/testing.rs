@@ -13,7 +13,10 @@ use routing::quality::Abilities;
 use tower::ServiceExt;
 use types::Timestamp;
 
-use crate::{Live, Place, ProviderLine, Site, Status, World, router};
+use crate::{
+    Attempts, Live, Place, ProviderLine, RankingRules, Site, Soon, Status, UseAsk, UseBy, UseRow, UseSums,
+    Viewer, World, router,
+};
 
 /// 2026-07-03, 12:00 UTC.
 pub(crate) const NOON: Timestamp = Timestamp::from_seconds(1_783_080_000);
@@ -35,6 +38,28 @@ pub(crate) struct Still {
     abilities: Abilities,
     on: Vec<String>,
     measured: Vec<(String, Live)>,
+    records: Records,
+}
+
+/// What the store would say, and who asks it.
+#[derive(Clone, Default)]
+pub(crate) struct Records {
+    pub(crate) used: Vec<Used>,
+    pub(crate) attempts: Attempts,
+    pub(crate) viewer: Viewer,
+    pub(crate) rules: RankingRules,
+    pub(crate) is_down: bool,
+}
+
+/// Use of one day: a hundred tokens in and ten out per request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) model: &'static str,
+    pub(crate) app: &'static str,
+    pub(crate) task: &'static str,
+    pub(crate) account: &'static str,
+    pub(crate) days_ago: i64,
+    pub(crate) requests: u64,
 }
 
 impl Still {
@@ -44,6 +69,7 @@ impl Still {
             abilities: Abilities::of(snapshot),
             on: on.iter().map(|slug| (*slug).to_owned()).collect(),
             measured: Vec::new(),
+            records: Records::default(),
         }
     }
 
@@ -59,6 +85,12 @@ impl Still {
             hours: vec![hour; 24],
         };
         self.measured.push((endpoint.to_owned(), live));
+        self
+    }
+
+    /// With what the store would say.
+    pub(crate) fn recorded(mut self, records: Records) -> Still {
+        self.records = records;
         self
     }
 
@@ -116,6 +148,7 @@ impl World for Still {
 struct Fixed {
     status: Status,
     world: Arc<dyn World>,
+    records: Records,
 }
 
 impl Site for Fixed {
@@ -150,6 +183,44 @@ impl Site for Fixed {
     fn fees(&self) -> Fees {
         Fees::default()
     }
+
+    fn viewer<'a>(&'a self, _: &'a HeaderMap) -> Soon<'a, Viewer> {
+        Box::pin(async { self.records.viewer })
+    }
+
+    fn ranking_rules(&self) -> RankingRules {
+        self.records.rules
+    }
+
+    fn traffic(&self, ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
+        let asked = |used: &&Used| {
+            used.days_ago < ask.days
+                && ask.model.as_ref().is_none_or(|model| model == used.model)
+                && (ask.apps.is_empty() || ask.apps.iter().any(|app| app == used.app))
+        };
+        let row = |used: &Used| UseRow {
+            value: match ask.by {
+                UseBy::Model => used.model,
+                UseBy::App => used.app,
+                UseBy::Task => used.task,
+            }
+            .to_owned(),
+            account: used.account.to_owned(),
+            day: NOON.day() - used.days_ago,
+            sums: UseSums {
+                requests: used.requests,
+                input: used.requests * 100,
+                output: used.requests * 10,
+                charged: types::Money::from_nanos(2_500_000_000),
+            },
+        };
+        let rows: Vec<UseRow> = self.records.used.iter().filter(asked).map(row).collect();
+        Box::pin(async move { (!self.records.is_down).then(|| Arc::new(rows)) })
+    }
+
+    fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {
+        Box::pin(async { (!self.records.is_down).then(|| Arc::new(self.records.attempts.clone())) })
+    }
 }
 
 pub(crate) struct Answer {
@@ -176,7 +247,7 @@ impl Answer {
 
 /// The site that pages are asked of.
 pub(crate) fn site(status: Status, world: Still) -> Arc<dyn Site> {
-    Arc::new(Fixed { status, world: Arc::new(world) })
+    Arc::new(Fixed { status, records: world.records.clone(), world: Arc::new(world) })
 }
 
 /// Asks a page of the small catalog, with nothing measured.

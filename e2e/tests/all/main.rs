@@ -36,6 +36,7 @@ mod organizations;
 mod payments;
 mod people;
 mod policies;
+mod public_pages;
 mod replay;
 mod routing;
 mod rules;

@@ -11,7 +11,7 @@ use store::{Presence, Session, User};
 use types::{AccountId, KeyHash, Role, Timestamp};
 
 use super::AuthError;
-use crate::app::Worker;
+use crate::app::{Gateway, Worker};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::keys::KeyState;
@@ -109,6 +109,21 @@ fn is_own_page(parts: &Parts) -> bool {
             let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
             origin.is_some_and(|(_, host)| Some(host) == text(header::HOST))
         }
+    }
+}
+
+/// Who reads a page of this site: the person whose session a request presents, where it holds. Pages only show; what changes anything
+/// asks [`note`].
+pub async fn reader(gateway: &Arc<Gateway>, headers: &HeaderMap) -> Option<User> {
+    let (text, _) = presented(headers)?;
+    let (hash, gateway) = (KeyHash::of(text), Arc::clone(gateway));
+    let now = gateway.clock.now();
+    let idle_since = Timestamp::from_seconds(now.seconds() - gateway.people.settings.idle_s);
+    let (control, asked) =
+        (Arc::clone(&gateway), async move { gateway.store.session(&hash, now, idle_since, None).await });
+    match control.on_control(asked).await {
+        Some(Ok(Some(Ok(presence)))) => Some(presence.user),
+        _ => None,
     }
 }
 

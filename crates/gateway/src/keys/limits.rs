@@ -54,6 +54,9 @@ pub struct Limits {
     pub guardrails: Option<Arc<guardrails::Rules>>,
     /// Freezes the key when it spends so many times its usual hour; 0: never.
     pub freeze_at_times_usual: u32,
+    /// Whether its calls are part of rankings and other numbers that pages show of everybody; `None`: as `site.public_stats` says. The
+    /// store looks for it in what is written here.
+    pub public_stats: Option<bool>,
 }
 
 impl Default for Limits {
@@ -77,6 +80,7 @@ impl Default for Limits {
             hedge: true,
             guardrails: None,
             freeze_at_times_usual: 0,
+            public_stats: None,
         }
     }
 }

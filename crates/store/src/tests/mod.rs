@@ -19,6 +19,7 @@ mod responses;
 mod rules;
 mod tamper;
 mod tampered;
+mod traffic;
 mod verify;
 
 use std::sync::Arc;

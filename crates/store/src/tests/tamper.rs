@@ -273,7 +273,13 @@ async fn books(store: &Store) -> Vec<(&'static str, String)> {
     (free.usage, free.cost) = (Usage::default(), types::Cost::default());
     (free.charged, free.provider_cost) = (Money::ZERO, Money::ZERO);
     free.key = KeyId::new("key_b");
-    let paid = GenerationRecord { counted: vec!["project:web".to_owned()], ..record(1) };
+    let attempt = ledger::Attempt {
+        endpoint: "mistral/small".to_owned(),
+        outcome: "ok".to_owned(),
+        ..ledger::Attempt::default()
+    };
+    let counted = vec!["project:web".to_owned()];
+    let paid = GenerationRecord { counted, attempts: vec![attempt], ..record(1) };
     let granted = ledger::grant_byok(account("owner"), Money::from_nanos(1_000_000), EntryId::new("b1"), NOW);
     store.credit_byok(&granted.unwrap(), None).await.unwrap();
     let own = super::byok::fee_record(3, BillingMode::Prepaid, ledger::FeeFrom::Byok);
@@ -310,6 +316,8 @@ async fn books(store: &Store) -> Vec<(&'static str, String)> {
         ("activity_hours", "key_a".to_owned()),
         ("activity_hours", "key_b".to_owned()),
         ("facet_hours", "web".to_owned()),
+        ("traffic_days", "key_b".to_owned()),
+        ("endpoint_hours", "mistral/small".to_owned()),
         ("generation_log", record(2).id.to_string()),
         ("spend_days", "project:web".to_owned()),
         ("byok_totals", "acct_owner".to_owned()),

@@ -169,6 +169,7 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
         WHERE g.erased <> 0 AND (g.erased <> 1 OR a.erased IS NULL)",
     ),
     ("digests_unfinished", "state, 1", "SELECT name, number, CAST(1 AS BIGINT) FROM books_state WHERE name = 'digests' AND number <> 1"),
+    ("traffic_unfinished", "state, 1", "SELECT name, number, CAST(1 AS BIGINT) FROM books_state WHERE name = 'traffic' AND number <> 1"),
     ("insight_unfinished", "state, 1", "SELECT name, number, CAST(1 AS BIGINT) FROM books_state WHERE name = 'insight' AND number <> 1"),
     ("refused_generation", "1, 0", "SELECT id || ': ' || reason, CAST(1 AS BIGINT), CAST(0 AS BIGINT) FROM refused_generations"),
 ];

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ledger::GenerationRecord;
 
-use super::VerifyReport;
+use super::{VerifyReport, traffic};
 use crate::StoreError;
 use crate::corrections::Corrected;
 use crate::db::{Tx, Value, decode_row};
@@ -18,7 +18,7 @@ use crate::measures::{Figures, Measure};
 use crate::rollups::{Cells, Rollup, sketch};
 
 /// How far ids may be past the hour or day of their request.
-const SLACK_S: i64 = 7_200;
+pub(super) const SLACK_S: i64 = 7_200;
 
 /// The three columns of a row behind account and day or hour.
 type Keys = [String; 3];
@@ -31,6 +31,7 @@ pub(super) struct Expected {
     periods: [BTreeMap<(i64, String), Rows>; 4],
     /// Rows that were compared.
     seen: [i64; 4],
+    traffic: traffic::Expected,
 }
 
 struct StoredRow {
@@ -55,6 +56,7 @@ decode_row!(StoredRow, |row| {
 impl Expected {
     /// Counts a generation.
     pub(super) fn count(&mut self, record: &GenerationRecord, corrections: &[Corrected]) {
+        self.traffic.count(record, corrections);
         let mut figures = Figures::of(record, &record.price_sheet);
         for one in corrections {
             figures.add(&Figures::of_correction(record, &one.correction));
@@ -80,6 +82,7 @@ impl Expected {
         id: Option<&str>,
     ) -> Result<(), StoreError> {
         let second = id.map(|id| id.get(4..14).and_then(|digits| digits.parse::<i64>().ok()).unwrap_or(0));
+        self.traffic.compare(tx, report, second).await?;
         let sql = "SELECT id FROM accounts WHERE erased IS NOT NULL";
         let erased: Vec<(String,)> = tx.fetch(sql, &[]).await?;
         let erased: HashSet<String> = erased.into_iter().map(|(id,)| id).collect();
@@ -108,6 +111,7 @@ impl Expected {
     /// Compares what is left, and looks for rows that no generation explains.
     pub(super) async fn finish(mut self, tx: &mut Tx, report: &mut VerifyReport) -> Result<(), StoreError> {
         self.compare(tx, report, None).await?;
+        std::mem::take(&mut self.traffic).finish(tx, report).await?;
         for (rollup, seen) in Rollup::ALL.into_iter().zip(self.seen) {
             let rows: Vec<(i64,)> = tx.fetch(rollup.count(), &[]).await?;
             let stored = rows.first().map_or(0, |row| row.0);

@@ -40,6 +40,7 @@ pub struct Config {
     pub sign_in: BTreeMap<String, IssuerConfig>,
     pub seller: Seller,
     pub brand: Brand,
+    pub site: SiteSettings,
     pub routing: Routing,
     /// The guardrails of every call.
     pub guardrails: Option<std::sync::Arc<guardrails::Rules>>,
@@ -148,6 +149,17 @@ pub struct Brand {
     pub slug: String,
     pub header_prefix: String,
     pub key_prefix: String,
+}
+
+/// `[site]`
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the table of keys is the documentation")]
+pub struct SiteSettings {
+    pub rankings: web::Audience,
+    pub rankings_spend: bool,
+    pub rankings_accounts_min: usize,
+    pub rankings_requests_min: u64,
+    pub public_stats: bool,
 }
 
 /// `[routing]`

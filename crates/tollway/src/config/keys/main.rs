@@ -287,6 +287,53 @@ pub(super) static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "site.rankings",
+        preset: Value("public"),
+        example: "signed-in",
+        doc: "Who sees what is used here most (`/rankings`, `/apps`): `public`, everybody; `signed-in`, people with an account here; \
+              `off`, nobody but who runs the place. What they see is in [insight.md](insight.md#what-everybody-sees).",
+        kind: Kind::Choice {
+            allowed: &["public", "signed-in", "off"],
+            set: |c, v| {
+                c.site.rankings = match v {
+                    "signed-in" => web::Audience::SignedIn,
+                    "off" => web::Audience::Off,
+                    _ => web::Audience::Public,
+                }
+            },
+        },
+    },
+    Key {
+        path: "site.rankings_spend",
+        preset: Value("false"),
+        example: "true",
+        doc: "Whether rankings show spend to everybody who sees them, and not only to who runs the place.",
+        kind: Kind::Flag(|c, v| c.site.rankings_spend = v),
+    },
+    Key {
+        path: "site.rankings_accounts_min",
+        preset: Value("3"),
+        example: "1",
+        doc: "How many accounts have to stand behind a name in rankings; fewer are folded into one row without names. What only the \
+              owner's own account uses is shown all the same. 1: every name is shown.",
+        kind: Kind::Number { min: 1, max: 1_000_000, set: |c, v| c.site.rankings_accounts_min = v as usize },
+    },
+    Key {
+        path: "site.rankings_requests_min",
+        preset: Value("10"),
+        example: "100",
+        doc: "How many requests have to stand behind a name in rankings.",
+        kind: Kind::Number { min: 1, max: 1_000_000_000, set: |c, v| c.site.rankings_requests_min = v },
+    },
+    Key {
+        path: "site.public_stats",
+        preset: Value("true"),
+        example: "false",
+        doc: "Whether calls of keys that don't say (`public_stats` of a key) are part of rankings and other numbers that pages show \
+              of everybody.",
+        kind: Kind::Flag(|c, v| c.site.public_stats = v),
+    },
+    Key {
         path: "routing.accept_peer_slugs",
         preset: Value("true"),
         example: "false",

@@ -1,0 +1,118 @@
+//! What a model's page shows of everybody's use and of its endpoints over months: parts for templates (`activity.html`), made from
+//! the same numbers, under the same rules, as `/rankings` and `/status`.
+
+use askama::Template;
+use axum::http::HeaderMap;
+use routing::health::Uptime;
+
+use crate::chart::{Cell, Chart, Svg, strip};
+use crate::format::{self, Shown};
+use crate::model::Stat;
+use crate::rankings::{self, Line};
+use crate::traffic::{self, UseAsk, UseBy, View};
+use crate::uptime;
+use crate::visit::Visit;
+
+/// Days that are looked at.
+const DAYS: i64 = 30;
+/// Apps that are named.
+const APPS_MAX: usize = 10;
+
+/// Use of a model, and the apps that use it.
+#[derive(Template)]
+#[template(path = "activity.html")]
+pub(crate) struct Activity {
+    pub(crate) window: String,
+    pub(crate) stats: Vec<Stat>,
+    pub(crate) chart: Option<Chart>,
+    /// Its apps.
+    pub(crate) lines: Vec<Line>,
+    pub(crate) other: Option<Line>,
+    pub(crate) noun: &'static str,
+    pub(crate) has_spend: bool,
+}
+
+/// The use of a model by everybody over 30 days; `None`: there was too little to show, it is not public, or the store doesn't answer.
+pub(crate) async fn of_model(visit: &Visit, headers: &HeaderMap, model: &str) -> Option<Activity> {
+    let viewer = visit.site.viewer(headers).await;
+    let view = View::of(visit.site.ranking_rules(), viewer).ok()?;
+    let window = rankings::window(visit, DAYS);
+    let ask = |by| UseAsk { model: Some(model.to_owned()), ..UseAsk::all(by, window.asked()) };
+    let rows = visit.site.traffic(ask(UseBy::Model)).await?;
+    let all = traffic::rank(&rows, window, view, |value| (!value.is_empty()).then(|| value.to_owned()));
+    // Folded: nothing of it is shown.
+    let rank = all.ranks.first()?;
+    let apps = visit.site.traffic(ask(UseBy::App)).await?;
+    let apps = traffic::rank(&apps, window, view, traffic::app_slug);
+    let lines = apps.ranks.iter().take(APPS_MAX).enumerate().map(|(at, app)| {
+        let named = (app.name.clone(), String::new(), Some(rankings::app_path(&app.key)));
+        rankings::line(at + 1, named, app, rank.now)
+    });
+    let lines: Vec<Line> = lines.collect();
+    Some(Activity {
+        window: rankings::span_of(window),
+        stats: rankings::stats(&all, view),
+        chart: rankings::chart("activity-by-day", window, &all, |_| "Tokens".to_owned()),
+        other: apps
+            .other
+            .as_ref()
+            .filter(|_| !lines.is_empty())
+            .map(|other| rankings::line(0, Default::default(), other, rank.now)),
+        lines,
+        noun: "App",
+        has_spend: view.has_spend,
+    })
+}
+
+/// An endpoint's days: one bar each, and what share of attempts was answered.
+pub(crate) struct Days {
+    pub(crate) endpoint: String,
+    pub(crate) strip: Svg,
+    pub(crate) share: Shown,
+    /// Days with any attempt.
+    pub(crate) tried: usize,
+}
+
+/// The days of a model's endpoints.
+#[derive(Template)]
+#[template(path = "activity_days.html")]
+struct AllDays {
+    days: i64,
+    lines: Vec<Days>,
+}
+
+/// The last so many days of an endpoint; `None`: nothing was tried, or the store doesn't answer.
+pub(crate) async fn days_of(visit: &Visit, endpoint: &str, days: i64) -> Option<Days> {
+    let all: Vec<Option<Uptime>> = visit.site.uptime(endpoint, days).await?;
+    let tried = all.iter().flatten().count();
+    let share = uptime::share(uptime::sum(&all));
+    let cells: Vec<Cell> = all.iter().map(|day| uptime::cell(*day)).collect();
+    let label = format!(
+        "Last {}: {} of attempts answered, on {} with any",
+        format::count_of(days.unsigned_abs(), "day"),
+        share.text(),
+        format::count_of(tried as u64, "day")
+    );
+    (tried > 0).then(|| Days { endpoint: endpoint.to_owned(), strip: strip(&label, &cells), share, tried })
+}
+
+/// The sections of a model's page: its days, its use, its apps. Empty where nothing is known of any.
+pub(crate) async fn sections(visit: &Visit, headers: &HeaderMap, model: usize) -> String {
+    let snapshot = visit.snapshot();
+    let Some(id) = snapshot.models.get(model).map(|model| model.id.to_string()) else { return String::new() };
+    let mut lines = Vec::new();
+    for endpoint in snapshot.endpoints.iter().filter(|endpoint| endpoint.model == model) {
+        lines.extend(days_of(visit, &endpoint.id, uptime::DAYS).await);
+    }
+    let mut html = String::new();
+    if !lines.is_empty() {
+        html.push_str(&AllDays { days: uptime::DAYS, lines }.render().unwrap_or_default());
+    }
+    if let Some(activity) = of_model(visit, headers, &id).await {
+        html.push_str(&activity.render().unwrap_or_default());
+    }
+    html
+}
+
+#[cfg(test)]
+mod tests;
