@@ -132,6 +132,10 @@ facts! {
         temperature: bool = BOOL,
         /// What it is for; absent: chat.
         purpose: Purpose = PURPOSE,
+        /// The day from which its maker no longer stands behind it; hosts may serve it on.
+        retires: String = DATE,
+        /// Id of the model that its maker names in its place.
+        successor: String = TEXT,
     }
 }
 
