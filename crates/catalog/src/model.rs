@@ -204,6 +204,11 @@ impl Model {
         self.facts.released.as_ref().and_then(|claim| kind::day(&claim.value))
     }
 
+    /// The day from which its maker no longer stands behind it, since 1970.
+    pub fn retires_day(&self) -> Option<i64> {
+        self.facts.retires.as_ref().and_then(|claim| kind::day(&claim.value))
+    }
+
     /// The instant of release, seconds since 1970.
     pub fn released_unix(&self) -> Option<i64> {
         self.released_day().map(|day| day.saturating_mul(86_400))

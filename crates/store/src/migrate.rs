@@ -24,6 +24,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (13, "rollups by hour and facet, the log", include_str!("migrations/0013_insight.sql")),
     (14, "what was erased", include_str!("migrations/0014_erasure.sql")),
     (15, "second factors", include_str!("migrations/0015_second_factors.sql")),
+    (20, "the catalog that was last in place", include_str!("migrations/0020_catalog_seen.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

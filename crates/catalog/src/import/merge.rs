@@ -133,7 +133,7 @@ pub(crate) fn merge(base: &Snapshot, feed: Feed, as_of: &str, tally: Tally) -> R
     let mut facts: BTreeMap<Arc<str>, Vec<ModelFacts>> = BTreeMap::new();
     for mut entry in feed.entries {
         let mut stated = std::mem::take(&mut entry.facts);
-        let model = match entry.offer.take() {
+        let model = match entry.offer.take().filter(|offer| desk.may_be_offered(offer, &entry.at)) {
             Some(offer) => desk.offer(&entry, offer, &mut stated, feed.carries, feed.is_own_word),
             None => desk.model(&entry, &mut stated),
         };
@@ -187,6 +187,18 @@ impl Desk<'_> {
             return None;
         }
         self.new_model(entry, facts, None)
+    }
+
+    /// What the feed's own source sells is an offer only where it is a provider; what is said of the model counts all the same.
+    fn may_be_offered(&mut self, offer: &Offer, at: &str) -> bool {
+        let is_known = self.parts.providers.iter().any(|known| *known.id == *offer.provider);
+        if !is_known && *self.source == *offer.provider {
+            if !offer.lines.is_empty() {
+                self.tally.skip("its price only, for who sells at it is no provider here", at);
+            }
+            return false;
+        }
+        true
     }
 
     fn known(&self, entry: &Entry) -> Option<Arc<str>> {

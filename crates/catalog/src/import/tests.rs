@@ -238,10 +238,9 @@ fn openrouter_lists_facts_and_endpoints_meet_offers() {
         (262_144, 2)
     );
     assert_eq!(facts.retires.as_ref().unwrap().value, "2027-02-01");
-    assert!(
-        after.model("newco/owl").is_none(),
-        "OpenRouter is no provider of this catalog, so its offers have no place"
-    );
+    let owl = after.model("newco/owl").expect("a model without an offer");
+    assert_eq!((owl.name.as_str(), after.author("newco").unwrap().name.as_str()), ("Owl", "NewCo"));
+    assert!(diff(&snapshot(), &after).endpoints_added.is_empty(), "OpenRouter is no provider of this catalog");
     assert_eq!(report.unknown_fields.keys().collect::<Vec<_>>(), ["model.aura"]);
     let endpoints = r#"{"data": {"id": "mistralai/small-4", "name": "x", "endpoints": [
       {"name": "Mistral | x", "tag": "mistral", "provider_name": "Mistral", "context_length": 262144, "quantization": "fp8", "max_completion_tokens": null,

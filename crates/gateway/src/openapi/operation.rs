@@ -37,6 +37,7 @@ const DECIDES: [&str; 17] = [
     "max_cost_exceeded",
     "key_rule",
     "model_not_found",
+    "model_retired",
     "no_endpoints",
     "policy_not_found",
     "preset_not_found",
