@@ -87,7 +87,7 @@ pub enum GatewayError {
         suggestions: Vec<String>,
     },
     /// The model was retired, and nobody serves it here.
-    #[error("`{model}` was retired{} and nobody serves it here; {}", since(.since), instead(.successor))]
+    #[error("`{model}` was retired{} and nobody serves it here; {}", since_when(.since), instead(.successor))]
     ModelRetired {
         /// The model.
         model: String,
@@ -537,7 +537,7 @@ fn about(id: &Option<GenerationId>) -> String {
     id.map_or_else(String::new, |id| format!(" as generation {id}"))
 }
 
-fn since(day: &Option<String>) -> String {
+fn since_when(day: &Option<String>) -> String {
     day.as_ref().map(|day| format!(" on {day}")).unwrap_or_default()
 }
 

@@ -240,7 +240,10 @@ fn openrouter_lists_facts_and_endpoints_meet_offers() {
     assert_eq!(facts.retires.as_ref().unwrap().value, "2027-02-01");
     let owl = after.model("newco/owl").expect("a model without an offer");
     assert_eq!((owl.name.as_str(), after.author("newco").unwrap().name.as_str()), ("Owl", "NewCo"));
-    assert!(diff(&snapshot(), &after).endpoints_added.is_empty(), "OpenRouter is no provider of this catalog");
+    assert!(
+        diff(&snapshot(), &after).endpoints_added.is_empty(),
+        "OpenRouter is no provider of this catalog"
+    );
     assert_eq!(report.unknown_fields.keys().collect::<Vec<_>>(), ["model.aura"]);
     let endpoints = r#"{"data": {"id": "mistralai/small-4", "name": "x", "endpoints": [
       {"name": "Mistral | x", "tag": "mistral", "provider_name": "Mistral", "context_length": 262144, "quantization": "fp8", "max_completion_tokens": null,
