@@ -101,8 +101,12 @@ pub(crate) fn take(
         !is_new && !known.is_empty() && ours.iter().all(|(_, claim)| *claim.source == *manner.source);
     if is_theirs {
         let before = ours.len();
-        let still =
-            |line: &Line| !(manner.carries)(line) || theirs.iter().any(|listed| listed.is_same_as(line));
+        // Most feeds have no word for a price that is charged and unknown: their silence takes none away.
+        let still = |line: &Line| {
+            line.quote == Quote::Unknown
+                || !(manner.carries)(line)
+                || theirs.iter().any(|listed| listed.is_same_as(line))
+        };
         ours.retain(|(line, _)| still(line));
         counts.withdrawn += (before - ours.len()) as u64;
     }
