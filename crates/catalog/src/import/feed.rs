@@ -94,6 +94,11 @@ impl Says {
         Says { source: source.into(), as_of: as_of.into() }
     }
 
+    /// True when a claim of that date is newer.
+    pub(crate) fn is_older_than(&self, as_of: &str) -> bool {
+        crate::kind::day(&self.as_of) < crate::kind::day(as_of)
+    }
+
     pub(crate) fn claim<T>(&self, value: T) -> Claim<T> {
         Claim {
             value,

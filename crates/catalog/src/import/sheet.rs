@@ -97,8 +97,11 @@ pub(crate) fn take(
     };
     let (known, free): (Vec<&Line>, Vec<&Line>) = theirs.iter().partition(|line| believed(line));
     tally.free_not_believed += free.len() as u64;
-    let is_theirs =
-        !is_new && !known.is_empty() && ours.iter().all(|(_, claim)| *claim.source == *manner.source);
+    let is_theirs = !is_new
+        && !known.is_empty()
+        && ours
+            .iter()
+            .all(|(_, claim)| *claim.source == *manner.source && !manner.says.is_older_than(&claim.as_of));
     if is_theirs {
         let before = ours.len();
         // Most feeds have no word for a price that is charged and unknown: their silence takes none away.
