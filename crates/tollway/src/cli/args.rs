@@ -8,9 +8,7 @@ use types::{Money, Role};
 
 use super::Expiry;
 
-pub(super) use super::catalog_args::{
-    Catalog, Diff, ExportCatalog, ExportFormat, ImportCatalog, ImportFormat,
-};
+pub(super) use super::catalog_args::{Catalog, Diff, ExportCatalog, ExportFormat, ImportCatalog};
 pub(super) use super::export::Export;
 pub(super) use super::ledger_args::{Ledger, Receipt, Reconcile, Rerate, Verify, VerifyReceipt};
 
