@@ -15,11 +15,12 @@ pub struct Claim<T> {
     #[serde(with = "crate::codec::shared")]
     pub source: Arc<str>,
     /// The date for which the source states it: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; empty for the configuration.
-    #[serde(with = "crate::codec::shared")]
+    #[serde(default = "Arc::default", with = "crate::codec::shared")]
     pub as_of: Arc<str>,
     /// Why this value was chosen over those in `dissent`.
     pub rule: Option<Rule>,
     /// What other sources say.
+    #[serde(default = "Vec::new")]
     pub dissent: Vec<Dissent<T>>,
 }
 
@@ -49,5 +50,7 @@ named! {
         Measured = "measured",
         /// The reading that can harm no caller: the smaller limit, the higher price.
         Cautious = "cautious",
+        /// The one that stood here when an import brought another; nobody has decided between them yet.
+        Kept = "kept",
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Changes whenever a struct that is stored changes.
-const MARK: &[u8; 8] = b"twcat\x00\x00\x01";
+const MARK: &[u8; 8] = b"twcat\x00\x00\x02";
 
 /// Why bytes are not a snapshot.
 #[derive(Debug, thiserror::Error)]

@@ -3,9 +3,12 @@
 
 mod common;
 mod endpoints;
+mod genai;
+mod litellm;
 mod models;
 mod models_dev;
 mod own;
+mod provider_document;
 mod providers;
 pub(crate) mod schema;
 
@@ -16,10 +19,15 @@ use crate::claim::Claim;
 use crate::endpoint::Endpoint;
 use crate::snapshot::Snapshot;
 
+pub(crate) use common::{PRICE_KEYS, quote_text};
 pub use endpoints::endpoints;
+pub use genai::genai;
+pub use litellm::litellm;
 pub use models::{model, models};
 pub use models_dev::models_dev;
 pub use own::own;
+pub(crate) use own::{FORMAT, endpoint as endpoint_json, model as model_json, provider as provider_json};
+pub use provider_document::provider_document;
 pub use providers::providers;
 pub use schema::schema;
 

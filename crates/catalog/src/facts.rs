@@ -1,5 +1,13 @@
 //! The one list of facts per kind of file: the struct, its reader, its JSON and its schema come from it.
 
+/// What importers do with all facts of a kind of file.
+pub(crate) trait FactSet: Sized {
+    /// Fact by fact what most of `all` say; nothing where no value has most.
+    fn majority(all: &[Self]) -> Self;
+    /// Takes what another source says, by the rules of [`crate::import`].
+    fn take(&mut self, other: Self, counts: &mut crate::import::Counts);
+}
+
 /// Declares a struct of optional claims. Each line is `field: type = reader`, the reader being one of [`crate::kind`].
 macro_rules! facts {
     ($(#[$meta:meta])* $name:ident { $( $(#[$doc:meta])* $field:ident: $type:ty = $kind:ident, )* }) => {
@@ -37,6 +45,18 @@ macro_rules! facts {
             pub(crate) fn disputed(&self) -> usize {
                 let flags = [$( self.$field.as_ref().is_some_and(|claim| !claim.dissent.is_empty()), )*];
                 flags.into_iter().filter(|flag| *flag).count()
+            }
+        }
+
+        impl $crate::facts::FactSet for $name {
+            fn majority(all: &[$name]) -> $name {
+                $name { $(
+                    $field: $crate::import::majority(all.iter().filter_map(|facts| facts.$field.as_ref())),
+                )* }
+            }
+
+            fn take(&mut self, other: $name, counts: &mut $crate::import::Counts) {
+                $( $crate::import::take_claim(&mut self.$field, other.$field, counts); )*
             }
         }
     };

@@ -181,6 +181,11 @@ pub(crate) fn one_of<T: Copy>(
     })
 }
 
+/// True for a quantization that endpoints state.
+pub(crate) fn is_quantization(text: &str) -> bool {
+    QUANTIZATIONS.contains(&text)
+}
+
 fn quantization(value: &DeValue<'_>) -> Result<String, Flaw> {
     one_of(value, &QUANTIZATIONS, |name| name).map(str::to_owned)
 }

@@ -12,6 +12,7 @@ mod document;
 mod endpoint;
 pub mod export;
 mod facts;
+pub mod import;
 mod kind;
 mod load;
 mod model;
@@ -26,10 +27,11 @@ mod read;
 mod resolve;
 mod snapshot;
 mod validate;
+mod write;
 
 pub use claim::{Claim, Dissent, Rule};
 pub use codec::CodecError;
-pub use diff::{Diff, PriceChange, diff};
+pub use diff::{Diff, FactChange, PriceChange, QuoteChange, diff, quote_changes};
 pub use endpoint::{Endpoint, EndpointFacts, PriceClaim, Status};
 pub use load::load_dir;
 pub use model::{Author, Benchmark, Modality, Model, ModelFacts, Purpose, Source};
@@ -40,6 +42,7 @@ pub use provider::{
     ToolCallIds, UnknownProtocol,
 };
 pub use snapshot::Snapshot;
+pub use write::{changed_files, files};
 
 #[cfg(test)]
 mod fixture;

@@ -132,6 +132,10 @@ facts! {
         temperature: bool = BOOL,
         /// What it is for; absent: chat.
         purpose: Purpose = PURPOSE,
+        /// The day from which its maker no longer stands behind it; hosts may serve it on.
+        retires: String = DATE,
+        /// Id of the model that its maker names in its place.
+        successor: String = TEXT,
     }
 }
 
@@ -198,6 +202,11 @@ impl Model {
     /// The day of release since 1970; a month or year counts from its first day.
     pub fn released_day(&self) -> Option<i64> {
         self.facts.released.as_ref().and_then(|claim| kind::day(&claim.value))
+    }
+
+    /// The day from which its maker no longer stands behind it, since 1970.
+    pub fn retires_day(&self) -> Option<i64> {
+        self.facts.retires.as_ref().and_then(|claim| kind::day(&claim.value))
     }
 
     /// The instant of release, seconds since 1970.

@@ -19,6 +19,7 @@ use crate::provider::{
 pub(crate) struct ModelFile {
     pub(crate) model: Model,
     pub(crate) aliases: Vec<Mention>,
+    pub(crate) successor_line: usize,
 }
 
 /// An endpoint before its model and provider are found.
@@ -57,6 +58,7 @@ pub(crate) fn model(
     let family = table.value(page, "family", kind::text);
     let aliases = aliases(&mut table, page);
     let mut below = table.table(page, "facts");
+    let successor_line = below.line_of(page, "successor").unwrap_or(below.line);
     let facts = ModelFacts::read(&mut below, page);
     below.finish(page);
     let benchmarks = benchmarks(&mut table, page);
@@ -75,7 +77,7 @@ pub(crate) fn model(
         as_of,
         from_config: false,
     };
-    Some(ModelFile { model, aliases })
+    Some(ModelFile { model, aliases, successor_line })
 }
 
 fn aliases(table: &mut Table<'_>, page: &mut Page<'_>) -> Vec<Mention> {

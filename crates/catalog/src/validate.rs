@@ -7,9 +7,15 @@ use crate::problem::Problem;
 
 /// Runs every rule.
 pub(crate) fn check(draft: &Draft, problems: &mut Vec<Problem>) {
-    for rule in
-        [sources_exist, authors_exist, aliases_are_unique, endpoints_belong, names_match, reasoning_is_priced]
-    {
+    for rule in [
+        sources_exist,
+        authors_exist,
+        aliases_are_unique,
+        endpoints_belong,
+        names_match,
+        reasoning_is_priced,
+        successors_exist,
+    ] {
         rule(draft, problems);
     }
 }
@@ -97,6 +103,19 @@ fn reasoning_is_priced(draft: &Draft, problems: &mut Vec<Problem>) {
     }
 }
 
+/// `unknown-successor`: the model that another is succeeded by has a file, and is another.
+fn successors_exist(draft: &Draft, problems: &mut Vec<Problem>) {
+    let ids: HashSet<&str> = draft.models.iter().map(|filed| &*filed.item.model.id).collect();
+    for filed in &draft.models {
+        let own = &filed.item.model;
+        let named = own.facts.successor.as_ref().map(|claim| claim.value.as_str());
+        if let Some(id) = named.filter(|id| !ids.contains(id) || **id == *own.id) {
+            let message = format!("`{id}` is no other model of this catalog");
+            problems.push(problem(filed, filed.item.successor_line, "unknown-successor", message));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::fixture::{edited, files, load};
@@ -133,6 +152,8 @@ mod tests {
             (MODEL, "  \"mistral/old-small\"", "  \"small-latest\"", "alias-clash", 6),
             (MODEL, "  \"mistral/old-small\"", "  \"Old Small\"", "bad-id", 6),
             (MODEL, "[facts]", "[facts", "bad-toml", 11),
+            (MODEL, "license = \"Apache-2.0\"", "successor = \"acme/none\"", "unknown-successor", 13),
+            (MODEL, "license = \"Apache-2.0\"", "successor = \"mistralai/small-4\"", "unknown-successor", 13),
             (MODEL, "license = \"Apache-2.0\"", "released = \"2026\"", "duplicate-key", 13),
             (PROVIDER, "\"mistral\"\nbase", "\"morse\"\nbase", "bad-value", 2),
             (PROVIDER, "/v1\"", "/v1/\"", "bad-value", 3),

@@ -84,3 +84,41 @@ fn every_model_is_listed_and_every_format_is_written() {
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value.is_object()));
     }
 }
+
+#[test]
+fn the_shipped_catalog_is_written_and_read_back_as_it_is() {
+    let snapshot = shipped();
+    let dir = tempfile::tempdir().expect("a folder");
+    for (file, text) in catalog::files(&snapshot) {
+        let path = dir.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        std::fs::write(path, text).expect("a file");
+    }
+    let again = load_dir(dir.path()).expect("what was written has no problem");
+    assert_eq!(again.providers, snapshot.providers);
+    assert_eq!(again.endpoints, snapshot.endpoints);
+    assert_eq!(again.models, snapshot.models);
+    assert_eq!(again.version, snapshot.version);
+    let own = catalog::import::own(&export::own(&snapshot)).expect("our own format");
+    assert_eq!(own.version, snapshot.version);
+}
+
+#[test]
+fn what_is_exported_of_the_shipped_catalog_comes_back_without_dissent() {
+    use catalog::import::{Format, import};
+    let snapshot = shipped();
+    let feeds = [
+        (Format::ModelsDev, export::models_dev(&snapshot)),
+        (Format::Litellm, export::litellm(&snapshot)),
+        (Format::GenaiPrices, export::genai(&snapshot)),
+    ];
+    for (format, text) in feeds {
+        let imported =
+            import(format, &text, &snapshot, "2027-01-01", None).map_err(|error| error.to_string());
+        let imported = imported.expect("our own words are understood");
+        let changed = catalog::diff(&snapshot, &imported.snapshot);
+        assert!(changed.prices_changed.is_empty(), "{}: {:?}", format.name(), changed.prices_changed.first());
+        assert!(imported.report.unknown_fields.is_empty(), "{}: {}", format.name(), imported.report);
+        assert!(imported.report.claims.agreed > 500, "{}: {}", format.name(), imported.report);
+    }
+}

@@ -151,6 +151,7 @@ impl Course {
 
     fn add(&mut self, gateway: &Gateway, world: &World, name: &str) -> Result<(), GatewayError> {
         let target = target(gateway, world, name)?;
+        self.warnings.extend(retiring(world, &target));
         self.take(target);
         Ok(())
     }
@@ -294,6 +295,16 @@ impl Course {
             self.warnings.push(Warning { code: "not_served_yet", pointer: String::new(), message });
         }
     }
+}
+
+/// Says when a model ends that its maker has set a day for, and what comes after it.
+fn retiring(world: &World, target: &Target) -> Option<Warning> {
+    let What::Model(index) = target.what else { return None };
+    let model = world.snapshot.models.get(index)?;
+    let day = &model.facts.retires.as_ref()?.value;
+    let successor = model.facts.successor.as_ref();
+    let instead = successor.map(|claim| format!("; its successor is `{}`", claim.value)).unwrap_or_default();
+    Some(Warning::about("model_retires", "model", format!("`{}` retires on {day}{instead}", model.id)))
 }
 
 fn policy(gateway: &Gateway, account: &AccountId, name: &str) -> Result<Arc<PolicyRule>, GatewayError> {

@@ -86,6 +86,16 @@ pub enum GatewayError {
         /// Ids that look like it.
         suggestions: Vec<String>,
     },
+    /// The model was retired, and nobody serves it here.
+    #[error("`{model}` was retired{} and nobody serves it here; {}", since_when(.since), instead(.successor))]
+    ModelRetired {
+        /// The model.
+        model: String,
+        /// Since which day.
+        since: Option<String>,
+        /// The model that its maker names in its place.
+        successor: Option<String>,
+    },
     /// The model is known and no endpoint of it can be used.
     #[error(
         "no endpoint can serve `{model}`: {failed_step} left none{}",
@@ -340,6 +350,7 @@ impl GatewayError {
             GatewayError::BodyTooLarge(_) => (413, "body_too_large"),
             GatewayError::OwnKeyRefused { .. } => (400, "provider_key_refused"),
             GatewayError::ModelNotFound { .. } => (404, "model_not_found"),
+            GatewayError::ModelRetired { .. } => (404, "model_retired"),
             GatewayError::NoEndpoints { .. } => (404, "no_endpoints"),
             GatewayError::NoMoney(refusal) | GatewayError::MoneyRanOut(refusal) => (402, purse_kind(refusal)),
             GatewayError::OverMaxCost { .. } => (402, "max_cost_exceeded"),
@@ -403,6 +414,9 @@ impl GatewayError {
             | GatewayError::IdempotencyInFlight(Some(id)) => json!({ "generation_id": id.as_str() }),
             GatewayError::RuleInvalid { error, .. } => json!({ "path": error.path }),
             GatewayError::Guardrail(blocked) => blocked.metadata(),
+            GatewayError::ModelRetired { model, since, successor } => {
+                json!({ "model": model, "retired": since, "successor": successor })
+            }
             GatewayError::NoEndpoints { funnel, failed_step, without, .. } => json!({
                 "without_failed_step": without,
                 "failed_routing_step": failed_step,
@@ -523,6 +537,15 @@ fn about(id: &Option<GenerationId>) -> String {
     id.map_or_else(String::new, |id| format!(" as generation {id}"))
 }
 
+fn since_when(day: &Option<String>) -> String {
+    day.as_ref().map(|day| format!(" on {day}")).unwrap_or_default()
+}
+
+fn instead(successor: &Option<String>) -> String {
+    let Some(model) = successor else { return "choose another of `GET /v1/models`".to_owned() };
+    format!("ask for `{model}`, which its maker names in its place")
+}
+
 fn suggest(suggestions: &[String]) -> String {
     if suggestions.is_empty() {
         return String::from("; `GET /v1/models` lists them all");
@@ -540,60 +563,4 @@ fn suggest_rule(kind: RuleKind, suggestions: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_error_is_in_the_table_and_in_the_form_clients_read() {
-        let refusal = || {
-            Box::new(Refusal {
-                scope: "key".into(),
-                period: ledger::Period::Total,
-                resets: None,
-                index: 0,
-                limit: types::Money::from_usd(1),
-                spent: types::Money::ZERO,
-                held: types::Money::ZERO,
-                available: types::Money::from_usd(1),
-                needed: types::Money::from_usd(2),
-                outstanding: false,
-            })
-        };
-        let errors = [
-            GatewayError::KeyMissing,
-            GatewayError::NoMoney(refusal()),
-            GatewayError::NoEndpoints {
-                model: "m".into(),
-                failed_step: "s".into(),
-                funnel: Vec::new(),
-                without: Vec::new(),
-            },
-            GatewayError::ModelNotFound { name: "x\"y".into(), suggestions: vec!["a/b".into()] },
-            GatewayError::Overloaded(5),
-            GatewayError::ReplayBusy("busy"),
-            GatewayError::RuleNotFound { kind: RuleKind::Policy, name: "x".into(), suggestions: Vec::new() },
-            GatewayError::RuleNotFound {
-                kind: RuleKind::Preset,
-                name: "x".into(),
-                suggestions: vec!["y".into()],
-            },
-            GatewayError::RuleInvalid {
-                kind: RuleKind::Preset,
-                error: RuleError { path: "config.n".into(), problem: "must be a number".into() },
-            },
-            GatewayError::RuleExists("policy `x` exists already".into()),
-            GatewayError::VersionMismatch("policy `x` is at version 2".into()),
-            GatewayError::IdempotencyMismatch,
-            GatewayError::IdempotencyInFlight(None),
-            GatewayError::OutcomeUnknown(GenerationId::new(types::Timestamp(0), 1)),
-            GatewayError::AnswerNotKept(GenerationId::new(types::Timestamp(0), 2)),
-        ];
-        for error in errors {
-            let (status, kind) = error.kind();
-            assert!(TABLE.iter().any(|doc| doc.kind == kind && doc.status == status), "{kind}");
-            let object: Value = serde_json::from_str(&error.object()).unwrap();
-            assert_eq!(object["code"], status);
-            assert!(object["metadata"].is_object());
-        }
-    }
-}
+mod tests;

@@ -249,10 +249,29 @@ pub(crate) fn no_endpoints(
         let worst = worst.min().unwrap_or(bound.allowed).to_string();
         return GatewayError::OverMaxCost { worst, allowed: bound.allowed.to_string() };
     }
+    if let Some(retired) = retired(gateway, world, asked) {
+        return retired;
+    }
     let failed_step = plan.funnel.last().map_or("the catalog", |line| line.step).to_owned();
     let id = |index: &u32| world.snapshot.endpoints.get(*index as usize).map(|e| e.id.to_string());
     let without = plan.without.iter().filter_map(id).take(20).collect();
     GatewayError::NoEndpoints { model: asked.to_owned(), failed_step, funnel: plan.funnel, without }
+}
+
+/// A model that was retired, and that nobody who is switched on serves: its successor is named.
+fn retired(gateway: &Gateway, world: &World, asked: &str) -> Option<GatewayError> {
+    let plain = asked.split([':', '@']).next().unwrap_or(asked);
+    let at = world.snapshot.resolve(plain)?;
+    let model = world.snapshot.models.get(at)?;
+    let (day, successor) = (model.facts.retires.as_ref(), model.facts.successor.as_ref());
+    let is_served = world.snapshot.model_endpoints(at).any(|endpoint| world.is_available(endpoint));
+    let is_over = model.retires_day().is_some_and(|day| day <= gateway.clock.now().day());
+    let is_left = successor.is_some() && world.snapshot.endpoints_of(at).is_empty();
+    (!is_served && (is_over || is_left)).then(|| GatewayError::ModelRetired {
+        model: model.id.to_string(),
+        since: day.filter(|_| is_over).map(|claim| claim.value.clone()),
+        successor: successor.map(|claim| claim.value.clone()),
+    })
 }
 
 /// The plan for those who asked to see it.

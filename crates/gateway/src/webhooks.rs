@@ -32,7 +32,8 @@ const WEBHOOKS_MAX: usize = 20;
 /// Alerts that are shown.
 const ALERTS_SHOWN: i64 = 200;
 /// Every kind of alert.
-pub const KINDS: [&str; 3] = ["budget.threshold", "key.threshold", "key.frozen"];
+pub const KINDS: [&str; 5] =
+    ["budget.threshold", "key.threshold", "key.frozen", "model.price_changed", "model.deprecated"];
 
 /// What is done at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What runs beside the calls, on the control runtime. Each job is one file; all stop when `stopping` turns true.
 
 pub(crate) mod alerts;
+pub(crate) mod catalog_news;
 pub(crate) mod contents;
 pub(crate) mod expire;
 pub(crate) mod fold;

@@ -35,7 +35,7 @@ use crate::jobs::fold::Folder;
 use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
 use crate::jobs::telemetry::{self as telling, Exporter};
-use crate::jobs::{alerts, contents, expire, fold, mails, payments, poll, reload, vitals};
+use crate::jobs::{alerts, catalog_news, contents, expire, fold, mails, payments, poll, reload, vitals};
 use crate::site::{LiveSite, Records};
 use crate::vigil::Vigil;
 use crate::{receipt_keys, secrets, telemetry, wire_up};
@@ -116,6 +116,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     ));
     tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
     tokio::spawn(alerts::run(Arc::clone(&gateway), events, jobs_stopping.clone()));
+    tokio::spawn(catalog_news::run(Arc::clone(&gateway), jobs_stopping.clone()));
     tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
     let keeping = tokio::spawn(contents::write(Arc::clone(&gateway), heard, jobs_stopping.clone()));
     tokio::spawn(contents::forget(Arc::clone(&gateway), jobs_stopping.clone()));

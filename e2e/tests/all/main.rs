@@ -11,6 +11,7 @@ mod byok;
 mod cache;
 mod cancel;
 mod catalog;
+mod catalog_news;
 mod chat;
 mod clouds;
 mod dialects;

@@ -10,7 +10,7 @@ use crate::model::{Modality, Model};
 use crate::query::facts::both;
 
 /// OpenRouter's name of each price.
-pub(super) const PRICE_KEYS: [(PriceKind, &str); 15] = [
+pub(crate) const PRICE_KEYS: [(PriceKind, &str); 15] = [
     (PriceKind::Input, "prompt"),
     (PriceKind::Output, "completion"),
     (PriceKind::Requests, "request"),
@@ -29,7 +29,7 @@ pub(super) const PRICE_KEYS: [(PriceKind, &str); 15] = [
 ];
 
 /// A quote in the words of files: dollars per million tokens or characters, or per one of the rest.
-pub(super) fn quote_text(kind: PriceKind, quote: Quote) -> String {
+pub(crate) fn quote_text(kind: PriceKind, quote: Quote) -> String {
     match quote {
         Quote::Unknown => "unknown".to_owned(),
         Quote::Known(rate) if kind.is_per_unit() => rate.per_unit(),

@@ -60,7 +60,8 @@ fn entry(view: &View<'_>, at: usize, model: &Model) -> Value {
     put("default_parameters", Value::Null);
     put("supported_voices", Value::Null);
     put("knowledge_cutoff", json!(model.facts.knowledge_cutoff.as_ref().map(|claim| &claim.value)));
-    put("expiration_date", Value::Null);
+    put("expiration_date", json!(model.facts.retires.as_ref().map(|claim| &claim.value)));
+    put("successor", json!(model.facts.successor.as_ref().map(|claim| &claim.value)));
     put("links", json!({"details": format!("/api/v1/models/{}/endpoints", model.id)}));
     put("available", json!(snapshot.model_endpoints(at).any(|endpoint| (view.available)(endpoint))));
     put("endpoint_count", json!(snapshot.endpoints_of(at).len()));

@@ -12,7 +12,7 @@ use crate::provider::Provider;
 use crate::snapshot::Snapshot;
 
 /// The version of the shape, not of the content.
-pub(super) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// The whole catalog as one JSON document.
 pub fn own(snapshot: &Snapshot) -> String {
@@ -32,7 +32,7 @@ fn date(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { json!(text) }
 }
 
-fn model(model: &Model) -> Value {
+pub(crate) fn model(model: &Model) -> Value {
     json!({
         "id": model.id,
         "author": model.author,
@@ -47,7 +47,7 @@ fn model(model: &Model) -> Value {
     })
 }
 
-fn provider(provider: &Provider) -> Value {
+pub(crate) fn provider(provider: &Provider) -> Value {
     json!({
         "id": provider.id,
         "name": provider.name,
@@ -62,7 +62,7 @@ fn provider(provider: &Provider) -> Value {
     })
 }
 
-fn endpoint(snapshot: &Snapshot, endpoint: &Endpoint) -> Value {
+pub(crate) fn endpoint(snapshot: &Snapshot, endpoint: &Endpoint) -> Value {
     let overrides = endpoint.price.overrides.iter().zip(0u32..).map(|(change, at)| {
         let mut entry = Map::new();
         if let Some(size) = change.above_input_tokens {

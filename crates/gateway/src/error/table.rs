@@ -39,6 +39,7 @@ docs! {
     "guardrail_blocked" 403 "A guardrail of the key, the policy or the operator blocks what the request or the answer holds; `metadata.kinds` says what, never the text. An answer that is blocked was made and is charged." "Take it out of the request, or ask whoever set the guardrail.";
     "wrong_key_kind" 403 "A management key can't call models, and an API key can't manage." "Use the other kind of key.";
     "model_not_found" 404 "Nobody knows the model; `metadata.suggestions` holds up to three that look like it." "Use an id of `GET /v1/models`.";
+    "model_retired" 404 "The model's maker has retired it, and no provider that is switched on serves it; `metadata.successor` is the model that is named in its place." "Ask for the successor.";
     "no_endpoints" 404 "The model is known, but every endpoint was filtered out; `metadata.routing_funnel` lists the filters." "Loosen the filter that `metadata.failed_routing_step` names, or switch a provider on.";
     "policy_not_found" 404 "The account has no policy of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/policies`.";
     "preset_not_found" 404 "The account has no preset of that name; `metadata.suggestions` holds names that look like it." "Use a name of `GET /v1/presets`.";

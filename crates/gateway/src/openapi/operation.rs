@@ -29,7 +29,7 @@ const SESSION: [&str; 3] = ["session_invalid", "foreign_page", "store_unavailabl
 /// What a body can be refused for.
 const BODY: [&str; 2] = ["invalid_request", "body_too_large"];
 /// What can be found out about a call before it is made.
-const DECIDES: [&str; 17] = [
+const DECIDES: [&str; 18] = [
     "invalid_request",
     "invalid_header",
     "context_length_exceeded",
@@ -37,6 +37,7 @@ const DECIDES: [&str; 17] = [
     "max_cost_exceeded",
     "key_rule",
     "model_not_found",
+    "model_retired",
     "no_endpoints",
     "policy_not_found",
     "preset_not_found",

@@ -3,6 +3,7 @@
 
 mod budgets;
 mod byok;
+mod catalog_seen;
 mod chain;
 mod contents;
 mod corrections;

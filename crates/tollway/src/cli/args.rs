@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use ledger::Period;
 use types::{Money, Role};
 
 use super::Expiry;
 
+pub(super) use super::catalog_args::{Catalog, Diff, ExportCatalog, ExportFormat, ImportCatalog};
 pub(super) use super::export::Export;
 pub(super) use super::ledger_args::{Ledger, Receipt, Reconcile, Rerate, Verify, VerifyReceipt};
 
@@ -67,7 +68,7 @@ pub enum Command {
     /// Write presets, named by requests as `@preset/NAME`, and read them.
     #[command(subcommand)]
     Presets(Rules),
-    /// Check a catalog's files, and write the catalog in other formats.
+    /// Check a catalog, compare two, write it in the formats of others, and read theirs.
     #[command(subcommand)]
     Catalog(Catalog),
     /// Check the books, put wrong prices right, and compare them with what providers say.
@@ -490,31 +491,4 @@ pub enum Rules {
         #[arg(long, value_name = "ID", default_value = super::OWNER)]
         account: String,
     },
-}
-
-/// `tollway catalog`
-#[derive(Debug, Subcommand)]
-pub enum Catalog {
-    /// Check a catalog's files: each problem with file, line and rule.
-    Check {
-        /// The catalog's folder; without it `catalog.dir`, else the built-in catalog.
-        dir: Option<PathBuf>,
-    },
-    /// Write the catalog, with what the configuration adds, to standard output.
-    Export {
-        /// The format.
-        #[arg(long, value_enum, default_value = "own")]
-        format: ExportFormat,
-    },
-}
-
-/// `--format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// Every fact with its source, as in /catalog.json.
-    Own,
-    /// The shape of models.dev, as in /api.json.
-    ModelsDev,
-    /// The shape of OpenRouter's model list, as in /v1/models.
-    Openrouter,
 }

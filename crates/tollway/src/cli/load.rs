@@ -42,6 +42,18 @@ pub fn load(
     Ok(Loaded { config, catalog })
 }
 
+/// The configuration, and the built-in catalog: where the configured folder need not be there yet.
+pub(super) fn configured(
+    file: Option<&Path>,
+    env: &Environment,
+    embedded: fn() -> anyhow::Result<Snapshot>,
+) -> Result<(Config, Snapshot), Failure> {
+    let file = config::read_file(file, env)?;
+    let built_in = embedded()?;
+    let config = config::parse(file.as_ref(), env, &slugs(&built_in))?;
+    Ok((config, built_in))
+}
+
 /// Loads a catalog's folder.
 pub(super) fn read_dir(dir: &Path) -> Result<Snapshot, Failure> {
     catalog::load_dir(dir).map_err(|problems| {

@@ -8,6 +8,8 @@ mod args;
 mod audit;
 mod byok;
 mod catalog;
+mod catalog_args;
+mod catalog_import;
 mod check;
 mod credits;
 mod docs;
@@ -184,7 +186,9 @@ async fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<(), Fa
         Command::Policies(rules) => rules::run(context, RuleKind::Policy, rules).await,
         Command::Presets(rules) => rules::run(context, RuleKind::Preset, rules).await,
         Command::Catalog(args::Catalog::Check { dir }) => catalog::check(context, dir.as_deref()),
-        Command::Catalog(args::Catalog::Export { format }) => catalog::export(context, *format),
+        Command::Catalog(args::Catalog::Export(args)) => catalog::export(context, args),
+        Command::Catalog(args::Catalog::Import(args)) => catalog_import::import(context, args),
+        Command::Catalog(args::Catalog::Diff(args)) => catalog::diff(context, args),
         Command::Ledger(args::Ledger::Verify(args)) => ledger::verify(context, args).await,
         Command::Ledger(args::Ledger::Rerate(args)) => rerate::rerate(context, args).await,
         Command::Ledger(args::Ledger::Reconcile(args)) => reconcile::reconcile(context, args).await,

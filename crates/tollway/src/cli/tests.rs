@@ -161,7 +161,7 @@ fn arguments_that_are_wrong_are_named() {
         ("keys create", "--name"),
         ("keys create --name x --expires soon", "write an instant"),
         ("keys create --name x --concurrency 0", "1.."),
-        ("catalog export --format xml", "openrouter"),
+        ("catalog export xml", "openrouter"),
         ("reroute", "unrecognized subcommand"),
         ("route", "<PROMPT>"),
         ("route x --file y", "cannot be used with"),
@@ -251,12 +251,78 @@ fn catalog_providers_are_on_when_they_can_be_used() {
 fn the_catalog_is_exported_with_what_the_configuration_adds() {
     let shell = Shell::new();
     let env: Vec<(&str, &str)> = LAB.iter().copied().chain([("LAB_HOST", "h")]).collect();
-    for (format, holds) in [("own", "lab/tiny"), ("models-dev", "\"lab\""), ("openrouter", "lab/tiny")] {
-        let text = shell.with(&format!("catalog export --format {format}"), &env).unwrap();
+    for (format, holds) in [
+        ("own", "lab/tiny"),
+        ("models-dev", "\"lab\""),
+        ("openrouter", "lab/tiny"),
+        ("provider-document", "\"data\""),
+        ("litellm", "{"),
+        ("genai-prices", "["),
+    ] {
+        let text = shell.with(&format!("catalog export {format}"), &env).unwrap();
         serde_json::from_str::<Value>(&text).unwrap();
         assert!(text.contains(holds), "{format}: {text}");
     }
     assert!(shell.ok("catalog check").contains("the catalog (built in) is good: 0 models"));
+}
+
+#[test]
+fn a_feed_is_imported_whole_or_not_at_all_and_two_catalogs_are_compared() {
+    let shell = Shell::new();
+    let path = |name: &str| shell.dir.path().join(name).display().to_string();
+    let (dir, feed) = (path("catalog"), path("feed.json"));
+    let offer = |price: &str| {
+        format!(
+            r#"{{"big-cloud": {{"id": "big-cloud", "name": "Cloud", "npm": "@ai-sdk/openai", "env": [], "models": {{"m": {{"id": "acme/m",
+            "name": "M", "limit": {{"context": 8192, "output": 0}}, "cost": {{"input": {price}, "output": 2}}}}}}}}}}"#
+        )
+    };
+    let import = format!("catalog import models-dev {feed} --as-of 2026-08-01 --dir {dir}");
+    // Nobody is called `acme` yet: an author's file is the operator's to write.
+    std::fs::write(&feed, offer("1")).unwrap();
+    let said = shell.ok(&import);
+    assert!(said.contains("1 entries not used: nobody says who made the model (big-cloud/m)"), "{said}");
+    std::fs::create_dir_all(shell.dir.path().join("catalog/authors")).unwrap();
+    std::fs::write(shell.dir.path().join("catalog/authors/acme.toml"), "# ours\nname = \"Acme\"\n").unwrap();
+    assert!(
+        shell
+            .ok(&format!("{import} --dry-run"))
+            .contains("nothing is written: 1 model added, 1 endpoint added")
+    );
+    assert!(!shell.dir.path().join("catalog/models").exists());
+    assert!(shell.ok(&import).contains("is written: 1 model added, 1 endpoint added"));
+    let author = std::fs::read_to_string(shell.dir.path().join("catalog/authors/acme.toml")).unwrap();
+    assert!(author.starts_with("# ours"), "what the feed changes nothing about keeps its bytes");
+    // The source has changed its mind.
+    let older = path("older.json");
+    let env = [("TOLLWAY_CATALOG__DIR", dir.as_str())];
+    assert!(shell.with(&format!("catalog export own {older}"), &env).unwrap().contains("wrote"));
+    std::fs::write(&feed, offer("1.5")).unwrap();
+    shell.ok(&import);
+    let told = shell.ok(&format!("catalog diff {older} {dir}"));
+    assert!(told.starts_with("1 price sheet changed\n") && told.contains("1 -> 1.5 (+50.0 %)"), "{told}");
+    let json: Value = serde_json::from_str(&shell.ok(&format!("catalog diff {older} {dir} --json"))).unwrap();
+    assert_eq!(json["prices_changed"][0]["changes"][0]["percent"], "+50.0");
+    assert!(shell.with("catalog diff built-in", &env).unwrap().contains("model     acme/m"));
+    // A bad feed changes nothing, and leaves nothing.
+    std::fs::write(&feed, offer("-1")).unwrap();
+    let failure = shell.with(&import, &[]).unwrap_err();
+    assert!(
+        matches!(&failure, Failure::BadInput(said) if said.contains("`big-cloud/m`: `input` is a negative price")),
+        "{failure:?}"
+    );
+    assert!(
+        shell
+            .ok(&format!("catalog diff {dir} {dir}"))
+            .starts_with("no model, provider, endpoint, price or fact changed")
+    );
+    let left = std::fs::read_dir(shell.dir.path())
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    assert_eq!(left.filter(|name| name.starts_with('.')).count(), 0);
+    let failure = shell.with(&format!("catalog import models-dev {feed}"), &[]).unwrap_err();
+    assert!(failure.text().contains("set `catalog.dir`, or say --dir"));
+    assert!(shell.with("catalog diff nowhere", &[]).unwrap_err().text().contains("`built-in`"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use gateway::mail::{Mail, To};
 use gateway::upstream::guard::Guard;
 use gateway::upstream::post::post;
 use serde_json::json;
-use store::{Alert, Delivery};
+use store::{Alert, Delivery, StoreError};
 use tokio::sync::{mpsc, watch};
 use types::Timestamp;
 
@@ -56,14 +56,19 @@ async fn raise(gateway: &Gateway, event: Event) {
             tracing::error!(%key, %error, "a key that spends many times what it usually does could not be frozen");
         }
     }
-    match gateway.store.raise(&alert).await {
-        Ok(true) => {
-            tracing::warn!(account = %alert.account, kind = %alert.kind, alert = %alert.id, "an alert");
-            gateway.payments.mailer.send(mail(&event, &alert));
-        }
-        Ok(false) => (),
-        Err(error) => tracing::error!(alert = %alert.id, %error, "an alert could not be written down"),
+    let mail = mail(&event, &alert);
+    if let Err(error) = tell(gateway, &alert, mail).await {
+        tracing::error!(alert = %alert.id, %error, "an alert could not be written down");
     }
+}
+
+/// Writes an alert down, and mails it where it was not written down before.
+pub(super) async fn tell(gateway: &Gateway, alert: &Alert, mail: Mail) -> Result<(), StoreError> {
+    if gateway.store.raise(alert).await? {
+        tracing::warn!(account = %alert.account, kind = %alert.kind, alert = %alert.id, "an alert");
+        gateway.payments.mailer.send(mail);
+    }
+    Ok(())
 }
 
 /// What those who rule or pay are told of it.

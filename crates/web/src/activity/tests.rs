@@ -24,7 +24,7 @@ async fn visit() -> Visit {
     let world = Still::new(&SMALL, &["mistral"]).recorded(Records { used, attempts, ..Records::default() });
     let (mut parts, _) =
         Request::builder().uri("/mistralai/small-4").body(Body::empty()).unwrap().into_parts();
-    Visit::from_request_parts(&mut parts, &Pages::new(Arc::new(site(several_on(), world)))).await.unwrap()
+    Visit::from_request_parts(&mut parts, &Pages::new(site(several_on(), world))).await.unwrap()
 }
 
 #[tokio::test]
