@@ -201,7 +201,7 @@ pub fn quickstart(place: &Place<'_>, model_id: &str, kind: Kind) -> Vec<Snippet>
         all.push(openai::streamed(&target));
         // Its SDKs append `/v1` themselves, and send the key in a header of their own, which is taken on their paths.
         all.extend(
-            anthropic::sdks(&target, place.base_url)
+            anthropic::sdks(&target, place.base_url, false)
                 .into_iter()
                 .map(|snippet| Snippet { label: format!("{}, Anthropic SDK", snippet.label), ..snippet }),
         );

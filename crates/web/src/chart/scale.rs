@@ -2,8 +2,11 @@
 
 use super::svg::{HEIGHT, WIDTH};
 
-/// Labels below a plot: more would touch each other on a phone.
+/// The most labels below a plot.
 const X_LABELS: usize = 5;
+/// What labels share on a phone, in pixels, and what a character takes of it, with the space around words.
+const PHONE_PX: usize = 260;
+const CHARACTER_PX: usize = 7;
 /// The most labels beside a plot.
 const Y_LABELS_MAX: usize = 6;
 
@@ -93,7 +96,7 @@ impl Axes {
         (1.0 - (value - from) / (to - from)) * HEIGHT
     }
 
-    /// Left to right. Neighbours that read alike are told once.
+    /// Left to right. Neighbours that read alike are told once, and no more are told than fit beside each other on a phone.
     pub(super) fn x_labels(&self, show: &dyn Fn(f64) -> String) -> Vec<String> {
         let (from, to) = self.x;
         if to <= from {
@@ -102,7 +105,8 @@ impl Axes {
         // Fewer labels, still at equal distances, until no two read alike.
         for count in (2..=X_LABELS).rev() {
             let labels = spread(from, to, count, show);
-            if labels.windows(2).all(|pair| pair.first() != pair.last()) {
+            let is_distinct = labels.windows(2).all(|pair| pair.first() != pair.last());
+            if is_distinct && count <= labels_max(labels.iter(), X_LABELS) {
                 return labels;
             }
         }
@@ -113,6 +117,12 @@ impl Axes {
     pub(super) fn y_labels(&self, show: &dyn Fn(f64) -> String) -> Vec<String> {
         spread(self.y.1, self.y.0, self.y_ticks, show)
     }
+}
+
+/// How many labels fit beside each other, the longest deciding; never fewer than two.
+pub(super) fn labels_max<'l>(labels: impl Iterator<Item = &'l String>, most: usize) -> usize {
+    let longest = labels.map(|label| label.chars().count()).max().unwrap_or(0);
+    (PHONE_PX / (longest * CHARACTER_PX).max(1)).clamp(2, most)
 }
 
 /// Without the last bits, in which 3 x 0.2 is not 0.6.
@@ -171,6 +181,11 @@ mod tests {
         assert_eq!(axes.x_labels(&|v| format!("{v}")), ["0", "2.5", "5", "7.5", "10"]);
         assert_eq!(axes.x_labels(&|v| format!("{}", v > 5.0)), ["false", "true"]);
         assert_eq!(axes.x_labels(&|_| "May".to_owned()), ["May"]);
+        assert_eq!(
+            axes.x_labels(&|v| format!("{v:.0} Nov 2025")),
+            ["0 Nov 2025", "5 Nov 2025", "10 Nov 2025"]
+        );
+        assert_eq!(axes.x_labels(&|v| format!("{v} of a very long label that leaves no room")).len(), 2);
         assert_eq!(Axes::new(std::iter::empty(), std::iter::empty()).x_labels(&|v| format!("{v}")), ["0"]);
     }
 }

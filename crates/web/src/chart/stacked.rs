@@ -1,6 +1,6 @@
 //! Bars over time, cut into parts.
 
-use super::scale::{Axes, usable};
+use super::scale::{Axes, labels_max, usable};
 use super::svg::{HEIGHT, Plot, WIDTH, coordinate};
 use super::{Chart, Frame, Twin, class, legend};
 use crate::markup::escape;
@@ -73,7 +73,8 @@ fn draw(plot: &mut Plot, frame: &Frame<'_>, axes: &Axes, bar: &Stack, (left, wid
 
 /// A label for each slot; where they are too many, every so manieth keeps its words, none at the very edge.
 fn labels(bars: &[Stack]) -> Vec<String> {
-    let step = bars.len().div_ceil(LABELS_MAX).max(1);
+    let most = labels_max(bars.iter().map(|bar| &bar.label), LABELS_MAX);
+    let step = bars.len().div_ceil(most).max(1);
     let label = |(at, bar): (usize, &Stack)| match at % step == step / 2 {
         true => bar.label.clone(),
         false => String::new(),

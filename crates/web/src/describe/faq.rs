@@ -68,7 +68,8 @@ fn costs(subject: &Subject<'_>) -> Option<String> {
     let priced = calculate::examples(&endpoint.price, Terms::default(), Timestamp::default());
     // Without conditions that come and go with the time of day, one sum holds for all of it.
     let is_steady = endpoint.price.overrides.iter().all(|change| change.utc_window.is_none());
-    if let Some(row) = priced.last().filter(|row| is_steady && row.amount.nanos() > 0) {
+    let is_chat = subject.of().is_some_and(Model::is_chat);
+    if let Some(row) = priced.last().filter(|row| is_chat && is_steady && row.amount.nanos() > 0) {
         answer.push_str(&format!(
             " {} of {} tokens in and {} out cost {} there.",
             count_of(row.calls, "request"),
@@ -128,6 +129,7 @@ fn served(subject: &Subject<'_>, model: &Model) -> Option<String> {
         who.push(format!("{rest} more"));
     }
     let here = match on {
+        0 if count == 1 => "It is not switched on here.".to_owned(),
         0 => "None of them is switched on here.".to_owned(),
         _ => format!("{} can be called here.", count_of(on, "offer")),
     };
@@ -169,6 +171,13 @@ fn knowledge(model: &Model) -> Option<String> {
         format!("It was trained on what was known up to {}.", format::date(&cutoff.value).text());
     if let Some(released) = &model.facts.released {
         answer.push_str(&format!(" It was released on {}.", format::date(&released.value).text()));
+    }
+    if let Some(released) = &model.facts.released {
+        // As far as both are given: `2026` may well be before a day of it.
+        let shared = cutoff.value.len().min(released.value.len());
+        if cutoff.value.get(..shared) > released.value.get(..shared) {
+            answer.push_str(" They can't both be right; see their sources.");
+        }
     }
     // `released on Mar 2026` is no English.
     Some(if model.facts.released.as_ref().is_some_and(|claim| claim.value.len() < 10) {

@@ -1,9 +1,10 @@
 //! Models that someone who looks at one may want to see.
 //!
-//! The rule: of the models that are called for the same (conversation, vectors, ...), those of the same family, then those
-//! of the same author, then those whose price and context are nearest. Each group gives at most a third of the places
-//! (rounded up) before the places that are left are filled in the same order. Within a group the nearest come first:
-//! distance is the sum of how many times price and context double or halve. Equals are in the order of their ids.
+//! The rule: of the models that are called for the same (conversation, vectors, ...), give the same and can be had from
+//! somebody: those of the same author and family, then those of the same author, then those whose price and context are
+//! nearest. Each group gives at most a third of the places (rounded up) before the places that are left are filled in the
+//! same order. Within a group the nearest come first: distance is the sum of how many times price and context double or
+//! halve. Equals are in the order of their ids.
 
 use catalog::{Model, Snapshot};
 
@@ -33,13 +34,15 @@ pub fn related(snapshot: &Snapshot, model: usize, at_most: usize) -> Vec<Related
     let here = Place::of(snapshot, model, this);
     let mut groups: [Vec<(u64, usize)>; 3] = Default::default();
     for (at, other) in snapshot.models.iter().enumerate() {
-        let is_of_a_kind =
-            at != model && Kind::of(other) == Kind::of(this) && other.purpose() == this.purpose();
+        let is_of_a_kind = at != model
+            && Kind::of(other) == Kind::of(this)
+            && other.purpose() == this.purpose()
+            && other.output_modalities() == this.output_modalities();
         if !is_of_a_kind || snapshot.endpoints_of(at).is_empty() {
             continue;
         }
         let group = match () {
-            () if this.family.is_some() && other.family == this.family => 0,
+            () if other.author == this.author && this.family.is_some() && other.family == this.family => 0,
             () if other.author == this.author => 1,
             () => 2,
         };

@@ -110,6 +110,10 @@ fn prose_and_table_say_the_same_of_every_model() {
                 model.id
             );
         }
+        if let (Some(_), Some(most)) = (model.context_tokens(), model.max_output_tokens()) {
+            let told = format!("up to {} tokens", format::tokens(most).in_full());
+            assert!(prose.contains(&told), "{}: {told} not in {prose}", model.id);
+        }
         let says =
             |word: &str| all.iter().find(|faq| faq.question.contains(word)).map(|faq| faq.answer.as_str());
         if let (Some(answer), true) = (says("tools"), model.is_chat()) {
@@ -126,6 +130,38 @@ fn prose_and_table_say_the_same_of_every_model() {
 }
 
 #[test]
+fn what_can_not_be_is_not_told_as_if() {
+    let small = at("mistralai/mistral-small-2603");
+    let knows = |cutoff: &str| {
+        let mut snapshot = CATALOG.clone();
+        if let Some(claim) = &mut snapshot.models[small].facts.knowledge_cutoff {
+            claim.value = cutoff.to_owned();
+        }
+        let subject = Subject { snapshot: &snapshot, model: small, offers: &[], routed: None, fees: &[] };
+        let all = faq(&subject);
+        all.into_iter()
+            .find(|faq| faq.question.contains("know"))
+            .unwrap()
+            .answer
+            .contains("can't both be right")
+    };
+    // Released on 2026-03-16.
+    let rows = [
+        ("2025-06", false),
+        ("2026", false),
+        ("2026-03", false),
+        ("2026-03-17", true),
+        ("2026-04", true),
+        ("2027", true),
+    ];
+    for (cutoff, is_told) in rows {
+        assert_eq!(knows(cutoff), is_told, "{cutoff}");
+    }
+    let vectors = with(at("qwen/qwen3-embedding-8b"), faq);
+    assert!(!vectors.iter().any(|faq| faq.answer.contains("1,000 out")), "{vectors:?}");
+}
+
+#[test]
 fn related_models_follow_the_rule() {
     for (position, model) in CATALOG.models.iter().enumerate() {
         let near = related(&CATALOG, position, 6);
@@ -136,8 +172,14 @@ fn related_models_follow_the_rule() {
         assert_eq!(seen.len(), near.len(), "{}", model.id);
         for one in &near {
             let other = &CATALOG.models[one.model];
+            assert_eq!(other.output_modalities(), model.output_modalities(), "{} and {}", model.id, other.id);
             let expect = match () {
-                () if model.family.is_some() && other.family == model.family => "same family",
+                () if other.author == model.author
+                    && model.family.is_some()
+                    && other.family == model.family =>
+                {
+                    "same family"
+                }
                 () if other.author == model.author => "same author",
                 () => "similar price and context",
             };

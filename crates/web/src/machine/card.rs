@@ -25,6 +25,8 @@ const SOFT: &str = "#596072";
 const PAPER: &str = "#ffffff";
 const LINE: &str = "#dfe3ea";
 const ACCENT: &str = "#2f5bd7";
+/// As much of a text as is looked at; no more would fit.
+const TEXT_CHARS_MAX: usize = 200;
 /// The most facts below the name.
 const FACTS_MAX: usize = 4;
 
@@ -62,7 +64,7 @@ pub fn of_model(snapshot: &Snapshot, position: usize, brand: &str) -> Option<Car
     if let Some(endpoint) = cheapest(snapshot, position) {
         for (kind, rate) in headline(endpoint).into_iter().take(2) {
             let label = match kind {
-                kind if kind.is_tokens() => format!("{}, per 1M tokens", format::price_name(kind)),
+                kind if kind.is_tokens() => format!("{} per 1M", format::price_name(kind)),
                 PriceKind::Characters => "Per 1M characters".to_owned(),
                 kind => {
                     let unit = format::unit(kind).to_owned();
@@ -73,7 +75,7 @@ pub fn of_model(snapshot: &Snapshot, position: usize, brand: &str) -> Option<Car
         }
     }
     if let Some(context) = model.context_tokens() {
-        facts.push(("Context, tokens".to_owned(), format::tokens(context).short));
+        facts.push(("Context".to_owned(), format::tokens(context).short));
     }
     let offers = snapshot.endpoints_of(position).len() as u64;
     if offers > 0 {
@@ -133,7 +135,7 @@ impl Typeface {
         if self.width(text, size) <= room {
             return text.to_owned();
         }
-        let mut kept: Vec<char> = text.chars().collect();
+        let mut kept: Vec<char> = text.chars().take(TEXT_CHARS_MAX).collect();
         while kept.pop().is_some() {
             let shorter: String = kept.iter().collect::<String>().trim_end().to_owned() + "…";
             if self.width(&shorter, size) <= room {
@@ -232,7 +234,8 @@ pub fn svg(card: &Card) -> String {
     sheet.text(&REGULAR, SOFT, 34.0, (MARGIN, 108.0), &REGULAR.fitted(&card.author, 34.0, room / 2.0 - 24.0));
     let is_drawable = card.name.chars().any(|c| !c.is_whitespace() && BOLD.glyph(c).is_some());
     let name = if is_drawable { card.name.as_str() } else { card.id.as_str() };
-    let (size, lines) = name_lines(name, room);
+    let name: String = name.chars().take(TEXT_CHARS_MAX).collect();
+    let (size, lines) = name_lines(&name, room);
     let mut baseline = if lines.len() > 1 { 216.0 } else { 250.0 };
     for line in &lines {
         sheet.text(&BOLD, INK, size, (MARGIN, baseline), line);

@@ -243,7 +243,7 @@ fn sample(name: &str) -> Card {
 #[test]
 fn nothing_leaves_the_picture() {
     let long = "A model with a name that is far too long for any single line of this picture and for two of them as well";
-    let names = ["Mistral Small 4", long, &"W".repeat(300), "通义千问", "", HOSTILE, "Qwen3 通义 235B"];
+    let names = ["Mistral Small 4", long, &"W".repeat(50_000), "通义千问", "", HOSTILE, "Qwen3 通义 235B"];
     for name in names {
         let mut card = sample(name);
         card.facts[0].1 = "$1,234,567.890123".into();

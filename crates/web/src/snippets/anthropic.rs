@@ -21,19 +21,21 @@ pub(super) fn curl(target: &Target<'_>) -> Snippet {
     target.snippet(Language::Curl, None, code)
 }
 
-/// The call with both SDKs, which append `/v1` to `host` themselves.
-pub(super) fn sdks(target: &Target<'_>, host: &str) -> Vec<Snippet> {
+/// The call with both SDKs, which append `/v1` to `host` themselves and send a token as `Authorization: Bearer`, a key as
+/// `x-api-key`.
+pub(super) fn sdks(target: &Target<'_>, host: &str, is_token: bool) -> Vec<Snippet> {
+    let (key_name, key_property) = if is_token { ("auth_token", "authToken") } else { ("api_key", "apiKey") };
     let model = quoted(target.model);
     let (in_python, in_typescript) = (python(host), typescript(host));
     let key = quoted(target.key);
     let code = format!(
-        "import os\n\nfrom anthropic import Anthropic\n\nclient = Anthropic(base_url={in_python}, api_key=os.environ[{key}])\n\n\
+        "import os\n\nfrom anthropic import Anthropic\n\nclient = Anthropic(base_url={in_python}, {key_name}=os.environ[{key}])\n\n\
          answer = client.messages.create(\n    model={model},\n    max_tokens=1024,\n    messages=[{{\"role\": \"user\", \"content\": \"Say \
          hello in one sentence.\"}}],\n)\nprint(next(block.text for block in answer.content if block.type == \"text\"))\n"
     );
     let with_python = target.snippet(Language::Python, Some(PYTHON), code);
     let code = format!(
-        "import Anthropic from \"@anthropic-ai/sdk\";\n\nconst client = new Anthropic({{\n  baseURL: {in_typescript},\n  apiKey: \
+        "import Anthropic from \"@anthropic-ai/sdk\";\n\nconst client = new Anthropic({{\n  baseURL: {in_typescript},\n  {key_property}: \
          process.env.{},\n}});\n\nconst answer = await client.messages.create({{\n  model: {model},\n  max_tokens: 1024,\n  messages: [{{ \
          role: \"user\", content: \"Say hello in one sentence.\" }}],\n}});\n\
          for (const block of answer.content) if (block.type === \"text\") console.log(block.text);\n",
@@ -45,9 +47,10 @@ pub(super) fn sdks(target: &Target<'_>, host: &str) -> Vec<Snippet> {
 /// How the SDKs are pointed at a provider: its address without the `/v1` that they append.
 pub(super) fn at_provider(target: &Target<'_>) -> Vec<Snippet> {
     let mut all = vec![curl(target)];
-    // They send `x-api-key` and nothing else.
-    if let (Some(host), Auth::Header("x-api-key")) = (target.base.strip_suffix("/v1"), target.auth) {
-        all.extend(sdks(target, host));
+    match (target.base.strip_suffix("/v1"), target.auth) {
+        (Some(host), Auth::Header("x-api-key")) => all.extend(sdks(target, host, false)),
+        (Some(host), Auth::Bearer) => all.extend(sdks(target, host, true)),
+        _ => {}
     }
     all
 }
