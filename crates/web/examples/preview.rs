@@ -6,7 +6,7 @@
 //!
 //! `http://127.0.0.1:8090` shows a fresh start with only the sandbox on and nothing measured, port 8091 several providers with made-up
 //! measurements, port 8092 a place that is not ready, under a brand of its own. All show the catalog that ships. Any unknown path
-//! shows the 404 page.
+//! shows the 404 page. Another first port can be given.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -239,7 +239,8 @@ async fn main() -> std::io::Result<()> {
         (not_ready, Shown::new(&snapshot, &["openai", "mistral"], false)),
     ];
     let mut servers = tokio::task::JoinSet::new();
-    for (port, (status, world)) in (FIRST_PORT..).zip(states) {
+    let first = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(FIRST_PORT);
+    for (port, (status, world)) in (first..).zip(states) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         eprintln!("http://127.0.0.1:{port}  {}", if status.ready { "ready" } else { "not ready" });
         let site = Preview { status, world: Arc::new(world) };
