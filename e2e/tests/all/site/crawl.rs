@@ -92,7 +92,8 @@ fn read(answer: &Fetched, base: &Url) -> Found {
 fn addresses(text: &str, base: &Url) -> Vec<String> {
     let prefix = base.as_str().trim_end_matches('/');
     let starts = text.match_indices(prefix).filter_map(|(at, _)| text.get(at + prefix.len()..));
-    let ends = |rest: &str| rest.find(|c: char| c == '"' || c == '<' || c.is_whitespace()).unwrap_or(rest.len());
+    let ends =
+        |rest: &str| rest.find(|c: char| c == '"' || c == '<' || c.is_whitespace()).unwrap_or(rest.len());
     let paths = starts.filter_map(|rest| rest.get(..ends(rest))).filter(|path| path.starts_with('/'));
     paths.map(|path| path.replace("&amp;", "&").split('#').next().unwrap_or_default().to_owned()).collect()
 }

@@ -56,7 +56,8 @@ async fn whoever_tells_of_a_model_tells_the_same() {
     let paths = |form: fn(&str) -> String| listed.keys().map(|id| form(id)).collect::<Vec<_>>();
     let pages = each(&app, paths(|id| format!("/{id}")), |page| read(&page)).await;
     let twins = told(&app, paths(|id| format!("/{id}.json")), |told| told).await;
-    let endpoints = told(&app, paths(|id| format!("/v1/models/{id}/endpoints")), |told| told["data"].clone()).await;
+    let endpoints =
+        told(&app, paths(|id| format!("/v1/models/{id}/endpoints")), |told| told["data"].clone()).await;
     let rows = app.anonymous().get("/models.json").await.expect(200).json();
     let rows = by_id(rows["data"].as_array().expect("data").clone());
     let mut faults = Vec::new();
@@ -95,12 +96,12 @@ fn read(page: &Fetched) -> Shown {
     assert_eq!(page.status, 200, "{}", page.path);
     let html = Html::parse_document(&page.text);
     let first = |selector: &str| all(&html, selector).first().map(|one| text(*one)).unwrap_or_default();
-    let stats = all(&html, "dl.stats > div").into_iter().map(|one| {
-        (text(within(one, "dt")[0]), value(within(one, "dd")[0]))
-    });
-    let facts = all(&html, "#overview table.facts tr").into_iter().map(|row| {
-        (text(within(row, "th")[0]), value(within(row, "td")[0]))
-    });
+    let stats = all(&html, "dl.stats > div")
+        .into_iter()
+        .map(|one| (text(within(one, "dt")[0]), value(within(one, "dd")[0])));
+    let facts = all(&html, "#overview table.facts tr")
+        .into_iter()
+        .map(|row| (text(within(row, "th")[0]), value(within(row, "td")[0])));
     let prices = all(&html, "#pricing .cols > :first-child tbody tr").into_iter().map(|row| {
         let cells = within(row, "td");
         (text(within(row, "th")[0]), value(cells[0]), value(cells[1]).exact)
@@ -125,12 +126,14 @@ fn read(page: &Fetched) -> Shown {
 }
 
 fn offers(html: &Html) -> Vec<Offer> {
-    let heads: Vec<String> = all(html, "#providers table[data-sort] thead th").into_iter().map(|th| value(th).exact).collect();
+    let heads: Vec<String> =
+        all(html, "#providers table[data-sort] thead th").into_iter().map(|th| value(th).exact).collect();
     let ids = all(html, "#providers details[id^=from-]");
     let ids = ids.into_iter().filter_map(|one| one.attr("id")?.strip_prefix("from-").map(str::to_owned));
     let rows = all(html, "#providers table[data-sort] tbody tr");
     let rows = rows.into_iter().map(|row| {
-        let cells = row.child_elements().map(|cell| (value(cell), cell.attr("data-value").map(str::to_owned)));
+        let cells =
+            row.child_elements().map(|cell| (value(cell), cell.attr("data-value").map(str::to_owned)));
         heads.iter().cloned().zip(cells).collect()
     });
     ids.zip(rows).map(|(endpoint, cells)| Offer { endpoint, cells }).collect()
@@ -161,7 +164,9 @@ impl Case<'_> {
 
     fn names(&mut self, twin: &Json, model: &Json) {
         let page = self.page;
-        for (what, other) in [("twin", &twin["name"]), ("API", &model["name"]), ("data", &page.product["name"])] {
+        for (what, other) in
+            [("twin", &twin["name"]), ("API", &model["name"]), ("data", &page.product["name"])]
+        {
             self.same(&format!("name, {what}"), Some(page.name.as_str()), other.as_str());
         }
         self.same("id in the data", Some(page.id.as_str()), page.product["sku"].as_str());
@@ -175,11 +180,16 @@ impl Case<'_> {
             all.iter().find(|property| property["name"] == name)?["value"].as_u64()
         };
         let fact = |name: &str| page.facts.get(name).and_then(|fact| count(&fact.exact));
-        let (context, most) = (&twin["facts"]["context_tokens"]["value"], &twin["facts"]["max_output_tokens"]["value"]);
+        let (context, most) =
+            (&twin["facts"]["context_tokens"]["value"], &twin["facts"]["max_output_tokens"]["value"]);
         self.same("context, table and twin", fact("Context"), context.as_u64());
         self.same("context, table and API", fact("Context"), model["context_length"].as_u64());
         self.same("context, table and data", fact("Context"), stated("Context"));
-        self.same("context, table and head", fact("Context"), page.stats.get("Context").and_then(|c| count(&c.exact)));
+        self.same(
+            "context, table and head",
+            fact("Context"),
+            page.stats.get("Context").and_then(|c| count(&c.exact)),
+        );
         self.same("max output, table and twin", fact("Max output"), most.as_u64());
         self.same("max output, table and data", fact("Max output"), stated("Maximum output"));
         let answer = page.faq.iter().find(|(question, _)| question.starts_with("How long is the context"));
@@ -192,7 +202,9 @@ impl Case<'_> {
 
     fn dates(&mut self, twin: &Json, model: &Json) {
         let page = self.page;
-        let fact = |name: &str| page.facts.get(name).map(|fact| fact.exact.clone()).filter(|text| text != "Not sourced");
+        let fact = |name: &str| {
+            page.facts.get(name).map(|fact| fact.exact.clone()).filter(|text| text != "Not sourced")
+        };
         let said = |json: &Json| json.as_str().map(str::to_owned);
         let released = fact("Released");
         self.same("released, table and twin", released.clone(), said(&twin["facts"]["released"]["value"]));
@@ -200,7 +212,11 @@ impl Case<'_> {
         let head = page.stats.get("Released").map(|stat| stat.exact.clone());
         self.same("released, table and head", released.clone(), head);
         let knowledge = fact("Knowledge up to");
-        self.same("knowledge, table and twin", knowledge.clone(), said(&twin["facts"]["knowledge_cutoff"]["value"]));
+        self.same(
+            "knowledge, table and twin",
+            knowledge.clone(),
+            said(&twin["facts"]["knowledge_cutoff"]["value"]),
+        );
         self.same("knowledge, table and API", knowledge, said(&model["knowledge_cutoff"]));
         let day: Option<jiff::civil::Date> = released.and_then(|text| text.parse().ok());
         if let Some(day) = day {
@@ -211,7 +227,8 @@ impl Case<'_> {
 
     fn offers(&mut self, twin: &Json, api: &Json) {
         let page = self.page;
-        let (twins, served) = (twin["offers"].as_array().expect("offers"), api["endpoints"].as_array().expect("endpoints"));
+        let (twins, served) =
+            (twin["offers"].as_array().expect("offers"), api["endpoints"].as_array().expect("endpoints"));
         self.same("offers, table and twin", page.offers.len(), twins.len());
         self.same("offers, table and API", page.offers.len(), served.len());
         let counted = page.product["offers"]["offerCount"].as_u64();
@@ -228,11 +245,17 @@ impl Case<'_> {
                 ("Output", "output_usd_per_mtok", "completion"),
                 ("Cache read", "cache_read_usd_per_mtok", "input_cache_read"),
             ] {
-                self.price(offer, column, [&twin["price"][key]["value"], &served["prices"][key], &served["pricing"][of_api]], stated);
+                self.price(
+                    offer,
+                    column,
+                    [&twin["price"][key]["value"], &served["prices"][key], &served["pricing"][of_api]],
+                    stated,
+                );
             }
-            for (column, key, of_api) in
-                [("Context", "context_tokens", "context_length"), ("Max output", "max_output_tokens", "max_completion_tokens")]
-            {
+            for (column, key, of_api) in [
+                ("Context", "context_tokens", "context_length"),
+                ("Max output", "max_output_tokens", "max_completion_tokens"),
+            ] {
                 let Some((shown, sorted)) = offer.cells.get(column) else { continue };
                 let what = format!("{} of {}", column, offer.endpoint);
                 let seen = count(&shown.exact);
@@ -248,7 +271,11 @@ impl Case<'_> {
         let Some((shown, sorted)) = offer.cells.get(column) else { return };
         let what = format!("{column} of {}", offer.endpoint);
         let seen = dollars(&shown.exact);
-        self.same(&format!("{what}, shown and sorted by"), seen, sorted.as_deref().and_then(|text| text.parse().ok()));
+        self.same(
+            &format!("{what}, shown and sorted by"),
+            seen,
+            sorted.as_deref().and_then(|text| text.parse().ok()),
+        );
         let nanos = |json: &Json| plain(json).and_then(|text| decimal(&text, 9));
         self.same(&format!("{what}, table and twin"), seen, nanos(twin));
         self.same(&format!("{what}, table and API"), seen, nanos(per_mtok));
@@ -266,7 +293,11 @@ impl Case<'_> {
             self.faults.push(String::from("not in the list's twin"));
             return;
         };
-        self.same("context, list and twin", &row["context_tokens"], &twin["facts"]["context_tokens"]["value"]);
+        self.same(
+            "context, list and twin",
+            &row["context_tokens"],
+            &twin["facts"]["context_tokens"]["value"],
+        );
         self.same("released, list and twin", &row["released"], &twin["facts"]["released"]["value"]);
         for (stat, key, of_api) in
             [("Input", "input_usd_per_mtok", "prompt"), ("Output", "output_usd_per_mtok", "completion")]
@@ -278,7 +309,10 @@ impl Case<'_> {
             self.same(&format!("{stat}, head and API"), head, of_one);
             let asked = page.faq.iter().find(|(question, _)| question.ends_with("cost?"));
             let unit = format!(" per 1M {} tokens", stat.to_lowercase());
-            for (what, prose) in [("question", asked.map(|(_, answer)| answer.as_str())), ("summary", Some(page.lead.as_str()))] {
+            for (what, prose) in [
+                ("question", asked.map(|(_, answer)| answer.as_str())),
+                ("summary", Some(page.lead.as_str())),
+            ] {
                 if let Some(told) = prose.and_then(|prose| before(prose, &unit)) {
                     self.same(&format!("{stat}, head and {what}"), head, dollars(&told));
                 }
@@ -295,13 +329,16 @@ impl Case<'_> {
             return;
         };
         let prices = offer["price"].as_object().into_iter().flat_map(|prices| prices.values());
-        let mut told: Vec<Option<i128>> = prices.map(|price| plain(&price["value"]).and_then(|text| decimal(&text, 9))).collect();
-        let mut seen: Vec<Option<i128>> = page.prices.iter().map(|(_, amount, _)| dollars(&amount.exact)).collect();
+        let mut told: Vec<Option<i128>> =
+            prices.map(|price| plain(&price["value"]).and_then(|text| decimal(&text, 9))).collect();
+        let mut seen: Vec<Option<i128>> =
+            page.prices.iter().map(|(_, amount, _)| dollars(&amount.exact)).collect();
         told.sort_unstable();
         seen.sort_unstable();
         self.same("prices, table and twin", seen, told);
         for (name, amount, per_thousand) in &page.prices {
-            if let (Some(million), Some(thousand)) = (dollars(&amount.exact), per_thousand.strip_prefix('$')) {
+            if let (Some(million), Some(thousand)) = (dollars(&amount.exact), per_thousand.strip_prefix('$'))
+            {
                 let thousand = decimal(&thousand.replace(',', ""), 12);
                 self.same(&format!("{name}, per million and per thousand"), Some(million), thousand);
             }
@@ -312,10 +349,8 @@ impl Case<'_> {
     fn prose(&mut self) {
         let page = self.page;
         let told = page.questions["mainEntity"].as_array().cloned().unwrap_or_default();
-        let told: Vec<(String, String)> = told
-            .iter()
-            .map(|one| (words(&one["name"]), words(&one["acceptedAnswer"]["text"])))
-            .collect();
+        let told: Vec<(String, String)> =
+            told.iter().map(|one| (words(&one["name"]), words(&one["acceptedAnswer"]["text"]))).collect();
         self.same("questions, page and data", &page.faq, &told);
     }
 
@@ -340,7 +375,10 @@ fn before(prose: &str, words: &str) -> Option<String> {
 
 #[test]
 fn a_difference_is_found() {
-    assert_eq!(before("From $0.15 per 1M input tokens at A.", " per 1M input tokens"), Some(String::from("$0.15")));
+    assert_eq!(
+        before("From $0.15 per 1M input tokens at A.", " per 1M input tokens"),
+        Some(String::from("$0.15"))
+    );
     let html = "<h1>A</h1><div id=\"providers\"><table data-sort><thead><tr><th>Provider</th><th>Input<small>$</small></th></tr></thead><tbody>\
                 <tr><th>P</th><td data-value=\"150000000\">$0.15</td></tr></tbody></table><details id=\"from-p/a\"></details></div>";
     let offers = offers(&Html::parse_fragment(html));

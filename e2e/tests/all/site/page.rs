@@ -81,7 +81,8 @@ fn numbers_are_read_as_they_are_shown() {
     assert_eq!(dollars("$1,234.50"), Some(1_234_500_000_000));
     assert_eq!((dollars("free"), dollars("–"), dollars("$0.0000000001")), (Some(0), None, None));
     assert_eq!((count("1,048,576"), count("–")), (Some(1_048_576), None));
-    let html = Html::parse_fragment("<p>$2 <small>per 1M</small></p><b><span title=\"256,000\">256K</span></b>");
+    let html =
+        Html::parse_fragment("<p>$2 <small>per 1M</small></p><b><span title=\"256,000\">256K</span></b>");
     assert_eq!(value(all(&html, "p")[0]).exact, "$2");
     assert_eq!(value(all(&html, "b")[0]).exact, "256,000");
 }

@@ -33,7 +33,8 @@ pub(super) fn of(page: &Fetched, base: &Url) -> Shape {
     loads(&html, &here, &mut shape);
     links(&html, &here, &mut shape);
     attributes(&html, &mut shape);
-    for (selector, what) in [("main h1", "an h1 in main"), ("html[lang]", "a language"), ("title", "a title")] {
+    for (selector, what) in [("main h1", "an h1 in main"), ("html[lang]", "a language"), ("title", "a title")]
+    {
         if all(&html, selector).len() != 1 {
             shape.faults.push(format!("has not one of {what}"));
         }
@@ -109,7 +110,8 @@ fn loads(html: &Html, here: &Url, shape: &mut Shape) {
 }
 
 fn links(html: &Html, here: &Url, shape: &mut Shape) {
-    let hrefs = all(html, "a[href], link[rel=alternate][href], link[rel=next][href], link[rel=canonical][href]");
+    let hrefs =
+        all(html, "a[href], link[rel=alternate][href], link[rel=next][href], link[rel=canonical][href]");
     let actions = all(html, "form").into_iter().map(|form| form.attr("action").unwrap_or_default());
     for href in hrefs.iter().filter_map(|a| a.attr("href")).chain(actions) {
         let Ok(url) = here.join(href) else {
@@ -229,7 +231,10 @@ fn faults_of_a_page_are_found() {
         ("<h1>A</h1><p style=\"color:red\">b</p>", "inline style=\"color:red\""),
         ("<h1>A</h1><p onclick=\"x()\">b</p>", "inline onclick=\"x()\""),
         ("<h1>A</h1><p id=\"a\">b</p><p id=\"a\">b</p>", "id \"a\" twice"),
-        ("<h1>A</h1><img src=\"//elsewhere.example/a.png\">", "loads //elsewhere.example/a.png from elsewhere"),
+        (
+            "<h1>A</h1><img src=\"//elsewhere.example/a.png\">",
+            "loads //elsewhere.example/a.png from elsewhere",
+        ),
         ("<h1>A</h1><p>b</p><script>x()</script>", "inline script <script>x()</script>"),
         ("<h1>A</h1><p>b</p><ul></ul>", "empty ul: <ul></ul>"),
         ("<h1>A</h1><a href=\"javascript:x()\">b</a>", "link of another kind: javascript:x()"),

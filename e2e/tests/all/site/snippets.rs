@@ -40,10 +40,13 @@ fn answer(request: &Recorded) -> Script {
             let usage = json!({"prompt_tokens": 5, "total_tokens": 5});
             Script::json(200, &json!({"object": "list", "data": [vector(0), vector(1)], "usage": usage}))
         }
-        () if ends("/rerank") => {
-            Script::json(200, &json!({"results": [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]}))
+        () if ends("/rerank") => Script::json(
+            200,
+            &json!({"results": [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]}),
+        ),
+        () if ends("/images/generations") => {
+            Script::json(200, &json!({"created": 1, "data": [{"b64_json": "AA=="}]}))
         }
-        () if ends("/images/generations") => Script::json(200, &json!({"created": 1, "data": [{"b64_json": "AA=="}]})),
         () if ends("/audio/speech") => Script::plain(200, &[("content-type", "audio/mpeg")], "ID3 a voice"),
         () if ends("/audio/transcriptions") => {
             Script::json(200, &json!({"text": "Guinea pigs", "usage": {"type": "duration", "seconds": 2}}))
@@ -72,7 +75,8 @@ async fn all_run(app: &TestApp, model: &str, writes: Option<&str>, says: &str) -
     let (key_variable, programs) = programs(&page);
     for program in &programs {
         let folder = tempfile::tempdir().expect("a folder");
-        std::os::unix::fs::symlink(node_dir().join("node_modules"), folder.path().join("node_modules")).expect("a link");
+        std::os::unix::fs::symlink(node_dir().join("node_modules"), folder.path().join("node_modules"))
+            .expect("a link");
         std::fs::write(folder.path().join("speech.mp3"), "ID3 a voice").expect("a recording");
         let mut command = command(program, folder.path());
         command.env(&key_variable, OWNER_KEY);
