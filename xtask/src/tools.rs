@@ -22,7 +22,7 @@ const PIP: [(&str, &str); 8] = [
     ("botocore", "1.44.5"),
     ("localstripe", "1.15.10"),
 ];
-const NPM: [(&str, &str); 8] = [
+const NPM: [(&str, &str); 9] = [
     ("openai", "7.55.0"),
     ("@copilotkit/aimock", "1.43.0"),
     ("playwright-core", "1.65.1"),
@@ -31,6 +31,7 @@ const NPM: [(&str, &str); 8] = [
     ("@ai-sdk/openai", "4.0.118"),
     ("@ai-sdk/anthropic", "4.0.105"),
     ("@openrouter/sdk", "1.3.19"),
+    ("axe-core", "4.14.1"),
 ];
 /// Coding agents: some 800 MB, so only on request.
 const AGENTS: [(&str, &str); 2] = [("@anthropic-ai/claude-code", "2.1.329"), ("@openai/codex", "0.169.0")];

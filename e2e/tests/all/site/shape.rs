@@ -165,7 +165,7 @@ fn attributes(html: &Html, shape: &mut Shape) {
 fn empty_headings(main: ElementRef<'_>) -> Vec<String> {
     let (mut open, mut empty): (Vec<(u32, String)>, Vec<String>) = (Vec::new(), Vec::new());
     for node in main.descendants() {
-        let in_heading = |node: ego::Of<'_>| node.ancestors().any(|above| rank(above.value()).is_some());
+        let in_heading = node.ancestors().any(|above| rank(above.value()).is_some());
         if let Some(rank) = rank(node.value()) {
             let heading = ElementRef::wrap(node).map(text).unwrap_or_default();
             // Those of this rank and below it have ended, and nothing was found in them.
@@ -173,16 +173,12 @@ fn empty_headings(main: ElementRef<'_>) -> Vec<String> {
             empty.extend(open.iter().filter(|known| ended(known)).map(|(_, heading)| heading.clone()));
             open.retain(|known| !ended(known));
             open.push((rank, heading));
-        } else if is_content(node.value()) && !in_heading(node) {
+        } else if is_content(node.value()) && !in_heading {
             open.clear();
         }
     }
     empty.extend(open.into_iter().map(|(_, heading)| heading));
     empty.into_iter().map(|heading| format!("nothing below the heading {heading:?}")).collect()
-}
-
-mod ego {
-    pub(super) type Of<'a> = scraper::ego_tree::NodeRef<'a, scraper::Node>;
 }
 
 fn rank(node: &Node) -> Option<u32> {

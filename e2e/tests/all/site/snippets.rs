@@ -77,7 +77,9 @@ async fn all_run(app: &TestApp, model: &str, writes: Option<&str>, says: &str) -
         let folder = tempfile::tempdir().expect("a folder");
         std::os::unix::fs::symlink(node_dir().join("node_modules"), folder.path().join("node_modules"))
             .expect("a link");
-        std::fs::write(folder.path().join("speech.mp3"), "ID3 a voice").expect("a recording");
+        if writes.is_none() {
+            std::fs::write(folder.path().join("speech.mp3"), "ID3 a voice").expect("a recording");
+        }
         let mut command = command(program, folder.path());
         command.env(&key_variable, OWNER_KEY);
         let said = run(command).await;
@@ -124,8 +126,5 @@ async fn programs_run_as_they_are_printed() {
 #[tokio::test]
 async fn the_sandbox_answers_its_own_page() {
     let app = TestApp::builder().start().await;
-    let listed = app.anonymous().get("/v1/models?q=sandbox").await.expect(200).json();
-    let models = listed["data"].as_array().expect("data");
-    let model = models.iter().find_map(|model| model["id"].as_str().filter(|id| id.starts_with("sandbox/")));
-    assert!(all_run(&app, model.expect("a model of the sandbox"), None, "").await >= 6);
+    assert!(all_run(&app, "sandbox/echo", None, "").await >= 6);
 }
