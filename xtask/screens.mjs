@@ -1,57 +1,73 @@
-// Usage: node screens.mjs BASE_URL OUT_DIR. Opens every page at every size and in both colour schemes, writes a picture of
-// each, and fails on a console error, a failed or foreign request, a page that scrolls sideways, or one without a title.
-import { createRequire } from "node:module";
+// Usage: node screens.mjs OUT_DIR PLACE=BASE_URL... Opens every page at every size and in both colour schemes, writes a picture of
+// each and all of them on one sheet, and fails on a console error, a report of the policy, a failed or foreign request, a page
+// that moves or scrolls sideways, one without a title, and a serious finding of axe-core.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { accessible, judge, launch, open } from "./site_browser.mjs";
+import { pages } from "./site_pages.mjs";
 
-const require = createRequire(join(process.env.TOLLWAY_SCREENS_NODE_DIR, "package.json"));
-const { chromium } = require("playwright-core");
-
-const [base, out] = process.argv.slice(2);
-const pages = [["home", "/"]];
+const [out, ...rest] = process.argv.slice(2);
+const places = new Map(rest.map((place) => [place.slice(0, place.indexOf("=")), place.slice(place.indexOf("=") + 1)]));
 const widths = [390, 1280];
 const schemes = ["light", "dark"];
+/** Pages that are open at once. */
+const AT_ONCE = 3;
 
-async function visit(browser, [name, path], width, scheme) {
-  const complaints = [];
-  const context = await browser.newContext({
-    viewport: { width, height: 844 },
-    colorScheme: scheme,
-    reducedMotion: "reduce",
-  });
-  const page = await context.newPage();
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
-  page.on("request", (request) => {
-    const url = new URL(request.url());
-    if (url.origin !== base && url.protocol !== "data:") complaints.push(`foreign request: ${request.url()}`);
-  });
-  page.on("requestfailed", (request) => complaints.push(`failed request: ${request.url()}`));
+const shots = pages.flatMap(([name, path, where]) =>
+  where.map((place) => ({
+    name,
+    path,
+    place,
+    looks: widths.flatMap((width) => schemes.map((scheme) => ({ width, scheme, file: `${name}-${place}-${width}-${scheme}.png` }))),
+  })),
+);
+
+async function visit(browser, { name, path, place }, { width, scheme, file }) {
+  const base = places.get(place);
+  const statuses = name === "not-found" ? [404] : [200];
+  const { page, complaints, close } = await open(browser, base, { width, scheme, statuses });
   const answer = await page.goto(base + path, { waitUntil: "load" });
-  if (answer.status() !== 200) complaints.push(`status ${answer.status()}`);
-  if (!(await page.title()).trim()) complaints.push("no title");
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  if (overflow > 0) complaints.push(`scrolls sideways by ${overflow} px`);
-  await page.screenshot({ path: join(out, `${name}-${width}-${scheme}.png`), fullPage: true });
-  await context.close();
+  if (!statuses.includes(answer.status())) complaints.push(`status ${answer.status()}`);
+  complaints.push(...(await judge(page)));
+  await page.screenshot({ path: join(out, file), fullPage: true });
+  complaints.push(...(await accessible(page)));
+  await close();
   return complaints;
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.TOLLWAY_SCREENS_CHROMIUM,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
-let failed = 0;
-for (const page of pages) {
-  for (const width of widths) {
-    for (const scheme of schemes) {
-      const complaints = await visit(browser, page, width, scheme);
-      failed += complaints.length;
-      console.log(`${complaints.length ? "FAIL" : "ok  "} ${page[1]} ${width} ${scheme}`);
-      for (const complaint of complaints) console.log(`       ${complaint}`);
-    }
-  }
+/** One sheet: a row for each page and place, a column for each size and scheme, the top of each picture. */
+function sheet() {
+  const columns = widths.flatMap((width) => schemes.map((scheme) => `<th>${width} px, ${scheme}</th>`)).join("");
+  const rows = shots.map(({ name, path, place, looks }) => {
+    const cells = looks.map(({ width, file }) => `<td><a href="${file}"><img class="w${width}" src="${file}" alt="${name}, ${file}"></a></td>`);
+    return `<tr><th scope="row">${name}<br><code>${path.replaceAll("&", "&amp;")}</code><br>${place}</th>${cells.join("")}</tr>`;
+  });
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Pages</title><style>
+body{font:14px/1.4 system-ui,sans-serif;margin:16px;background:#888;color:#000}
+table{border-spacing:12px}th{text-align:left;vertical-align:top;max-width:180px;overflow-wrap:anywhere}
+img{display:block;object-fit:cover;object-position:top;height:330px}.w390{width:152px}.w1280{width:500px}
+</style><h1>Every page, at both sizes, light and dark</h1><table><tr><th>Page</th>${columns}</tr>${rows.join("\n")}</table></html>`;
 }
+
+const browser = await launch();
+let failed = 0;
+const queue = shots.flatMap((shot) => shot.looks.map((look) => [shot, look]));
+await Promise.all(
+  Array.from({ length: AT_ONCE }, async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const [shot, look] = next;
+      const complaints = await visit(browser, shot, look).catch((error) => [`could not be looked at: ${error.message}`]);
+      failed += complaints.length;
+      const lines = complaints.map((complaint) => `       ${complaint}`);
+      console.log([`${complaints.length ? "FAIL" : "ok  "} ${shot.place} ${shot.path} ${look.width} ${look.scheme}`, ...lines].join("\n"));
+    }
+  }),
+);
+writeFileSync(join(out, "index.html"), sheet());
+const whole = await browser.newPage({ viewport: { width: 1640, height: 900 } });
+await whole.goto(pathToFileURL(join(out, "index.html")).href, { waitUntil: "load" });
+await whole.screenshot({ path: join(out, "sheet.png"), fullPage: true });
 await browser.close();
+console.log(`${shots.length * 4} pictures; all on one sheet: ${join(out, "sheet.png")}`);
 process.exitCode = failed ? 1 : 0;

@@ -1,36 +1,85 @@
-//! Pictures of the pages, light and dark, narrow and wide, taken from the real program in a headless Chromium. What the
-//! browser complains about on the way is a failure.
+//! The site in a headless Chromium: pictures of every page, light and dark, narrow and wide, with much, little and no data, on one
+//! sheet; and the site used as people use it. What the browser or axe-core complains about on the way is a failure.
 
 use std::fs;
-use std::path::Path;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{sh, tools};
 
-/// Takes the pictures of a program built now.
-pub fn run() -> Result<bool> {
-    sh::run(sh::cargo().args(["build", "--locked", "--package", "tollway"]))?;
-    take(&sh::target_dir().join("debug/tollway"))
+/// States that the preview shows, in the order of its ports.
+const STATES: [&str; 3] = ["little", "much", "none"];
+/// Tries to find ports beside each other.
+const TRIES_MAX: usize = 100;
+
+/// What shows the pages.
+pub struct Programs {
+    /// The product.
+    tollway: PathBuf,
+    /// The pages with made-up data: `cargo build -p tollway-web --example preview`.
+    preview: PathBuf,
 }
 
-/// Pictures into `target/screens`; true when the browser had nothing to say.
-pub fn take(program: &Path) -> Result<bool> {
+impl Programs {
+    /// Those that a build of everything has left.
+    pub fn built() -> Programs {
+        let debug = sh::target_dir().join("debug");
+        Programs { tollway: debug.join("tollway"), preview: debug.join("examples/preview") }
+    }
+}
+
+/// Takes the pictures of programs built now.
+pub fn run() -> Result<bool> {
+    sh::run(sh::cargo().args(["build", "--locked", "--package", "tollway"]))?;
+    sh::run(sh::cargo().args(["build", "--locked", "--package", "tollway-web", "--example", "preview"]))?;
+    take(&Programs::built())
+}
+
+/// Pictures into `target/screens`, all of them on `index.html` and `sheet.png`; true when there was nothing to complain about.
+pub fn take(programs: &Programs) -> Result<bool> {
     let out = sh::root().join("target/screens");
     fs::create_dir_all(&out)?;
+    drive(programs, |node| node.arg(sh::root().join("xtask/screens.mjs")).arg(&out))
+}
+
+/// Search, filters, sorting and sources with scripts and without, and every page by keyboard; true when all of it worked.
+pub fn browse(programs: &Programs) -> Result<bool> {
+    drive(programs, |node| node.arg(sh::root().join("xtask/site_browse.mjs")))
+}
+
+/// Runs a script for Node with the addresses of all places behind its own arguments.
+fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command) -> Result<bool> {
     let dir = tempfile::tempdir()?;
     let port = sh::free_port()?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(&programs.tollway);
     // An empty environment: only the sandbox is on, and every picture is the same everywhere.
     command.current_dir(dir.path()).env_clear().env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}"));
     command.env("TOLLWAY_DATA_DIR", dir.path().join("data"));
     let mut server = sh::Server::start(&mut command, "TERM", &dir.path().join("log"))?;
+    let first = ports_in_a_row()?;
+    let mut command = Command::new(&programs.preview);
+    command.current_dir(dir.path()).arg(first.to_string());
+    let mut preview = sh::Server::start(&mut command, "TERM", &dir.path().join("preview.log"))?;
     server.wait_until("Tollway", || sh::listens(port))?;
+    let ports = || (first..).take(STATES.len());
+    preview.wait_until("the preview", || ports().all(sh::listens))?;
     let mut node = Command::new(tools::node_bin()?.join("node"));
-    node.arg(sh::root().join("xtask/screens.mjs")).arg(format!("http://127.0.0.1:{port}")).arg(&out);
+    script(&mut node).arg(format!("real=http://127.0.0.1:{port}"));
+    node.args(STATES.iter().zip(ports()).map(|(state, port)| format!("{state}=http://127.0.0.1:{port}")));
     node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
         .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
     let (status, _) = sh::tee(&mut node)?;
     Ok(status.success())
+}
+
+/// The first of as many free ports beside each other as the preview has states.
+fn ports_in_a_row() -> Result<u16> {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    (0..TRIES_MAX)
+        .filter_map(|_| sh::free_port().ok())
+        .find(|first| (*first..).take(STATES.len()).all(is_free))
+        .context("no free ports beside each other")
 }

@@ -52,7 +52,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -80,7 +80,8 @@ const STEPS: [Step; 16] = [
     ("ledger", |_| eval::ledger::run(LEDGER_SAMPLE, eval::SEED).map(Tally::of)),
     ("insight", |_| eval::insight::sample(INSIGHT_SAMPLE).map(Tally::of)),
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
-    ("screens", |_| screens::take(&tollway_bin()).map(Tally::of)),
+    ("screens", |_| screens::take(&screens::Programs::built()).map(Tally::of)),
+    ("browser", |_| screens::browse(&screens::Programs::built()).map(Tally::of)),
     ("fuzz", |_| fuzz::all(FUZZ_SECONDS).map(|(passed, failed)| Tally { passed, failed })),
 ];
 

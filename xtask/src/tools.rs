@@ -23,7 +23,7 @@ const PIP: [(&str, &str); 9] = [
     ("localstripe", "1.15.10"),
     ("opentelemetry-proto", "1.45.2"),
 ];
-const NPM: [(&str, &str); 9] = [
+const NPM: [(&str, &str); 10] = [
     ("openai", "7.55.0"),
     ("@copilotkit/aimock", "1.43.0"),
     ("playwright-core", "1.65.1"),
@@ -33,6 +33,7 @@ const NPM: [(&str, &str); 9] = [
     ("@ai-sdk/anthropic", "4.0.105"),
     ("@openrouter/sdk", "1.3.19"),
     ("oidc-provider", "9.13.3"),
+    ("axe-core", "4.14.1"),
 ];
 /// Coding agents: some 800 MB, so only on request.
 const AGENTS: [(&str, &str); 2] = [("@anthropic-ai/claude-code", "2.1.329"), ("@openai/codex", "0.169.0")];

@@ -53,7 +53,10 @@ pub(crate) async fn home(State(pages): State<Arc<Pages>>, headers: HeaderMap, ur
     let status = pages.site.status(host(&headers, &uri));
     let title = format!("{} · LLM gateway", status.brand);
     let home = Home {
-        shell: Shell::new(title, &status.brand, &status.version),
+        shell: Shell {
+            canonical: format!("{}/", status.base_url),
+            ..Shell::new(title, &status.brand, &status.version)
+        },
         uptime: uptime(status.uptime_s),
         models: count(status.models),
         endpoints: count(status.endpoints),

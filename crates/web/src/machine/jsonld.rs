@@ -57,7 +57,9 @@ fn known(endpoint: &Endpoint, kind: PriceKind) -> Option<Rate> {
 
 /// All offers, with the lowest and the highest input price where there is one.
 fn aggregate(snapshot: &Snapshot, position: usize, offers: Vec<Value>) -> Value {
-    let mut all = json!({"@type": "AggregateOffer", "priceCurrency": "USD", "offerCount": offers.len()});
+    // Offers without a known price are not in the list, but they are offers, and the page counts them.
+    let count = snapshot.endpoints_of(position).len();
+    let mut all = json!({"@type": "AggregateOffer", "priceCurrency": "USD", "offerCount": count});
     let inputs =
         || snapshot.model_endpoints(position).filter_map(|endpoint| known(endpoint, PriceKind::Input));
     if let (Some(low), Some(high), Some(map)) = (inputs().min(), inputs().max(), all.as_object_mut()) {

@@ -1,0 +1,81 @@
+// What the scripts that drive Chromium share: the browser, and a page that writes down what goes wrong on it.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const require = createRequire(join(process.env.TOLLWAY_SCREENS_NODE_DIR, "package.json"));
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+/** How much of what is seen may move while a page loads; 0.1 is what Web Vitals call good, and ours don't move. */
+const SHIFT_MAX = 0.01;
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.TOLLWAY_SCREENS_CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+  });
+}
+
+/** A page in a context of its own, and the list of what goes wrong on it. */
+export async function open(browser, base, { width = 1280, scheme = "light", scripts = true, statuses = [200] } = {}) {
+  const complaints = [];
+  const context = await browser.newContext({
+    viewport: { width, height: 844 },
+    colorScheme: scheme,
+    reducedMotion: "reduce",
+    javaScriptEnabled: scripts,
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    const isOfStatus = message.text().includes("status of 404") && statuses.includes(404);
+    if (["error", "warning"].includes(message.type()) && !isOfStatus) complaints.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== base && url.protocol !== "data:") complaints.push(`foreign request: ${request.url()}`);
+  });
+  page.on("requestfailed", (request) => {
+    // A question that a newer one overtook is given up by our own script.
+    if (request.failure()?.errorText !== "net::ERR_ABORTED") complaints.push(`failed request: ${request.url()}`);
+  });
+  if (scripts) await page.addInitScript(watch);
+  const close = () => context.close();
+  return { page, complaints, close };
+}
+
+/** Runs in the page before anything of its own. */
+function watch() {
+  window.seen = { shift: 0, violations: [] };
+  const add = (list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.seen.shift += entry.value;
+  };
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  document.addEventListener("securitypolicyviolation", (event) => {
+    window.seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+  });
+}
+
+/** What the page itself says after it has loaded: policy reports, movement, sideways scrolling, and axe's findings. */
+export async function judge(page) {
+  const complaints = [];
+  const seen = await page.evaluate(() => window.seen);
+  for (const violation of seen.violations) complaints.push(`policy: ${violation}`);
+  if (seen.shift > SHIFT_MAX) complaints.push(`moves while it loads: ${seen.shift.toFixed(3)}`);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  if (overflow > 0) complaints.push(`scrolls sideways by ${overflow} px`);
+  if (!(await page.title()).trim()) complaints.push("no title");
+  return complaints;
+}
+
+/** Serious and critical findings of axe-core, each with the first elements that it is about. */
+export async function accessible(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const bad = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
+  return bad.map((one) => {
+    const first = one.nodes.slice(0, 3).map((node) => `${node.target.join(" ")}: ${node.failureSummary.split("\n")[1]?.trim()}`);
+    return `axe ${one.id} (${one.impact}, ${one.nodes.length} times): ${first.join(" | ")}`;
+  });
+}
