@@ -12,9 +12,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use catalog::{Benchmark, Claim, Modality, Model, Snapshot};
 
+use crate::activity;
 use crate::chart::{self, Axis, Chart, Dot};
 use crate::describe::{self, Faq};
-use crate::activity;
 use crate::fact::{Ability, Fact, Line, Origin, is_web};
 use crate::format::{self, Shown};
 use crate::index::{Row, modality};
