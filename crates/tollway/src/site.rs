@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use types::Timestamp;
 use web::{Attempts, Live, Place, ProviderLine, RankingRules, Site, Soon, Status, UseAsk, UseRow, Viewer};
 
-use crate::config::settings::SiteSettings;
+use crate::config::SiteSettings;
 pub(crate) use records::Records;
 
 /// The pages' view of the process.

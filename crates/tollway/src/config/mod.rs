@@ -36,8 +36,8 @@ pub use problem::{Place, Problem, Problems};
 pub use providers::{ProviderState, provider_states};
 pub use settings::{
     Billing, Brand, Byok, Cache, CatalogSettings, CloudConfig, Config, Idempotency, Journal, JournalSync,
-    Limits, Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, StoreSettings, StoreUrl,
-    Upstream,
+    Limits, Log, LogFormat, LogLevel, ModelConfig, ProviderConfig, Routing, Server, SiteSettings,
+    StoreSettings, StoreUrl, Upstream,
 };
 pub use types::{Network, any_contains};
 
