@@ -32,7 +32,7 @@ async fn house() -> House {
     .await;
     let receiver = FakeUpstream::start();
     receiver.always(Script::error(200, "taken", None));
-    let hook = json!({"url": format!("{}/hook", receiver.base_url()), "kinds": ["model."]});
+    let hook = json!({"url": format!("{}/hook", receiver.base_url()), "kinds": ["model.price_changed", "model.deprecated"]});
     manager.post("/v1/webhooks", &hook).await.expect(201);
     House { app, manager, receiver, _upstream: upstream }
 }
