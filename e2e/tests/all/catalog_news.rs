@@ -32,7 +32,7 @@ async fn house() -> House {
     .await;
     let receiver = FakeUpstream::start();
     receiver.always(Script::error(200, "taken", None));
-    let hook = json!({"url": format!("{}/hook", receiver.base_url()), "kinds": ["model."]});
+    let hook = json!({"url": format!("{}/hook", receiver.base_url()), "kinds": ["model.price_changed", "model.deprecated"]});
     manager.post("/v1/webhooks", &hook).await.expect(201);
     House { app, manager, receiver, _upstream: upstream }
 }
@@ -92,6 +92,9 @@ async fn those_who_use_a_model_are_told_of_its_price_once() {
     // A model that nobody has used changes too; then one that is used again, and the server starts anew with it.
     house.edit("input_usd_per_mtok = \"3\"", "input_usd_per_mtok = \"5\"");
     house.app.restart().await;
+    // It listens elsewhere now.
+    house.manager = house.app.with_key(house.manager.key().expect("a key"));
+    let stranger = house.app.with_key(stranger.key().expect("a session"));
     house.edit("output_usd_per_mtok = \"3\"", "output_usd_per_mtok = \"6\"");
     let alerts = house.alerts(&house.manager, 2).await;
     let old: Vec<&Value> = alerts.iter().map(|alert| &alert["data"]["changes"][0]["old"]).collect();
