@@ -65,7 +65,8 @@ where
         let (actor, make, places) = (app.anonymous(), make.clone(), Arc::clone(&places));
         running.spawn(async move {
             let _place = places.acquire().await.expect("a place");
-            make(fetch(&actor, &path).await)
+            let answer = fetch(&actor, &path).await;
+            make(answer)
         });
     }
     running.join_all().await
