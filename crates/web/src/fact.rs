@@ -75,6 +75,7 @@ const fn why(rule: Rule) -> &'static str {
         Rule::Majority => "most sources say so",
         Rule::Measured => "what was measured counts more than what is stated",
         Rule::Cautious => "the reading that harms no caller counts",
+        Rule::Kept => "what stood here counts until somebody looks into what a feed says",
     }
 }
 
