@@ -279,7 +279,7 @@ mod tests {
             ("http://[::1]:80/", ""),
             ("http://build.corp/secret", ""),
             ("http://wiki.internal", ""),
-            ("file:///home/ada/thesis.html", ""),
+            ("file:///srv/thesis.html", ""),
             ("https://<script>.example", ""),
         ];
         for (address, expect) in rows {

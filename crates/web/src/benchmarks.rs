@@ -9,9 +9,9 @@ use catalog::Snapshot;
 use serde_json::{Value, json};
 
 use crate::fact::Origin;
-use crate::format::{self, Shown};
+use crate::format;
 use crate::not_found;
-use crate::scores::{self, About, Bench, READ, Score, Series};
+use crate::scores::{self, About, Bench, Score, Series};
 use crate::shell::{self, Crumb, Shell};
 use crate::visit::Visit;
 
@@ -23,7 +23,6 @@ struct Benchmarks {
     results: String,
     models: String,
     of: String,
-    read: Shown,
 }
 
 /// A benchmark of the list.
@@ -52,7 +51,6 @@ struct OneBenchmark {
     slug: String,
     name: String,
     about: Option<&'static About>,
-    read: Shown,
     summary: String,
     rankings: Vec<Ranking>,
     /// Results of publishers that have only one.
@@ -103,7 +101,6 @@ pub(crate) async fn benchmarks(visit: Visit) -> Response {
         results: format::count_of(results as u64, "published result"),
         models: format::count(models as u64),
         of: format::count_of(snapshot.models.len() as u64, "model"),
-        read: format::date(READ),
     };
     shell::page(StatusCode::OK, &page)
 }
@@ -152,7 +149,6 @@ pub(crate) async fn benchmark(visit: Visit, Path(slug): Path<String>) -> Respons
         slug: bench.slug.clone(),
         name: bench.name.clone(),
         about: bench.about,
-        read: format::date(READ),
         summary: summary(bench),
         rankings: long.iter().map(|series| ranking(snapshot, bench, series)).collect(),
         singles: singles.filter_map(|(series, score)| place(snapshot, series, score)).collect(),
@@ -213,7 +209,6 @@ fn told_short(visit: &Visit, bench: &Bench) -> Value {
         "url": format!("{}/benchmarks/{}", visit.place.base_url, bench.slug),
         "measures": bench.about.map(|about| about.measures),
         "described_at": bench.about.map(|about| about.url),
-        "described_on": bench.about.map(|_| READ),
         "models": bench.models,
         "results": bench.results,
     })

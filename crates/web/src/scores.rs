@@ -17,7 +17,7 @@ use std::sync::Arc;
 use catalog::{Benchmark, Model, Snapshot};
 use url::Url;
 
-pub(crate) use about::{About, READ, of as about};
+pub(crate) use about::{About, of as about};
 
 /// Hosts where each author publishes for itself.
 const HOSTS_OF_MANY: [&str; 3] = ["huggingface.co", "github.com", "arxiv.org"];

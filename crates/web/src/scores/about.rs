@@ -1,8 +1,5 @@
 //! What benchmarks measure, in a sentence of ours, with the page that says so. A benchmark that is not here is shown without.
 
-/// The day on which the pages were read.
-pub(crate) const READ: &str = "2026-11-22";
-
 /// What a benchmark measures.
 #[derive(Debug)]
 pub(crate) struct About {
