@@ -90,6 +90,7 @@ fn lock(config: &Config) -> anyhow::Result<File> {
 
 async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) -> anyhow::Result<()> {
     let config = loaded.config.clone();
+    let seen = reload::fingerprint(&config);
     let Assembled { gateway, folder, poller, events, first, heard, mails: (transport, mails) } =
         assemble(loaded, &env, control).await?;
     let workers = workers(&config);
@@ -116,7 +117,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     tokio::spawn(mails::run(Arc::clone(&gateway), transport, mails, jobs_stopping.clone()));
     let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
     let watching = tokio::spawn(health);
-    let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env };
+    let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env, seen };
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 
     greet(&gateway, &config, &first);
