@@ -152,8 +152,6 @@ mod tests {
             (MODEL, "  \"mistral/old-small\"", "  \"small-latest\"", "alias-clash", 6),
             (MODEL, "  \"mistral/old-small\"", "  \"Old Small\"", "bad-id", 6),
             (MODEL, "[facts]", "[facts", "bad-toml", 11),
-            (MODEL, "license = \"Apache-2.0\"", "successor = \"acme/none\"", "unknown-successor", 13),
-            (MODEL, "license = \"Apache-2.0\"", "successor = \"mistralai/small-4\"", "unknown-successor", 13),
             (MODEL, "license = \"Apache-2.0\"", "released = \"2026\"", "duplicate-key", 13),
             (PROVIDER, "\"mistral\"\nbase", "\"morse\"\nbase", "bad-value", 2),
             (PROVIDER, "/v1\"", "/v1/\"", "bad-value", 3),
@@ -198,6 +196,18 @@ mod tests {
             let found = problems.iter().any(|p| (p.file.as_str(), p.rule, p.line) == (file, rule, line));
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
             assert!(found, "{old:?} -> {new:?}: wanted {rule} on line {line}, got {all:#?}");
+        }
+    }
+
+    #[test]
+    fn a_successor_is_another_model_of_the_catalog() {
+        for (id, is_right) in [("acme/old", true), ("acme/none", false), ("mistralai/small-4", false)] {
+            let named = format!("successor = \"{id}\"");
+            let told = edited(MODEL, "license = \"Apache-2.0\"", &named);
+            let found = told.err().unwrap_or_default();
+            let places: Vec<_> = found.iter().map(|p| (p.file.as_str(), p.rule, p.line)).collect();
+            let wanted: &[_] = if is_right { &[] } else { &[(MODEL, "unknown-successor", 13)] };
+            assert_eq!(places, wanted, "{id}");
         }
     }
 
