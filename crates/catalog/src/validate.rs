@@ -198,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn a_successor_is_another_model_of_the_catalog() {
+        for (id, is_right) in [("acme/old", true), ("acme/none", false), ("mistralai/small-4", false)] {
+            let named = format!("successor = \"{id}\"");
+            let told = edited(MODEL, "license = \"Apache-2.0\"", &named);
+            let found = told.err().unwrap_or_default();
+            let places: Vec<_> = found.iter().map(|p| (p.file.as_str(), p.rule, p.line)).collect();
+            let wanted: &[_] = if is_right { &[] } else { &[(MODEL, "unknown-successor", 13)] };
+            assert_eq!(places, wanted, "{id}");
+        }
+    }
+
+    #[test]
     fn files_must_belong() {
         let rows = [
             ("models/nobody/x.toml", "name = \"X\"\nsource = \"feed\"\nas_of = \"2026\"\n", "unknown-author"),

@@ -96,6 +96,7 @@ fn lock(config: &Config) -> anyhow::Result<File> {
 
 async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) -> anyhow::Result<()> {
     let config = loaded.config.clone();
+    let seen = reload::fingerprint(&config);
     let Assembled { gateway, folder, exporter, poller, events, first, heard, mails: (transport, mails) } =
         assemble(loaded, &env, control).await?;
     let workers = workers(&config);
@@ -126,7 +127,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let (stop_telling, telling_stops) = watch::channel(false);
     let telling =
         exporter.map(|exporter| tokio::spawn(telling::run(Arc::clone(&gateway), exporter, telling_stops)));
-    let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env };
+    let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env, seen };
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 
     greet(&gateway, &config, &first);

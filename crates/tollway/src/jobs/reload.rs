@@ -19,6 +19,23 @@ pub(crate) struct Reloader {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) config: Config,
     pub(crate) env: Environment,
+    /// The files as they were when the server started: what is written from then on is a change.
+    pub(crate) seen: Fingerprint,
+}
+
+/// The newest change and the number of files that a reload would read.
+pub(crate) type Fingerprint = (Option<SystemTime>, usize);
+
+/// As they are now.
+pub(crate) fn fingerprint(config: &Config) -> Fingerprint {
+    let mut seen = (None, 0);
+    if let Some(file) = &config.file {
+        look(file, &mut seen);
+    }
+    if let Some(dir) = &config.catalog.dir {
+        look(dir, &mut seen);
+    }
+    seen
 }
 
 impl Reloader {
@@ -51,18 +68,6 @@ impl Reloader {
         self.config.catalog = loaded.config.catalog;
         Ok(())
     }
-
-    /// The newest change and the number of files that a reload would read.
-    fn fingerprint(&self) -> (Option<SystemTime>, usize) {
-        let mut seen = (None, 0);
-        if let Some(file) = &self.config.file {
-            look(file, &mut seen);
-        }
-        if let Some(dir) = &self.config.catalog.dir {
-            look(dir, &mut seen);
-        }
-        seen
-    }
 }
 
 fn look(path: &Path, seen: &mut (Option<SystemTime>, usize)) {
@@ -82,7 +87,7 @@ pub(crate) async fn run(
     mut hangups: mpsc::Receiver<()>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let mut seen = reloader.fingerprint();
+    let mut seen = reloader.seen;
     loop {
         let asked = tokio::select! {
             asked = hangups.recv() => asked.is_some(),
@@ -91,7 +96,7 @@ pub(crate) async fn run(
         };
         // Reading a catalog's folder takes a moment of pure work: not on the runtime's own threads.
         let task = tokio::task::spawn_blocking(move || {
-            let now = reloader.fingerprint();
+            let now = fingerprint(&reloader.config);
             if (asked || now != seen)
                 && let Err(error) = reloader.reload()
             {
