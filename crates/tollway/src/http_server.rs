@@ -207,8 +207,23 @@ async fn answer(
     if gateway::router::is_ours(request.uri().path()) {
         return Ok(gateway::router::serve(&serving.worker, request, peer).await.map(Out::Gateway));
     }
-    let answered = serving.site.clone().oneshot(request.map(axum::body::Body::new)).await;
-    Ok(answered.unwrap_or_else(|never| match never {}).map(Out::Site))
+    Ok(page(&serving, request).await.map(Out::Site))
+}
+
+/// Makes a page. It takes milliseconds and this thread carries calls, so it is made where the books are kept; none takes a body.
+async fn page(serving: &Serving, request: Request<Incoming>) -> Response<axum::body::Body> {
+    let (parts, _) = request.into_parts();
+    let asked = serving.site.clone().oneshot(Request::from_parts(parts, axum::body::Body::empty()));
+    match serving.worker.gateway.on_control(asked).await {
+        Some(Ok(response)) => response,
+        Some(Err(never)) => match never {},
+        // A panic ends the page and nothing else.
+        None => {
+            let mut response = Response::new(axum::body::Body::from("the page could not be made\n"));
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
 }
 
 /// An answer's body, of either half.

@@ -79,7 +79,9 @@ fn read(answer: &Fetched, base: &Url) -> Found {
         if !answer.allows_any_origin {
             found.faults.push(String::from("may not be read by other sites"));
         }
-    } else if answer.media_type.contains("xml") || path == "/robots.txt" {
+    } else if answer.media_type.contains("xml") && !answer.media_type.starts_with("image/")
+        || path == "/robots.txt"
+    {
         found.named = addresses(&answer.text, base);
         if found.named.is_empty() {
             found.faults.push(String::from("names no address"));

@@ -33,7 +33,8 @@ pub(super) fn of(page: &Fetched, base: &Url) -> Shape {
     loads(&html, &here, &mut shape);
     links(&html, &here, &mut shape);
     attributes(&html, &mut shape);
-    for (selector, what) in [("main h1", "an h1 in main"), ("html[lang]", "a language"), ("title", "a title")]
+    for (selector, what) in
+        [("main h1", "an h1 in main"), ("html[lang]", "a language"), ("head > title", "a title")]
     {
         if all(&html, selector).len() != 1 {
             shape.faults.push(format!("has not one of {what}"));
@@ -53,7 +54,7 @@ pub(super) fn of(page: &Fetched, base: &Url) -> Shape {
 }
 
 fn head(html: &Html, here: &Url, shape: &mut Shape) {
-    if all(html, "title").first().is_none_or(|title| text(*title).is_empty()) {
+    if all(html, "head > title").first().is_none_or(|title| text(*title).is_empty()) {
         shape.faults.push(String::from("has no words in its title"));
     }
     let canonical: Vec<&str> =
@@ -61,9 +62,21 @@ fn head(html: &Html, here: &Url, shape: &mut Shape) {
     let mut own = here.clone();
     own.set_query(None);
     match canonical.as_slice() {
-        [one] if Url::parse(one).is_ok_and(|url| url.path() == own.path() && url.host() == own.host()) => {}
+        [one] if Url::parse(one).is_ok_and(|url| url.host() == own.host() && is_page(&url, &own)) => {}
         other => shape.faults.push(format!("canonical is {other:?}")),
     }
+}
+
+/// Whether two addresses are one page: a comparison is, in whichever order its models stand.
+fn is_page(canonical: &Url, own: &Url) -> bool {
+    let compared = |url: &Url| {
+        let rest = url.path().strip_prefix("/compare/")?.to_owned();
+        let segments: Vec<&str> = rest.split('/').collect();
+        let mut models: Vec<String> = segments.chunks(2).map(|pair| pair.join("/")).collect();
+        models.sort_unstable();
+        Some(models)
+    };
+    canonical.path() == own.path() || compared(canonical).is_some_and(|all| compared(own) == Some(all))
 }
 
 /// What a browser loads by itself: from here and from nowhere else, and nothing written into the page.
