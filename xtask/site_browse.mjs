@@ -36,8 +36,12 @@ function note() {
   const style = getComputedStyle(one);
   const isOutlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
   const box = one.getBoundingClientRect();
-  const isShown = box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight;
-  return { isEnd: false, isSeen: (isOutlined || style.boxShadow !== "none") && isShown, what: one.outerHTML.slice(0, 120) };
+  const isOnScreen = box.bottom > 0 && box.top < innerHeight;
+  // A dot of a chart is a line of no length, whose round ends are seen and grow: it has no box.
+  const dot = one.querySelector(".chart-dot");
+  const isGrown = dot !== null && parseFloat(getComputedStyle(dot).strokeWidth) >= 18;
+  const isFramed = (isOutlined || style.boxShadow !== "none") && box.width > 0 && box.height > 0;
+  return { isEnd: false, isSeen: isOnScreen && (isGrown || isFramed), what: one.outerHTML.slice(0, 120) };
 }
 
 async function byKeyboard(page, path) {

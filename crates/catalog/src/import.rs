@@ -68,6 +68,8 @@ pub struct FeedError {
 
 impl FeedError {
     pub(crate) fn new(entry: &str, message: impl Into<String>) -> FeedError {
+        // An entry whose key has no letters is told all the same.
+        let entry = if entry.is_empty() { "(no name)" } else { entry };
         FeedError { entry: entry.chars().take(120).collect(), message: message.into() }
     }
 }
