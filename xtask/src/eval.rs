@@ -1,5 +1,6 @@
 //! Measurements at full count against something that nobody here wrote.
 
+pub mod api;
 mod dialects;
 mod guardrails;
 pub mod insight;
@@ -7,6 +8,7 @@ pub mod ledger;
 mod money;
 mod outcomes;
 mod routing;
+mod sign_ins;
 mod simulate;
 mod streams;
 mod webhooks;
@@ -95,6 +97,14 @@ pub enum What {
         #[arg(long, default_value_t = 1_000)]
         count: usize,
     },
+    /// Our OpenAPI document under schemathesis, as everybody who can call
+    Api(api::Args),
+    /// Wrong passwords, and many sign-ins at once: what is learned, and what they take
+    SignIns {
+        /// How many wrong passwords
+        #[arg(long, default_value_t = 10_000)]
+        count: usize,
+    },
     /// Dashboards, the log and forgetting at ten million generations, beside the ledger
     Insight(insight::Args),
     /// What a translation between dialects costs beside the byte path
@@ -117,6 +127,8 @@ pub fn run(what: &What) -> Result<bool> {
         What::Simulate { seed } => simulate::run(*seed),
         What::Disconnects { count } => money::disconnects(*count),
         What::Admission { count, on } => money::admission(*count, on.as_deref()),
+        What::Api(args) => api::run(args),
+        What::SignIns { count } => sign_ins::run(*count),
         What::Insight(args) => insight::run(args),
         What::Webhooks { count } => webhooks::run(*count),
         What::Streams { measure: true } => streams::measure(),

