@@ -5,7 +5,7 @@ use askama::Template;
 use axum::http::HeaderMap;
 use routing::health::Uptime;
 
-use crate::chart::{Cell, Chart, Svg, strip};
+use crate::chart::{self, Axis, Cell, Chart, Frame, Points, Series, Svg, strip};
 use crate::format::{self, Shown};
 use crate::model::Stat;
 use crate::rankings::{self, Line};
@@ -62,6 +62,48 @@ pub(crate) async fn of_model(visit: &Visit, headers: &HeaderMap, model: &str) ->
         noun: "App",
         has_spend: view.has_spend,
     })
+}
+
+/// Fewer streams make no mean of an hour.
+pub(crate) const STREAMS_MIN: u64 = 5;
+/// Endpoints whose hours are drawn, as many as there are colors: those with the most streams.
+const LINES_MAX: usize = 5;
+const HOURS: i64 = 24;
+const HOUR_S: i64 = 3_600;
+
+/// The mean time to the first byte at each endpoint of a model, by the hour; `None`: no two hours of any have enough streams.
+pub(crate) async fn by_hour(visit: &Visit, model: usize) -> Option<Chart> {
+    let attempts = visit.site.attempts().await?;
+    let snapshot = visit.snapshot();
+    let now = visit.now.seconds().div_euclid(HOUR_S);
+    let mut all: Vec<(u64, String, Points)> = Vec::new();
+    for endpoint in snapshot.model_endpoints(model) {
+        let own: Vec<_> = attempts.hours.iter().filter(|row| row.endpoint == *endpoint.id).collect();
+        let mean = |hour: i64| {
+            let tried = own.iter().find(|row| row.at == hour)?.attempted;
+            (tried.ttft_count >= STREAMS_MIN).then(|| tried.ttft_us as f64 / tried.ttft_count as f64 / 1e3)
+        };
+        let points: Points = (now - HOURS + 1..=now).map(|hour| (hour as f64, mean(hour))).collect();
+        if points.iter().filter(|(_, mean)| mean.is_some()).count() > 1 {
+            let provider = endpoint.provider_in(snapshot).map_or("its provider", |provider| &provider.name);
+            let name = match &endpoint.variant {
+                Some(variant) => format!("{provider} ({variant})"),
+                None => provider.to_owned(),
+            };
+            all.push((own.iter().map(|row| row.attempted.ttft_count).sum(), name, points));
+        }
+    }
+    all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    all.truncate(LINES_MAX);
+    let series: Vec<Series<'_>> = all.iter().map(|(_, name, points)| Series { name, points }).collect();
+    let show_hour = |hour: f64| format!("{:02}:00", (hour as i64).rem_euclid(HOURS));
+    let frame = Frame {
+        id: "first-byte-by-hour",
+        title: "First byte by the hour",
+        x: Axis { title: "Hour, UTC", show: &show_hour },
+        y: Axis { title: "Mean, milliseconds", show: &|ms| format!("{ms:.0}") },
+    };
+    (!series.is_empty()).then(|| chart::lines(&frame, &series))
 }
 
 /// An endpoint's days: one bar each, and what share of attempts was answered.

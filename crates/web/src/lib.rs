@@ -9,20 +9,20 @@ mod assets;
 mod author;
 mod benchmarks;
 mod board;
-pub mod calculate;
+mod calculate;
 mod calculator;
-pub mod chart;
+mod chart;
 mod charts;
 mod compare;
 mod compress;
-pub mod describe;
+mod describe;
 mod fact;
 mod feeds;
-pub mod format;
+mod format;
 mod headers;
 mod home;
 mod index;
-pub mod machine;
+mod machine;
 mod markup;
 mod model;
 mod models;
@@ -36,7 +36,7 @@ pub mod safe;
 mod scores;
 mod shell;
 mod site;
-pub mod snippets;
+mod snippets;
 mod state;
 mod status;
 #[cfg(test)]
@@ -44,6 +44,7 @@ mod testing;
 mod traffic;
 mod uptime;
 mod visit;
+mod watch;
 
 use std::sync::Arc;
 
@@ -55,9 +56,12 @@ use axum::routing::get;
 
 pub use site::{Live, Place, Site, Soon, World};
 pub use state::{ProviderLine, Status};
-pub use traffic::{Audience, RankingRules, UseAsk, UseBy, UseRow, UseSums, Viewer};
+pub use traffic::{
+    Audience, CACHE_DAYS, CacheUse, CacheUses, RankingRules, UseAsk, UseBy, UseRow, UseSums, Viewer,
+};
 pub use uptime::{Attempted, Attempts, DAYS, EndpointTime, FAILED_MIN, FAILED_PERCENT_MIN};
 use visit::Pages;
+pub use watch::{Changed, PriceChange, PriceWatch};
 
 /// `Host` is copied into a shell command that people paste, so it must look like one and nothing else.
 const HOST_BYTES_MAX: usize = 261;
@@ -92,10 +96,12 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/status.json", get(status::status))
         .route("/status.atom", get(status::feed))
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
+        .route("/{author}/{slug}/card.png", get(model::card::card).fallback(not_found::not_found))
         .route("/{author}/{slug}/{provider}", get(offer::offer).fallback(not_found::not_found))
         .route("/robots.txt", get(feeds::robots))
         .route("/sitemap.xml", get(feeds::pages))
         .route(feeds::MODELS, get(feeds::new_models))
+        .route(feeds::PRICES, get(feeds::prices))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::ICON.path, get(assets::icon))
         .merge(scripts)

@@ -15,7 +15,7 @@ use crate::index::rate;
 use crate::model::offers::{self, Offer};
 use crate::model::pricing::{Tier, tier};
 use crate::model::routed::{self, Order};
-use crate::model::{Stat, twin};
+use crate::model::{Stat, card, twin};
 use crate::not_found;
 use crate::prose::Prose;
 use crate::shell::{self, Crumb, Shell};
@@ -43,6 +43,8 @@ struct OfferPage {
     others: Vec<Offer>,
     rent: Option<Rent>,
     pin: String,
+    /// What the prices were; empty where nothing is watched.
+    history: String,
 }
 
 /// One endpoint of the page: most providers have one, some have regions or tiers.
@@ -96,8 +98,12 @@ pub(crate) async fn offer(
         let told: Vec<Value> = own.iter().filter_map(|at| twin::offer(&visit, *at, &order)).collect();
         return shell::json(&json!({ "catalog": snapshot.version, "model": model.id, "offers": told }));
     }
+    let watch = visit.site.prices().await;
     match page(&visit, (at, model), &own, &order) {
-        Some(page) => shell::page(StatusCode::OK, &page),
+        Some(mut page) => {
+            page.history = crate::model::history(&visit, watch.as_deref(), &own);
+            shell::page(StatusCode::OK, &page)
+        }
         None => not_found::page_of(&visit),
     }
 }
@@ -113,7 +119,9 @@ fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Orde
     let about = format!("{title}: price, limits, how it is called there, and who else serves it.");
     let offers: Vec<Part> = own.iter().filter_map(|at| part(visit, *at, model, order)).collect();
     Some(OfferPage {
-        shell: Shell::of(&visit.place, &title, "/models", &path).about(about),
+        shell: Shell::of(&visit.place, &title, "/models", &path)
+            .about(about)
+            .pictured(&visit.place, &card::path(&model.id)),
         crumbs: vec![
             Crumb::new("/models", "Models"),
             Crumb::new(format!("/{}", model.author), author),
@@ -130,6 +138,7 @@ fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Orde
         rent: rent(visit, model, own),
         pin: format!("{}@{}", model.id, provider.id),
         offers,
+        history: String::new(),
     })
 }
 

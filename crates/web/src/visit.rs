@@ -7,13 +7,16 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwapOption;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use catalog::Snapshot;
 use types::Timestamp;
 use url::form_urlencoded;
 
 use crate::board::Board;
 use crate::index::Index;
+use crate::model::card::Pictures;
 use crate::model::routed::Picks;
+use crate::traffic::{View, Viewer};
 use crate::{Place, Site, World, host};
 
 /// How long what is known of endpoints is shown before it is asked for again, microseconds.
@@ -30,6 +33,7 @@ pub(crate) struct Pages {
     board: ArcSwapOption<Board>,
     picks: ArcSwapOption<Picked>,
     is_picking: AtomicBool,
+    pictures: Arc<Pictures>,
 }
 
 /// What virtual models would take, of one world at one moment.
@@ -47,6 +51,7 @@ impl Pages {
             board: ArcSwapOption::empty(),
             picks: ArcSwapOption::empty(),
             is_picking: AtomicBool::new(false),
+            pictures: Arc::default(),
         })
     }
 
@@ -77,6 +82,15 @@ impl Pages {
 }
 
 impl Pages {
+    /// Who we are, for who asks.
+    pub(crate) async fn place(&self, headers: &HeaderMap, uri: &Uri) -> Place {
+        let rules = self.site.ranking_rules();
+        // Who asks matters only where not everybody may see them.
+        let is_open = View::of(rules, Viewer::Anyone).is_ok()
+            || View::of(rules, self.site.viewer(headers).await).is_ok();
+        Place { hides_rankings: !is_open, ..self.site.place(host(headers, uri)) }
+    }
+
     /// The first ask of a catalog is answered when it is worked out, which takes a while; later ones with what is known, while another
     /// thread works it out anew: this one carries calls.
     fn picks(self: &Arc<Self>, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
@@ -145,6 +159,11 @@ impl Visit {
         self.pages.picks(&self.world, self.now)
     }
 
+    /// Models' pictures that were drawn.
+    pub(crate) fn pictures(&self) -> Arc<Pictures> {
+        Arc::clone(&self.pages.pictures)
+    }
+
     /// Today, in days since 1970, UTC.
     pub(crate) fn today(&self) -> i64 {
         self.now.day()
@@ -164,7 +183,7 @@ impl FromRequestParts<Arc<Pages>> for Visit {
         let query = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.trim().is_empty());
         let part = parts.headers.get("x-part").and_then(|value| value.to_str().ok());
         Ok(Visit {
-            place: site.place(host(&parts.headers, &parts.uri)),
+            place: pages.place(&parts.headers, &parts.uri).await,
             index: pages.index(world.snapshot()),
             board: pages.board(&world, now),
             path: bare.unwrap_or(path).to_owned(),

@@ -8,9 +8,16 @@ use types::{PriceKind, Quote};
 use super::routed::Order;
 use crate::Live;
 use crate::visit::Visit;
+use crate::watch::{self, PriceWatch};
 
 /// The whole page's data.
-pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order) -> Value {
+pub(crate) fn told(
+    visit: &Visit,
+    at: usize,
+    model: &Model,
+    order: &Order,
+    watch: Option<&PriceWatch>,
+) -> Value {
     let snapshot = visit.snapshot();
     let picks = visit.picks();
     let picked = picks.of_model(at).iter().map(|pick| {
@@ -37,6 +44,7 @@ pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order) -> Va
         "as_of": model.as_of,
         "parameters": snapshot.model_parameters(at),
         "routing": { "supposes_all_providers_on": order.is_supposed, "picked": picked.collect::<Vec<_>>() },
+        "price_history": watch.map(|watch| watch::told(snapshot, watch, snapshot.endpoints_of(at))),
         "offers": snapshot.endpoints_of(at).iter().filter_map(|at| offer(visit, *at as usize, order)).collect::<Vec<_>>(),
     })
 }
