@@ -179,7 +179,7 @@ impl Preview {
             let time = |when: i64| {
                 let failed = if wave(seed + when) > 93 { wave(when) / 5 } else { 0 };
                 let answered = 40 + wave(seed * when) * 3;
-                let ttft_us = answered * (250_000 + wave(seed) * 4_000);
+                let ttft_us = answered * (250_000 + wave(seed) * 4_000 + wave(seed * when) * 1_500);
                 let attempted = Attempted {
                     answered,
                     errors: failed,

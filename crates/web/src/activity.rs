@@ -8,6 +8,7 @@ use routing::health::Uptime;
 use crate::chart::{self, Axis, Cell, Chart, Frame, Points, Series, Svg, strip};
 use crate::format::{self, Shown};
 use crate::model::Stat;
+use crate::popularity;
 use crate::rankings::{self, Line};
 use crate::traffic::{self, UseAsk, UseBy, View};
 use crate::uptime;
@@ -49,9 +50,17 @@ pub(crate) async fn of_model(visit: &Visit, headers: &HeaderMap, model: &str) ->
         rankings::line(at + 1, named, app, rank.now)
     });
     let lines: Vec<Line> = lines.collect();
+    let mut stats = rankings::stats(&all, view);
+    if let Some((place, of)) = popularity::of(visit, headers).await.and_then(|known| {
+        let place = known.of(model)?.place;
+        Some((place, known.ranked()))
+    }) {
+        let note = format!("of {} by tokens", format::count_of(of as u64, "model"));
+        stats.push(Stat { name: "Place", value: Shown::same(format::count(place as u64)), note });
+    }
     Some(Activity {
         window: rankings::span_of(window),
-        stats: rankings::stats(&all, view),
+        stats,
         chart: rankings::chart("activity-by-day", window, &all, |_| "Tokens".to_owned()),
         other: apps
             .other
@@ -97,10 +106,14 @@ pub(crate) async fn by_hour(visit: &Visit, model: usize) -> Option<Chart> {
     all.truncate(LINES_MAX);
     let series: Vec<Series<'_>> = all.iter().map(|(_, name, points)| Series { name, points }).collect();
     let show_hour = |hour: f64| format!("{:02}:00", (hour as i64).rem_euclid(HOURS));
+    let title = match all.as_slice() {
+        [(_, name, _)] => format!("First byte by the hour: {name}"),
+        _ => "First byte by the hour".to_owned(),
+    };
     let frame = Frame {
         id: "first-byte-by-hour",
-        title: "First byte by the hour",
-        x: Axis { title: "Hour, UTC", show: &show_hour },
+        title: &title,
+        x: Axis { title: "the last 24 hours, UTC", show: &show_hour },
         y: Axis { title: "Mean, milliseconds", show: &|ms| format!("{ms:.0}") },
     };
     (!series.is_empty()).then(|| chart::lines(&frame, &series))

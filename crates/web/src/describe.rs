@@ -13,7 +13,9 @@ use catalog::{Endpoint, Modality, Model, Snapshot};
 use crate::format;
 
 pub(crate) use faq::{Faq, faq};
-pub(crate) use price::{BreakEven, break_even, cheapest, effective, headline, price_phrase};
+pub(crate) use price::{
+    BreakEven, HOURS_PER_MONTH, break_even, cheapest, effective, headline, per_million_of, price_phrase,
+};
 pub(crate) use related::related;
 pub(crate) use tasks::{Task, best_for};
 

@@ -28,6 +28,7 @@ mod model;
 mod models;
 mod not_found;
 mod offer;
+mod popularity;
 mod prose;
 mod provider;
 mod providers;

@@ -22,7 +22,9 @@ use crate::format::{self, Shown};
 use crate::index::{Row, modality};
 use crate::machine::jsonld;
 use crate::not_found;
+use crate::popularity;
 use crate::prose::Prose;
+use crate::rankings;
 use crate::scores::{self, About};
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Snippet};
@@ -208,7 +210,9 @@ pub(crate) async fn model(
     let order = routed::order(&*visit.world, at, visit.now);
     let watch = visit.site.prices().await;
     if visit.is_json {
-        return shell::json(&twin::told(&visit, at, model, &order, watch.as_deref()));
+        let popularity = popularity::of(&visit, &headers).await;
+        let told = twin::told(&visit, at, model, &order, watch.as_deref(), popularity.as_deref());
+        return rankings::for_viewer(shell::json(&told), visit.site.viewer(&headers).await);
     }
     let mut page = page(&visit, at, model, row, &order);
     page.activity = activity::sections(&visit, &headers, at).await;

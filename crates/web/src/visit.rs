@@ -16,6 +16,7 @@ use crate::board::Board;
 use crate::index::Index;
 use crate::model::card::Pictures;
 use crate::model::routed::Picks;
+use crate::popularity;
 use crate::traffic::{View, Viewer};
 use crate::{Place, Site, World, host};
 
@@ -34,6 +35,7 @@ pub(crate) struct Pages {
     picks: ArcSwapOption<Picked>,
     is_picking: AtomicBool,
     pictures: Arc<Pictures>,
+    popularity: popularity::Kept,
 }
 
 /// What virtual models would take, of one world at one moment.
@@ -52,6 +54,7 @@ impl Pages {
             picks: ArcSwapOption::empty(),
             is_picking: AtomicBool::new(false),
             pictures: Arc::default(),
+            popularity: popularity::Kept::empty(),
         })
     }
 
@@ -157,6 +160,11 @@ impl Visit {
     /// For which work virtual models take which models, at most five minutes old.
     pub(crate) fn picks(&self) -> Arc<Picks> {
         self.pages.picks(&self.world, self.now)
+    }
+
+    /// Where the use of models is kept.
+    pub(crate) fn popularity(&self) -> &popularity::Kept {
+        &self.pages.popularity
     }
 
     /// Models' pictures that were drawn.

@@ -18,7 +18,7 @@ use crate::visit::Visit;
 /// Lines of a chart: as many as there are colors.
 const SERIES_MAX: usize = 5;
 /// Rows of a table; the twin for programs has all.
-const ROWS_MAX: usize = 30;
+const ROWS_MAX: usize = 10;
 /// Shorter spans are labeled with hours and minutes.
 const DAYS_MIN: i64 = 3;
 const DAY_S: i64 = 86_400;
@@ -121,7 +121,7 @@ impl History {
         }
         all.sort_by(|a, b| b.1.number.cmp(&a.1.number).then_with(|| a.0.id.cmp(&b.0.id)));
         let row = |(endpoint, change, price): &(&Endpoint, &PriceChange, &Changed)| Row {
-            at: format::instant(change.at),
+            at: Shown::both(format::day(change.at.day()).short, format::instant(change.at).short),
             provider: named(snapshot, endpoint),
             price: price.name(),
             unit: format::unit(price.kind),
@@ -186,10 +186,14 @@ fn drawn(
         if is_short { format::instant(at).short } else { format::day(at.day()).short }
     };
     let title = format!("$ {unit}");
+    let title_of = match series.as_slice() {
+        [(name, _)] => format!("Price over time: {name}"),
+        _ => "Prices over time".to_owned(),
+    };
     let frame = Frame {
         id: "price-history",
-        title: "Prices over time",
-        x: Axis { title: "Date, UTC", show: &show_x },
+        title: &title_of,
+        x: Axis { title: "time", show: &show_x },
         y: Axis { title: &title, show: &|y| dollars(y) },
     };
     let lines: Vec<Series<'_>> = series.iter().map(|(name, points)| Series { name, points }).collect();

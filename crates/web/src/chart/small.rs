@@ -27,24 +27,28 @@ pub(crate) fn strip(label: &str, cells: &[Cell]) -> Svg {
         return Svg::default();
     }
     let slot = WIDTH / cells.len() as f64;
-    let bars: String = cells
-        .iter()
-        .enumerate()
-        .map(|(at, cell)| {
-            let (class, height) = match cell {
-                Cell::Good => ("cell-good", HEIGHT),
-                Cell::Some => ("cell-some", HEIGHT * 0.7),
-                Cell::Bad => ("cell-bad", HEIGHT * 0.4),
-                Cell::None => ("cell-none", MARGIN),
-            };
-            let (x, y) = (coordinate((at as f64 + 0.1) * slot), coordinate(HEIGHT - height));
-            let (width, height) = (coordinate_fine(slot * 0.8), coordinate(height));
-            format!(
-                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"currentColor\"/>"
-            )
+    let kinds = [
+        (Cell::Good, "cell-good", HEIGHT),
+        (Cell::Some, "cell-some", HEIGHT * 0.7),
+        (Cell::Bad, "cell-bad", HEIGHT * 0.4),
+        (Cell::None, "cell-none", MARGIN),
+    ];
+    // One shape for all bars of a kind: a page has many strips.
+    let shapes: String = kinds
+        .into_iter()
+        .filter(|(kind, ..)| cells.contains(kind))
+        .map(|(kind, class, height)| {
+            let (top, width) = (coordinate(HEIGHT - height), coordinate_fine(slot * 0.8));
+            let bars = cells.iter().enumerate().filter(|(_, cell)| **cell == kind);
+            let bars: String = bars
+                .map(|(at, _)| {
+                    format!("M{} {top}h{width}V{HEIGHT}h-{width}z", coordinate((at as f64 + 0.1) * slot))
+                })
+                .collect();
+            format!("<path class=\"{class}\" d=\"{bars}\" fill=\"currentColor\"/>")
         })
         .collect();
-    small("strip", label, &bars)
+    small("strip", label, &shapes)
 }
 
 /// With two digits: many slots make narrow bars.

@@ -141,3 +141,11 @@ pub(crate) fn break_even(hour: Money, input: Rate, output: Rate, output_percent:
         formula,
     })
 }
+
+/// What a million tokens cost when so many cost this in all, rounded up; `None` where there are none.
+pub(crate) fn per_million_of(all: Money, tokens: u64) -> Option<Shown> {
+    let parts = i128::from(all.nanos()).checked_mul(1_000_000)?;
+    let tokens = i128::from(tokens);
+    let nanos = (parts + tokens - 1).checked_div(tokens)?;
+    Rate::from_nanos_per_million(i64::try_from(nanos).ok()?).map(format::per_million)
+}

@@ -20,11 +20,11 @@ pub(crate) const WIDTH: u32 = 1_200;
 pub(crate) const HEIGHT: u32 = 630;
 
 const MARGIN: f32 = 72.0;
-const INK: &str = "#14171f";
-const SOFT: &str = "#596072";
+const INK: &str = "#15201d";
+const SOFT: &str = "#53615c";
 const PAPER: &str = "#ffffff";
-const LINE: &str = "#dfe3ea";
-const ACCENT: &str = "#2f5bd7";
+const LINE: &str = "#e1e7e4";
+const ACCENT: &str = "#0b6b58";
 /// As much of a text as is looked at; no more would fit.
 const TEXT_CHARS_MAX: usize = 200;
 /// The most facts below the name.

@@ -7,6 +7,7 @@ use types::{PriceKind, Quote};
 
 use super::routed::Order;
 use crate::Live;
+use crate::popularity::Popularity;
 use crate::visit::Visit;
 use crate::watch::{self, PriceWatch};
 
@@ -17,6 +18,7 @@ pub(crate) fn told(
     model: &Model,
     order: &Order,
     watch: Option<&PriceWatch>,
+    popularity: Option<&Popularity>,
 ) -> Value {
     let snapshot = visit.snapshot();
     let picks = visit.picks();
@@ -44,6 +46,7 @@ pub(crate) fn told(
         "as_of": model.as_of,
         "parameters": snapshot.model_parameters(at),
         "routing": { "supposes_all_providers_on": order.is_supposed, "picked": picked.collect::<Vec<_>>() },
+        "used": popularity.and_then(|known| known.told(&model.id)),
         "price_history": watch.map(|watch| watch::told(snapshot, watch, snapshot.endpoints_of(at))),
         "offers": snapshot.endpoints_of(at).iter().filter_map(|at| offer(visit, *at as usize, order)).collect::<Vec<_>>(),
     })
