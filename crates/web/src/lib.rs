@@ -4,6 +4,7 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod activity;
+mod api;
 mod apps;
 mod assets;
 mod author;
@@ -15,15 +16,20 @@ mod chart;
 mod charts;
 mod compare;
 mod compress;
+mod console;
 mod describe;
+mod door;
 mod fact;
 mod feeds;
 mod format;
 mod headers;
 mod home;
+#[cfg(test)]
+mod hostile;
 mod index;
 mod machine;
 mod markup;
+mod message;
 mod model;
 mod models;
 mod not_found;
@@ -36,6 +42,7 @@ mod rankings;
 pub mod safe;
 mod scores;
 mod shell;
+mod sign_in;
 mod site;
 mod snippets;
 mod state;
@@ -55,6 +62,7 @@ use axum::http::header::HOST;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
 
+pub use api::{Api, Caller};
 pub use site::{Live, Place, Site, Soon, World};
 pub use state::{ProviderLine, Status};
 pub use traffic::{
@@ -67,8 +75,29 @@ pub use watch::{Changed, PriceChange, PriceWatch};
 /// `Host` is copied into a shell command that people paste, so it must look like one and nothing else.
 const HOST_BYTES_MAX: usize = 261;
 
+/// Works out ahead what the first page of a catalog would wait for.
+#[derive(Clone)]
+pub struct Warmer(Arc<Pages>);
+
+impl Warmer {
+    /// Takes a core for a moment; nothing where it is known already.
+    pub fn warm(&self) {
+        self.0.warm();
+    }
+}
+
 /// Every path of the site; any other path gets the 404 page. GET routes answer HEAD too.
 pub fn router(site: Arc<dyn Site>) -> Router {
+    warmed(site).0
+}
+
+/// The same, and what works out ahead: to be asked whenever [`Site::world`] is another.
+pub fn warmed(site: Arc<dyn Site>) -> (Router, Warmer) {
+    let pages = Pages::new(site);
+    (routes().with_state(Arc::clone(&pages)), Warmer(pages))
+}
+
+fn routes() -> Router<Arc<Pages>> {
     let scripts = assets::SCRIPTS.iter();
     let scripts = scripts.fold(Router::new(), |all, script| all.route(script.path, get(assets::script_of)));
     Router::new()
@@ -104,12 +133,15 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route(feeds::MODELS, get(feeds::new_models))
         .route(feeds::PRICES, get(feeds::prices))
         .route(assets::CSS.path, get(assets::css))
+        .route(assets::CONSOLE_CSS.path, get(assets::console_css))
         .route(assets::ICON.path, get(assets::icon))
         .merge(scripts)
+        .merge(console::router())
+        .merge(door::router())
+        .merge(sign_in::router())
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
         .layer(from_fn(compress::compress))
-        .with_state(Pages::new(site))
 }
 
 /// The host that the caller named, `None` when it is absent or no host.

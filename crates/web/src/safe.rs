@@ -193,6 +193,6 @@ fn end<'t>(tag: TagEnd, depth: &mut usize) -> Option<Event<'t>> {
 }
 
 #[cfg(test)]
-mod payloads;
+pub(crate) mod payloads;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

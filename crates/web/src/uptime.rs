@@ -100,7 +100,7 @@ pub struct EndpointTime {
     pub attempted: Attempted,
 }
 
-/// What is known of attempts, of all endpoints, in the order of endpoints and time.
+/// What is known of attempts, of all endpoints, in the order of endpoints (by their bytes) and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
     /// By day, the last [`DAYS`].
@@ -115,7 +115,8 @@ pub struct Attempts {
 pub(crate) fn days_of(attempts: &Attempts, endpoint: &str, days: i64, today: i64) -> Vec<Option<Uptime>> {
     let mut all = vec![None; usize::try_from(days.clamp(0, DAYS)).unwrap_or_default()];
     let first = today - days.clamp(0, DAYS) + 1;
-    for row in attempts.days.iter().filter(|row| row.endpoint == endpoint) {
+    let from = attempts.days.partition_point(|row| *row.endpoint < *endpoint);
+    for row in attempts.days.iter().skip(from).take_while(|row| row.endpoint == endpoint) {
         if let Some(slot) = usize::try_from(row.at - first).ok().and_then(|slot| all.get_mut(slot)) {
             *slot = Some(row.attempted.uptime());
         }

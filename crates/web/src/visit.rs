@@ -9,6 +9,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use catalog::Snapshot;
+use parking_lot::Mutex;
 use types::Timestamp;
 use url::form_urlencoded;
 
@@ -34,6 +35,7 @@ pub(crate) struct Pages {
     board: ArcSwapOption<Board>,
     picks: ArcSwapOption<Picked>,
     is_picking: AtomicBool,
+    picking: Mutex<()>,
     pictures: Arc<Pictures>,
     popularity: popularity::Kept,
 }
@@ -53,6 +55,7 @@ impl Pages {
             board: ArcSwapOption::empty(),
             picks: ArcSwapOption::empty(),
             is_picking: AtomicBool::new(false),
+            picking: Mutex::new(()),
             pictures: Arc::default(),
             popularity: popularity::Kept::empty(),
         })
@@ -94,11 +97,29 @@ impl Pages {
         Place { hides_rankings: !is_open, ..self.site.place(host(headers, uri)) }
     }
 
-    /// The first ask of a catalog is answered when it is worked out, which takes a while; later ones with what is known, while another
-    /// thread works it out anew: this one carries calls.
+    /// Works out what pages of the world of this moment need.
+    pub(crate) fn warm(self: &Arc<Self>) {
+        let (world, now) = (self.site.world(), self.site.now());
+        self.index(world.snapshot());
+        self.board(&world, now);
+        self.picks(&world, now);
+    }
+
+    /// The first ask of a world waits until it is worked out, unless that was done ahead; later ones are answered with what is known,
+    /// while another thread works it out anew.
     fn picks(self: &Arc<Self>, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
         let is_of = |known: &Arc<Picked>| std::ptr::addr_eq(known.world.as_ptr(), Arc::as_ptr(world));
-        let Some(known) = self.picks.load_full().filter(is_of) else { return self.pick(world, now) };
+        let known = match self.picks.load_full().filter(is_of) {
+            Some(known) => known,
+            None => {
+                // Once, whoever asks meanwhile.
+                let _turn = self.picking.lock();
+                match self.picks.load_full().filter(is_of) {
+                    Some(known) => known,
+                    None => return self.pick(world, now),
+                }
+            }
+        };
         let is_old = !(0..PICKS_US).contains(&now.0.saturating_sub(known.made.0));
         if is_old && !self.is_picking.swap(true, Ordering::AcqRel) {
             let (pages, world) = (Arc::clone(self), Arc::clone(world));

@@ -4,6 +4,7 @@
 mod crawl;
 mod facts;
 mod page;
+mod recipes;
 mod shape;
 mod snippets;
 

@@ -23,6 +23,7 @@ fn call(n: u64) -> GenerationRecord {
     let title = n.is_multiple_of(2).then(|| "Night Owl".to_owned());
     call.app = Some(App { title, referer });
     call.streamed = true;
+    call.usage.cache_read = n % 7;
     let answer = Attempt {
         endpoint: "mistral/small".to_owned(),
         status: 200,

@@ -236,7 +236,12 @@ async fn tried(store: &Store, now: Timestamp) -> Result<Attempts, StoreError> {
     let this_hour = now.seconds().div_euclid(SECONDS_PER_HOUR);
     let least = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let bad = store.failing_hours(first_day * 24, least(web::FAILED_MIN), least(web::FAILED_PERCENT_MIN));
-    let times = |rows: Vec<EndpointRow>| rows.into_iter().map(time).collect();
+    let times = |rows: Vec<EndpointRow>| {
+        let mut times: Vec<EndpointTime> = rows.into_iter().map(time).collect();
+        // Pages look for an endpoint among many; databases have orders of their own for texts.
+        times.sort_by(|a, b| (&a.endpoint, a.at).cmp(&(&b.endpoint, b.at)));
+        times
+    };
     Ok(Attempts {
         bad: times(bad.await?),
         days: times(store.attempts_by_day(first_day).await?),

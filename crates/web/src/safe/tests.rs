@@ -4,7 +4,7 @@ use super::payloads::PAYLOADS;
 use super::{MARKDOWN_CHARS_MAX, markdown, plain};
 
 /// The characters that a line of the table stands for.
-fn unescape(line: &str) -> String {
+pub(crate) fn unescape(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
     while let Some((before, after)) = rest.split_once('\\') {
