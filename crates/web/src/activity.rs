@@ -87,7 +87,7 @@ pub(crate) async fn by_hour(visit: &Visit, model: usize) -> Option<Chart> {
     let now = visit.now.seconds().div_euclid(HOUR_S);
     let mut all: Vec<(u64, String, Points)> = Vec::new();
     for endpoint in snapshot.model_endpoints(model) {
-        let own: Vec<_> = attempts.hours.iter().filter(|row| row.endpoint == *endpoint.id).collect();
+        let own = uptime::of_endpoint(&attempts.hours, &endpoint.id);
         let mean = |hour: i64| {
             let tried = own.iter().find(|row| row.at == hour)?.attempted;
             (tried.ttft_count >= STREAMS_MIN).then(|| tried.ttft_us as f64 / tried.ttft_count as f64 / 1e3)

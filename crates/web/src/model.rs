@@ -30,7 +30,7 @@ use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Snippet};
 use crate::traffic::CACHE_DAYS;
 use crate::visit::Visit;
-use crate::watch::{History, PriceWatch};
+use crate::watch::{self, History, PriceWatch};
 use effective::Effective;
 use offers::{Columns, Offer};
 use pricing::Pricing;
@@ -209,16 +209,17 @@ pub(crate) async fn model(
     };
     let order = routed::order(&*visit.world, at, visit.now);
     let watch = visit.site.prices().await;
+    let endpoints: Vec<usize> = snapshot.endpoints_of(at).iter().map(|at| *at as usize).collect();
     if visit.is_json {
         let popularity = popularity::of(&visit, &headers).await;
-        let told = twin::told(&visit, at, model, &order, watch.as_deref(), popularity.as_deref());
+        let history = watch.map(|watch| watch::told(snapshot, &watch, &endpoints));
+        let told = twin::told(&visit, at, model, &order, popularity.as_deref(), history);
         return rankings::for_viewer(shell::json(&told), visit.site.viewer(&headers).await);
     }
     let mut page = page(&visit, at, model, row, &order);
     page.activity = activity::sections(&visit, &headers, at).await;
     page.by_hour = activity::by_hour(&visit, at).await;
     page.effective = effective::of(&visit, &headers, at).await;
-    let endpoints: Vec<usize> = snapshot.endpoints_of(at).iter().map(|at| *at as usize).collect();
     page.history = history(&visit, watch.as_deref(), &endpoints);
     shell::page(StatusCode::OK, &page)
 }

@@ -78,11 +78,15 @@ pub(crate) async fn offer(
         return not_found::page_of(&visit);
     };
     let order = routed::order(&*visit.world, at, visit.now);
+    let watch = visit.site.prices().await;
     if visit.is_json {
         let told: Vec<Value> = own.iter().filter_map(|at| twin::offer(&visit, *at, &order)).collect();
-        return shell::json(&json!({ "catalog": snapshot.version, "model": model.id, "offers": told }));
+        let history = watch.map(|watch| crate::watch::told(snapshot, &watch, &own));
+        let id = &model.id;
+        return shell::json(
+            &json!({ "catalog": snapshot.version, "model": id, "offers": told, "price_history": history }),
+        );
     }
-    let watch = visit.site.prices().await;
     match page(&visit, (at, model), &own, &order) {
         Some(mut page) => {
             page.history = crate::model::history(&visit, watch.as_deref(), &own);

@@ -242,13 +242,13 @@ pub(crate) fn items(snapshot: &Snapshot, watch: &PriceWatch, at_most: usize) -> 
 }
 
 /// The same for programs: what changed of these endpoints.
-pub(crate) fn told(snapshot: &Snapshot, watch: &PriceWatch, endpoints: &[u32]) -> Value {
+pub(crate) fn told(snapshot: &Snapshot, watch: &PriceWatch, endpoints: &[usize]) -> Value {
     let text = |kind: PriceKind, quote: Option<Quote>| {
         let rate = |rate: Rate| if kind.is_per_unit() { rate.per_unit() } else { rate.per_million() };
         quote.map(|quote| quote.rate().map_or_else(|| "unknown".to_owned(), rate))
     };
-    let of = |at: &u32| {
-        let endpoint = snapshot.endpoints.get(*at as usize)?;
+    let of = |at: &usize| {
+        let endpoint = snapshot.endpoints.get(*at)?;
         let (since, changes) = watch.of(&endpoint.id);
         let changes = changes.iter().map(|(change, price)| {
             json!({

@@ -43,6 +43,8 @@ const PAGES: [(&str, &str); 24] = [
 ];
 /// The catalog is to be at least as large as the goal speaks of.
 const MODELS_MIN: u64 = 500;
+/// Models of the configuration beside those that ship, so that there are as many.
+const OWN_MODELS: usize = 100;
 const GOAL_P95_MS: f64 = 5.0;
 /// Calls that are in the books before pages are asked.
 const CALLS: usize = 300;
@@ -78,6 +80,7 @@ pub fn run(args: &super::Args) -> Result<bool> {
     sh::run(&mut build)?;
     let dir = tempfile::Builder::new().prefix("tollway-pages-").tempdir()?;
     let port = sh::free_port()?;
+    fs::write(dir.path().join("tollway.toml"), configuration())?;
     let mut server = start(&sh::target_dir().join(profile).join("tollway"), dir.path(), port)?;
     server.wait_until("Tollway", || sh::listens(port))?;
     let mut line = Line::open(port)?;
@@ -100,11 +103,27 @@ pub fn run(args: &super::Args) -> Result<bool> {
     Ok(!args.check || is_met(&figures))
 }
 
+/// A provider that is never called, with models.
+fn configuration() -> String {
+    let mut text = String::from(
+        "[providers.lab]\nprotocol = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\napi_key = \"none\"\n",
+    );
+    for at in 0..OWN_MODELS {
+        let _ = write!(
+            text,
+            "[[providers.lab.models]]\nid = \"lab/model-{at}\"\ncontext_tokens = 8192\n[providers.lab.models.price]\n\
+             input_usd_per_mtok = \"0.1\"\noutput_usd_per_mtok = \"0.2\"\n"
+        );
+    }
+    text
+}
+
 fn start(program: &Path, dir: &Path, port: u16) -> Result<sh::Server> {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program).current_dir(dir).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}")).env("TOLLWAY_DATA_DIR", dir.join("data"));
+    command.env("TOLLWAY_CONFIG", dir.join("tollway.toml"));
     command.env("TOLLWAY_BOOTSTRAP_KEY", testkit::app::OWNER_KEY);
     sh::Server::start(&mut command, "TERM", &dir.join("log"))
 }

@@ -18,6 +18,8 @@ use web::{
 
 /// How long an answer is good for.
 const FRESH_US: i64 = 60_000_000;
+/// The same for prices: an operator who changes one looks whether it is there.
+const PRICES_FRESH_US: i64 = 5_000_000;
 /// How long one who asks the store is waited for before another does.
 const ASKING_US: i64 = 20_000_000;
 /// Answers that are kept; beyond them all are let go, so that no choice of questions fills the memory.
@@ -63,9 +65,13 @@ impl<K: Hash + Eq, V> Kept<K, V> {
     }
 
     fn keep(&self, key: K, value: V, now: Timestamp) -> Arc<V> {
+        self.keep_for(FRESH_US, key, value, now)
+    }
+
+    fn keep_for(&self, fresh_us: i64, key: K, value: V, now: Timestamp) -> Arc<V> {
         let value = Arc::new(value);
-        let answer =
-            Answer { value: Arc::clone(&value), good_until: Timestamp(now.0.saturating_add(FRESH_US)) };
+        let good_until = Timestamp(now.0.saturating_add(fresh_us));
+        let answer = Answer { value: Arc::clone(&value), good_until };
         let mut all = self.0.lock();
         if all.len() >= ANSWERS_MAX && !all.contains_key(&key) {
             all.clear();
@@ -116,7 +122,7 @@ impl Records {
         }
         let books = Arc::clone(gateway);
         let watch = told(gateway.on_control(async move { watched(&books.store).await }).await)?;
-        Some(self.prices.keep((), watch, now))
+        Some(self.prices.keep_for(PRICES_FRESH_US, (), watch, now))
     }
 
     /// What of the input was read from caches. `None`: the store doesn't answer.

@@ -9,7 +9,6 @@ use super::routed::Order;
 use crate::Live;
 use crate::popularity::Popularity;
 use crate::visit::Visit;
-use crate::watch::{self, PriceWatch};
 
 /// The whole page's data.
 pub(crate) fn told(
@@ -17,8 +16,8 @@ pub(crate) fn told(
     at: usize,
     model: &Model,
     order: &Order,
-    watch: Option<&PriceWatch>,
     popularity: Option<&Popularity>,
+    history: Option<Value>,
 ) -> Value {
     let snapshot = visit.snapshot();
     let picks = visit.picks();
@@ -47,7 +46,7 @@ pub(crate) fn told(
         "parameters": snapshot.model_parameters(at),
         "routing": { "supposes_all_providers_on": order.is_supposed, "picked": picked.collect::<Vec<_>>() },
         "used": popularity.and_then(|known| known.told(&model.id)),
-        "price_history": watch.map(|watch| watch::told(snapshot, watch, snapshot.endpoints_of(at))),
+        "price_history": history,
         "offers": snapshot.endpoints_of(at).iter().filter_map(|at| offer(visit, *at as usize, order)).collect::<Vec<_>>(),
     })
 }
