@@ -3,9 +3,10 @@
 //! The proxy under test has core 0 for itself; the provider and the client share core 1. All proxies are up the whole
 //! time, and rounds go round-robin over them, so that what the machine does meanwhile hits all alike. Each figure is
 //! the median of its rounds. Tollway does its whole work: key, limits, prepaid hold, metering, journal. Its CPU time counts
-//! until everything is booked, which it does after calls where both want the core.
+//! until everything is booked, which it does after calls where both want the core. `--pages` measures the site instead.
 
 pub mod load;
+mod pages;
 mod process;
 mod report;
 pub mod servers;
@@ -35,6 +36,12 @@ pub struct Args {
     /// Fails when a goal is missed
     #[arg(long)]
     check: bool,
+    /// Measures the pages of the site instead
+    #[arg(long)]
+    pages: bool,
+    /// With the debug build, only of pages: to see that it works, not to quote
+    #[arg(long, requires = "pages", conflicts_with = "write")]
+    debug: bool,
 }
 
 /// How much is measured.
@@ -56,6 +63,9 @@ pub const CONCURRENCIES: [usize; 4] = [1, 8, 32, 128];
 /// Measures, prints the table; false when `--check` was asked for and a goal is missed.
 pub fn run(args: &Args) -> Result<bool> {
     ensure!(std::thread::available_parallelism()?.get() >= 2, "the measurement needs two cores");
+    if args.pages {
+        return pages::run(args);
+    }
     let effort = if args.quick { QUICK } else { FULL };
     let mut build = sh::cargo();
     build.args(["build", "--release", "--locked", "--bins"]);
@@ -81,7 +91,11 @@ pub fn run(args: &Args) -> Result<bool> {
         fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
     }
     if args.write {
-        fs::write(sh::root().join("docs/benchmarks.md"), report.page())?;
+        let page = sh::root().join("docs/benchmarks.md");
+        let old = fs::read_to_string(&page).unwrap_or_default();
+        let rest = pages::kept(&old);
+        let between = if rest.is_empty() { "" } else { "\n" };
+        fs::write(&page, format!("{}{between}{rest}", report.page()))?;
     }
     Ok(!args.check || report.goals_met())
 }

@@ -1,13 +1,51 @@
 //! Cells of CSV (RFC 4180).
 
-/// A text as a cell. What a sheet would take for a formula is made a text by an apostrophe.
+use std::borrow::Cow;
+
+/// A text as a cell, quoted where it has to be.
 pub(crate) fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    let text = plain(text);
     match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
+        false => text.into_owned(),
     }
+}
+
+/// What no sheet takes for a formula: an apostrophe goes before what could begin one, behind whatever isn't seen. Plain numbers stay
+/// numbers.
+fn plain(text: &str) -> Cow<'_, str> {
+    let seen = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || is_unseen(c));
+    let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '|' | '%' | '＝' | '＋' | '－' | '＠' | '−');
+    let is_formula = seen.starts_with(begins) || text.starts_with(['\t', '\r', '\n']);
+    if is_formula && !is_number(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Marks of direction, joiners and fillers, which have no width.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    all_digits(whole) && all_digits(fraction)
 }
 
 /// A line of cells that are written as they are to stand.
@@ -26,8 +64,8 @@ mod tests {
         let rows = [
             ("plain", "plain"),
             ("=1+1", "'=1+1"),
-            ("+49", "'+49"),
-            ("-1", "'-1"),
+            ("+49 30", "'+49 30"),
+            ("-1", "-1"),
             ("@x", "'@x"),
             ("\tx", "'\tx"),
             ("a,b", "\"a,b\""),
@@ -37,6 +75,48 @@ mod tests {
         ];
         for (text, expect) in rows {
             assert_eq!(cell(text), expect);
+        }
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        let formulas = [
+            "=1+1",
+            "=HYPERLINK(\"https://evil.example\",\"x\")",
+            "=cmd|' /C calc'!A0",
+            "+1+1",
+            "+cmd|'x'!A",
+            "-1+1",
+            "-2+3+cmd|'x'!A",
+            "@SUM(1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            " =1",
+            "\u{feff}=1",
+            "\u{200b}=1",
+            "\u{a0}=1",
+            "＝1+1",
+            "＋1",
+            "－1",
+            "＠x",
+            "−1+1",
+            "|x",
+            "%x",
+            "\u{0}=1",
+            "-",
+            "+",
+            "=",
+            "--5",
+            "-1e5",
+            "-.5",
+            "-1.2.3",
+        ];
+        for text in formulas {
+            assert_eq!(plain(text), format!("'{text}"));
+        }
+        for text in ["", "a=b", "acme/small", "1", "-2.5", "+3", "0.000001", "'=1", "a-b", "通义"] {
+            assert_eq!(plain(text), text);
         }
     }
 }

@@ -60,7 +60,7 @@ pub use audit::{AUDIT_PAGE_ROWS, Act, ActRow, AuditReport};
 pub use auto_top_up::{AutoTopUp, AutoTopUpRules, Due};
 pub use budgets::{BUDGETS_MAX, BudgetRow};
 pub use byok::{BYOK_KEYS_MAX, ByokBalance, ByokChanges, ByokCredited, ByokRow, ByokTotals, ByokUsage};
-pub use catalog_seen::{CatalogSeen, ModelUse};
+pub use catalog_seen::{CatalogSeen, ModelUse, PriceChangeRow};
 pub use contents::{Content, Privacy};
 pub use corrections::{Corrected, PriceVersion, Rerate, RerateStep, Rerated};
 pub use erasure::Exported;
@@ -90,7 +90,8 @@ pub use second_factor::SecondFactor;
 pub use sketch::Sketch;
 pub use statement::{Movement, Statement};
 pub use traffic::{
-    APPS_PER_DAY_MAX, EndpointRow, PublicDefault, Tally, TrafficBy, TrafficQuestion, TrafficRow, TrafficSums,
+    APPS_PER_DAY_MAX, CacheUseRow, EndpointRow, PublicDefault, Tally, TrafficBy, TrafficQuestion, TrafficRow,
+    TrafficSums,
 };
 pub use used::{By, Filter, Question, ROWS_MAX, UsedRow};
 pub use verify::{Noted, Problem, Progress, VerifyReport};

@@ -19,7 +19,7 @@ use crate::facets::OTHER;
 use crate::generations::{column, read};
 use crate::{Rerated, Store, StoreError};
 
-pub use ask::{PublicDefault, TrafficBy, TrafficQuestion, TrafficRow};
+pub use ask::{CacheUseRow, PublicDefault, TrafficBy, TrafficQuestion, TrafficRow};
 pub(crate) use attempts::Hours;
 pub use attempts::{EndpointRow, Tally};
 

@@ -35,7 +35,9 @@ use crate::jobs::fold::Folder;
 use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
 use crate::jobs::telemetry::{self as telling, Exporter};
-use crate::jobs::{alerts, catalog_news, contents, expire, fold, mails, payments, poll, reload, vitals};
+use crate::jobs::{
+    alerts, catalog_news, contents, expire, fold, mails, pages, payments, poll, reload, vitals,
+};
 use crate::site::{LiveSite, Records};
 use crate::vigil::Vigil;
 use crate::{receipt_keys, secrets, telemetry, wire_up};
@@ -296,7 +298,7 @@ fn start_workers(
     let Doors { public, mut admin } = doors;
     let mut public = Some(public);
     let tls = http_server::tls(server)?;
-    let site = web::router(Arc::new(LiveSite {
+    let (site, warmer) = web::warmed(Arc::new(LiveSite {
         gateway: Arc::clone(gateway),
         started: Instant::now(),
         scheme: if tls.is_some() { "https" } else { "http" },
@@ -305,6 +307,7 @@ fn start_workers(
         settings: config.site.clone(),
         records: Records::default(),
     }));
+    tokio::spawn(pages::run(Arc::clone(gateway), warmer, stopping.clone()));
     let connections = Arc::new(AtomicUsize::new(0));
     let mut threads = Vec::with_capacity(workers + 1);
     for number in 0..workers {

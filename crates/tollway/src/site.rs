@@ -17,7 +17,10 @@ use routing::quality::Abilities;
 use store::Backend;
 use tokio::time::Instant;
 use types::Timestamp;
-use web::{Attempts, Live, Place, ProviderLine, RankingRules, Site, Soon, Status, UseAsk, UseRow, Viewer};
+use web::{
+    Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon, Status, UseAsk,
+    UseRow, Viewer,
+};
 
 use crate::config::SiteSettings;
 pub(crate) use api::InProcess;
@@ -93,6 +96,7 @@ impl Site for LiveSite {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             base_url: self.base_url(host),
             is_prepaid: self.gateway.settings.mode == BillingMode::Prepaid,
+            hides_rankings: false,
         }
     }
 
@@ -135,6 +139,14 @@ impl Site for LiveSite {
 
     fn traffic(&self, ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
         Box::pin(self.records.traffic(&self.gateway, ask, self.settings.public_stats))
+    }
+
+    fn prices(&self) -> Soon<'_, Option<Arc<PriceWatch>>> {
+        Box::pin(self.records.prices(&self.gateway))
+    }
+
+    fn cache_use(&self) -> Soon<'_, Option<Arc<CacheUses>>> {
+        Box::pin(self.records.cache_use(&self.gateway, self.settings.public_stats))
     }
 
     fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {

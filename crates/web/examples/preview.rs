@@ -19,10 +19,10 @@ use routing::plan::Conditions;
 use routing::quality::Abilities;
 use tokio::net::TcpListener;
 use tollway_web::{
-    Attempted, Attempts, EndpointTime, Live, Place, ProviderLine, Site, Soon, Status, UseAsk, UseBy, UseRow,
-    UseSums, Viewer, World, router,
+    Attempted, Attempts, CacheUse, CacheUses, Changed, EndpointTime, Live, Place, PriceChange, PriceWatch,
+    ProviderLine, Site, Soon, Status, UseAsk, UseBy, UseRow, UseSums, Viewer, World, router,
 };
-use types::{Clock, Money, SystemClock, Timestamp};
+use types::{Clock, Money, PriceKind, Quote, Rate, SystemClock, Timestamp};
 
 const FIRST_PORT: u16 = 8090;
 
@@ -121,6 +121,56 @@ impl Preview {
         rows
     }
 
+    /// Three changes of the prices of every seventh offer.
+    fn watched(&self) -> PriceWatch {
+        let now = self.now();
+        let ago = |days: i64| Timestamp::from_seconds(now.seconds() - days * 86_400);
+        let mut watch = PriceWatch { since: Some(ago(200)), changes: Vec::new() };
+        if !self.is_used {
+            return watch;
+        }
+        let snapshot = self.world.snapshot();
+        for (number, days, percent) in [(4, 12, 100), (3, 60, 125), (2, 130, 150)] {
+            for endpoint in snapshot.endpoints.iter().step_by(7) {
+                for kind in [PriceKind::Input, PriceKind::Output] {
+                    let Some(Quote::Known(rate)) = endpoint.price.quote(kind) else { continue };
+                    let at = |percent: i64| {
+                        Rate::from_nanos_per_million(rate.nanos_per_million() / 100 * percent)
+                            .map(Quote::Known)
+                    };
+                    let price = Changed {
+                        kind,
+                        condition: String::new(),
+                        before: at(percent + 25),
+                        after: if number == 4 { endpoint.price.quote(kind) } else { at(percent) },
+                    };
+                    watch.changes.push(PriceChange {
+                        number,
+                        endpoint: endpoint.id.to_string(),
+                        at: ago(days),
+                        price: Some(price),
+                    });
+                }
+            }
+        }
+        watch
+    }
+
+    fn cached(&self) -> CacheUses {
+        let mut uses = CacheUses::new();
+        for (at, endpoint, model) in self.endpoints() {
+            let Some((provider, _)) = endpoint.split_once('/') else { continue };
+            let own = uses.entry(model.to_owned()).or_default();
+            own.extend((0..4).map(|account| {
+                let requests = 20 + wave(i64::try_from(at + account).unwrap_or_default());
+                let (input, cache_read) = (requests * 3_000, requests * 30 * wave(requests.cast_signed()));
+                let (provider, account) = (provider.to_owned(), format!("acct_{account}"));
+                CacheUse { provider, account, requests, input, cache_read }
+            }));
+        }
+        uses
+    }
+
     fn tried(&self) -> Attempts {
         let (day, hour) = (self.now().day(), self.now().seconds() / 3_600);
         let mut attempts = Attempts::default();
@@ -129,7 +179,7 @@ impl Preview {
             let time = |when: i64| {
                 let failed = if wave(seed + when) > 93 { wave(when) / 5 } else { 0 };
                 let answered = 40 + wave(seed * when) * 3;
-                let ttft_us = answered * (250_000 + wave(seed) * 4_000);
+                let ttft_us = answered * (250_000 + wave(seed) * 4_000 + wave(seed * when) * 1_500);
                 let attempted = Attempted {
                     answered,
                     errors: failed,
@@ -173,6 +223,7 @@ impl Site for Preview {
         let status = self.status(host);
         Place {
             is_prepaid: status.billing_mode == "prepaid",
+            hides_rankings: false,
             brand: status.brand,
             brand_slug: status.brand_slug,
             header_prefix: String::from("X-Tollway"),
@@ -199,6 +250,14 @@ impl Site for Preview {
 
     fn traffic(&self, ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
         Box::pin(async move { Some(Arc::new(if self.is_used { self.used(&ask) } else { Vec::new() })) })
+    }
+
+    fn prices(&self) -> Soon<'_, Option<Arc<PriceWatch>>> {
+        Box::pin(async move { Some(Arc::new(self.watched())) })
+    }
+
+    fn cache_use(&self) -> Soon<'_, Option<Arc<CacheUses>>> {
+        Box::pin(async move { Some(Arc::new(if self.is_used { self.cached() } else { CacheUses::new() })) })
     }
 
     fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {

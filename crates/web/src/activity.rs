@@ -5,9 +5,10 @@ use askama::Template;
 use axum::http::HeaderMap;
 use routing::health::Uptime;
 
-use crate::chart::{Cell, Chart, Svg, strip};
+use crate::chart::{self, Axis, Cell, Chart, Frame, Points, Series, Svg, strip};
 use crate::format::{self, Shown};
 use crate::model::Stat;
+use crate::popularity;
 use crate::rankings::{self, Line};
 use crate::traffic::{self, UseAsk, UseBy, View};
 use crate::uptime;
@@ -49,9 +50,17 @@ pub(crate) async fn of_model(visit: &Visit, headers: &HeaderMap, model: &str) ->
         rankings::line(at + 1, named, app, rank.now)
     });
     let lines: Vec<Line> = lines.collect();
+    let mut stats = rankings::stats(&all, view);
+    if let Some((place, of)) = popularity::of(visit, headers).await.and_then(|known| {
+        let place = known.of(model)?.place;
+        Some((place, known.ranked()))
+    }) {
+        let note = format!("of {} by tokens", format::count_of(of as u64, "model"));
+        stats.push(Stat { name: "Place", value: Shown::same(format::count(place as u64)), note });
+    }
     Some(Activity {
         window: rankings::span_of(window),
-        stats: rankings::stats(&all, view),
+        stats,
         chart: rankings::chart("activity-by-day", window, &all, |_| "Tokens".to_owned()),
         other: apps
             .other
@@ -62,6 +71,52 @@ pub(crate) async fn of_model(visit: &Visit, headers: &HeaderMap, model: &str) ->
         noun: "App",
         has_spend: view.has_spend,
     })
+}
+
+/// Fewer streams make no mean of an hour.
+pub(crate) const STREAMS_MIN: u64 = 5;
+/// Endpoints whose hours are drawn, as many as there are colors: those with the most streams.
+const LINES_MAX: usize = 5;
+const HOURS: i64 = 24;
+const HOUR_S: i64 = 3_600;
+
+/// The mean time to the first byte at each endpoint of a model, by the hour; `None`: no two hours of any have enough streams.
+pub(crate) async fn by_hour(visit: &Visit, model: usize) -> Option<Chart> {
+    let attempts = visit.site.attempts().await?;
+    let snapshot = visit.snapshot();
+    let now = visit.now.seconds().div_euclid(HOUR_S);
+    let mut all: Vec<(u64, String, Points)> = Vec::new();
+    for endpoint in snapshot.model_endpoints(model) {
+        let own = uptime::of_endpoint(&attempts.hours, &endpoint.id);
+        let mean = |hour: i64| {
+            let tried = own.iter().find(|row| row.at == hour)?.attempted;
+            (tried.ttft_count >= STREAMS_MIN).then(|| tried.ttft_us as f64 / tried.ttft_count as f64 / 1e3)
+        };
+        let points: Points = (now - HOURS + 1..=now).map(|hour| (hour as f64, mean(hour))).collect();
+        if points.iter().filter(|(_, mean)| mean.is_some()).count() > 1 {
+            let provider = endpoint.provider_in(snapshot).map_or("its provider", |provider| &provider.name);
+            let name = match &endpoint.variant {
+                Some(variant) => format!("{provider} ({variant})"),
+                None => provider.to_owned(),
+            };
+            all.push((own.iter().map(|row| row.attempted.ttft_count).sum(), name, points));
+        }
+    }
+    all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    all.truncate(LINES_MAX);
+    let series: Vec<Series<'_>> = all.iter().map(|(_, name, points)| Series { name, points }).collect();
+    let show_hour = |hour: f64| format!("{:02}:00", (hour as i64).rem_euclid(HOURS));
+    let title = match all.as_slice() {
+        [(_, name, _)] => format!("First byte by the hour: {name}"),
+        _ => "First byte by the hour".to_owned(),
+    };
+    let frame = Frame {
+        id: "first-byte-by-hour",
+        title: &title,
+        x: Axis { title: "the last 24 hours, UTC", show: &show_hour },
+        y: Axis { title: "Mean, milliseconds", show: &|ms| format!("{ms:.0}") },
+    };
+    (!series.is_empty()).then(|| chart::lines(&frame, &series))
 }
 
 /// An endpoint's days: one bar each, and what share of attempts was answered.

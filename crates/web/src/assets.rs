@@ -95,8 +95,13 @@ pub(crate) async fn icon(uri: Uri) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use scraper::Html;
+    use tower::ServiceExt;
+
     use super::{ASK_AGAIN, Asset, CONSOLE_CSS, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS};
-    use crate::testing::{get, several_on};
+    use crate::testing::{SHIPPED, Still, get, several_on, site};
 
     #[test]
     fn the_hash_follows_the_content() {
@@ -132,6 +137,56 @@ mod tests {
             let page = get(several_on(), path).await;
             page.holds(&format!("<link rel=\"stylesheet\" href=\"{}\">", *CSS_URL));
             page.holds(&format!("<link rel=\"icon\" href=\"{}\" type=\"image/svg+xml\">", *ICON_URL));
+        }
+    }
+
+    /// What a page loads at first: itself, the style and the scripts, packed as they leave.
+    #[tokio::test]
+    async fn a_first_view_is_light() {
+        let on = ["mistral", "groq", "deepinfra", "togetherai", "openai"];
+        let all = SHIPPED.endpoints.iter();
+        let world =
+            all.fold(Still::new(&SHIPPED, &on), |world, endpoint| world.measured(&endpoint.id, 440.0, 29.0));
+        let pages = crate::router(site(several_on(), world));
+        let body = async |path: &str, takes: &str| {
+            let request = Request::get(path).header("accept-encoding", takes).body(Body::empty()).unwrap();
+            let response = pages.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 200, "{path}");
+            to_bytes(response.into_body(), 8 << 20).await.unwrap()
+        };
+        let packed = async |path: String| body(&path, "gzip").await.len();
+        let paths = [
+            "/",
+            "/models",
+            "/openai/gpt-oss-120b",
+            "/mistralai/mistral-small-2603/mistral",
+            "/providers",
+            "/charts",
+            "/benchmarks",
+            "/compare",
+            "/compare/mistralai/mistral-small-2603/openai/gpt-oss-120b",
+            "/calculator",
+            "/status",
+        ];
+        for path in paths {
+            let page = String::from_utf8(body(path, "identity").await.to_vec()).unwrap();
+            let html = Html::parse_document(&page);
+            let (mut style, mut script) = (0, 0);
+            for element in html.root_element().descendent_elements() {
+                match (element.value().name(), element.attr("src").or(element.attr("href"))) {
+                    ("link", Some(url)) if element.attr("rel") == Some("stylesheet") => {
+                        style += packed(url.to_owned()).await
+                    }
+                    ("script", Some(url)) => script += packed(url.to_owned()).await,
+                    _ => (),
+                }
+            }
+            let all = packed(path.to_owned()).await + style + script;
+            assert!(style > 0 && script > 0, "{path}");
+            assert!(
+                all <= 150_000 && style <= 40_000 && script <= 40_000,
+                "{path}: {all}, style {style}, script {script}"
+            );
         }
     }
 

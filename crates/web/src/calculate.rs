@@ -15,14 +15,14 @@ use types::{CostError, Money, Override, PriceKind, PriceSheet, Quote, Rate, Time
 
 use crate::format::{self, Shown, price_name};
 
-pub use query::{Asked, MODELS_MAX, Problem, read, write};
+pub(crate) use query::{Asked, MODELS_MAX, Problem, read, write};
 
 /// Days of a month here.
 const DAYS_PER_MONTH: u64 = 30;
 
 /// What the number of requests counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Per {
+pub(crate) enum Per {
     /// Requests in a day.
     #[default]
     Day,
@@ -32,7 +32,7 @@ pub enum Per {
 
 impl Per {
     /// The name in addresses.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Per::Day => "day",
             Per::Month => "month",
@@ -42,32 +42,32 @@ impl Per {
 
 /// What is used. All is per request but `requests`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Workload {
+pub(crate) struct Workload {
     /// Input tokens, cached ones among them.
-    pub input: u64,
+    pub(crate) input: u64,
     /// Visible output tokens.
-    pub output: u64,
+    pub(crate) output: u64,
     /// How much of the input is read from the cache, 0 to 100.
-    pub cached_percent: u64,
+    pub(crate) cached_percent: u64,
     /// Reasoning tokens, beside the visible output.
-    pub reasoning: u64,
+    pub(crate) reasoning: u64,
     /// Images made.
-    pub images: u64,
+    pub(crate) images: u64,
     /// Seconds of audio heard.
-    pub audio_seconds: u64,
+    pub(crate) audio_seconds: u64,
     /// Characters spoken.
-    pub characters: u64,
+    pub(crate) characters: u64,
     /// Web searches carried out, or search units of a rerank.
-    pub searches: u64,
+    pub(crate) searches: u64,
     /// How many requests.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// In which time.
-    pub per: Per,
+    pub(crate) per: Per,
 }
 
 impl Workload {
     /// One request in the buckets that are billed.
-    pub fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         let cached = u128::from(self.input) * u128::from(self.cached_percent.min(100)) / 100;
         let cache_read = u64::try_from(cached).unwrap_or(self.input);
         Usage {
@@ -85,7 +85,7 @@ impl Workload {
     }
 
     /// Requests in a month.
-    pub fn per_month(&self) -> u64 {
+    pub(crate) fn per_month(&self) -> u64 {
         match self.per {
             Per::Day => self.requests.saturating_mul(DAYS_PER_MONTH),
             Per::Month => self.requests,
@@ -95,15 +95,15 @@ impl Workload {
 
 /// A workload to start from. The sizes are round numbers of ours, not measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Preset {
+pub(crate) struct Preset {
     /// The name in addresses.
-    pub slug: &'static str,
+    pub(crate) slug: &'static str,
     /// For people.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it stands for, in a sentence.
-    pub text: &'static str,
+    pub(crate) text: &'static str,
     /// Its sizes.
-    pub workload: Workload,
+    pub(crate) workload: Workload,
 }
 
 const fn tokens(input: u64, cached_percent: u64, output: u64, requests: u64) -> Workload {
@@ -122,7 +122,7 @@ const fn tokens(input: u64, cached_percent: u64, output: u64, requests: u64) -> 
 }
 
 /// The workloads to start from; the first is the default.
-pub const PRESETS: &[Preset] = &[
+pub(crate) const PRESETS: &[Preset] = &[
     Preset {
         slug: "chat",
         name: "Chat assistant",
@@ -187,57 +187,37 @@ pub const PRESETS: &[Preset] = &[
 
 /// One line of a bill, and what it stands in for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// The price that applied.
-    pub kind: PriceKind,
+    pub(crate) kind: PriceKind,
     /// Units billed at it.
-    pub units: u64,
+    pub(crate) units: u64,
     /// The price.
-    pub rate: Rate,
+    pub(crate) rate: Rate,
     /// Units times price, rounded up once.
-    pub amount: Money,
+    pub(crate) amount: Money,
     /// What was used and billed at it: reasoning at the price of output, for example.
-    pub covers: Vec<PriceKind>,
-}
-
-impl Line {
-    /// `6,000 tokens x $0.15 per 1M tokens = $0.0009`, with what stands in for what.
-    pub fn text(&self) -> String {
-        let others: Vec<&str> =
-            self.covers.iter().filter(|kind| **kind != self.kind).map(|kind| price_name(*kind)).collect();
-        let stands_in = match others.as_slice() {
-            [] => String::new(),
-            names => format!(" (for {} too)", format::list(names).to_lowercase()),
-        };
-        format!(
-            "{}{stands_in}: {} at {} {} is {}",
-            price_name(self.kind),
-            format::count(self.units),
-            format::quote(self.kind, Some(Quote::Known(self.rate))).text(),
-            format::unit(self.kind),
-            format::cost(self.amount).text()
-        )
-    }
+    pub(crate) covers: Vec<PriceKind>,
 }
 
 /// What a workload costs at one offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// One request: at the provider's prices, with markup and discount of this place.
-    pub request: Charge,
+    pub(crate) request: Charge,
     /// All requests of a month.
-    pub month: Money,
+    pub(crate) month: Money,
     /// The bill of one request.
-    pub lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// Conditions of the price sheet that hold: `above 200,000 input tokens`.
-    pub conditions: Vec<String>,
+    pub(crate) conditions: Vec<String>,
     /// What was used and is not charged at this offer.
-    pub uncharged: Vec<PriceKind>,
+    pub(crate) uncharged: Vec<PriceKind>,
 }
 
 /// Why a workload can't be estimated at an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub(crate) enum Missing {
     /// Something that is used has a price that nobody has sourced.
     Price(PriceKind),
     /// The offer has no price for anything that is used.
@@ -246,7 +226,7 @@ pub enum Missing {
 
 impl Missing {
     /// For people.
-    pub fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         match self {
             Missing::Price(kind) => format!("the price for {} is unknown", price_name(kind).to_lowercase()),
             Missing::NotBilled => "it has no price for what is used here".to_owned(),
@@ -255,7 +235,7 @@ impl Missing {
 }
 
 /// What a workload costs, at the prices that hold at an instant.
-pub fn estimate(
+pub(crate) fn estimate(
     sheet: &PriceSheet,
     terms: Terms,
     workload: &Workload,
@@ -268,7 +248,12 @@ pub fn estimate(
 }
 
 /// What one generation costs; `month` is that too.
-pub fn of_usage(sheet: &PriceSheet, terms: Terms, usage: &Usage, at: Timestamp) -> Result<Estimate, Missing> {
+pub(crate) fn of_usage(
+    sheet: &PriceSheet,
+    terms: Terms,
+    usage: &Usage,
+    at: Timestamp,
+) -> Result<Estimate, Missing> {
     let cost = sheet.cost(usage, at).map_err(|CostError::UnknownPrice(kind)| Missing::Price(kind))?;
     let used: Vec<PriceKind> = PriceKind::ALL.into_iter().filter(|kind| kind.units(usage) > 0).collect();
     let is_only_counted = used.iter().all(|kind| *kind == PriceKind::Requests);
@@ -295,7 +280,7 @@ pub fn of_usage(sheet: &PriceSheet, terms: Terms, usage: &Usage, at: Timestamp) 
 }
 
 /// A condition of a price sheet in words: `above 200,000 input tokens, from 16:30 to 00:30 UTC`.
-pub fn condition(change: &Override) -> String {
+pub(crate) fn condition(change: &Override) -> String {
     let size = change.above_input_tokens.map(|size| format!("above {} input tokens", format::count(size)));
     let time = change.utc_window.map(|(from, to)| format!("from {from} to {to} UTC"));
     let parts: Vec<String> = size.into_iter().chain(time).collect();
@@ -317,27 +302,27 @@ fn conditions(sheet: &PriceSheet, usage: &Usage, at: Timestamp) -> Vec<String> {
 
 /// A row of what round amounts cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
+pub(crate) struct Example {
     /// Input tokens in all.
-    pub input: Shown,
+    pub(crate) input: Shown,
     /// Output tokens in all.
-    pub output: Shown,
+    pub(crate) output: Shown,
     /// In so many requests of [`EXAMPLE_CALL`].
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// What they cost together.
-    pub amount: Money,
+    pub(crate) amount: Money,
     /// The same for people.
-    pub cost: Shown,
+    pub(crate) cost: Shown,
 }
 
 /// The input and output tokens of one request of the examples: small enough for every tier's first step.
-pub const EXAMPLE_CALL: (u64, u64) = (10_000, 1_000);
+pub(crate) const EXAMPLE_CALL: (u64, u64) = (10_000, 1_000);
 
 /// How many requests the examples are: 100K in and 10K out, 1M and 100K, 10M and 1M.
-pub const EXAMPLE_CALLS: [u64; 3] = [10, 100, 1_000];
+pub(crate) const EXAMPLE_CALLS: [u64; 3] = [10, 100, 1_000];
 
 /// What round amounts cost, in requests of [`EXAMPLE_CALL`]; empty where that can't be said.
-pub fn examples(sheet: &PriceSheet, terms: Terms, at: Timestamp) -> Vec<Example> {
+pub(crate) fn examples(sheet: &PriceSheet, terms: Terms, at: Timestamp) -> Vec<Example> {
     let (input, output) = EXAMPLE_CALL;
     let row = |calls: &u64| {
         let workload = Workload { input, output, requests: *calls, per: Per::Month, ..Workload::default() };

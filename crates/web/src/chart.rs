@@ -9,7 +9,6 @@
 //!
 //! Floats here place marks; they are never money.
 
-mod band;
 mod lines;
 mod scale;
 mod scatter;
@@ -17,44 +16,43 @@ mod small;
 mod stacked;
 mod svg;
 
-pub use band::{Spread, band};
-pub use lines::{Series, lines, steps};
-pub use scatter::{Dot, scatter, scatter_in_decades};
-pub use small::{Cell, sparkline, strip};
-pub use stacked::{Stack, stacked};
-pub use svg::Svg;
+pub(crate) use lines::{Points, Series, lines, steps};
+pub(crate) use scatter::{Dot, scatter, scatter_in_decades};
+pub(crate) use small::{Cell, strip};
+pub(crate) use stacked::{Stack, stacked};
+pub(crate) use svg::Svg;
 
 /// A chart with all that stands around its plot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chart {
+pub(crate) struct Chart {
     /// The plot.
-    pub svg: Svg,
+    pub(crate) svg: Svg,
     /// What it shows.
-    pub title: String,
+    pub(crate) title: String,
     /// The same in a sentence with its numbers, for who can't see it.
-    pub description: String,
+    pub(crate) description: String,
     /// Labels below, from left to right, the first at the left edge and the last at the right; with `has_slots` one per
     /// slot, some of them empty.
-    pub x: Vec<String>,
+    pub(crate) x: Vec<String>,
     /// The labels below stand each in the middle of its slot, and slots are equally wide: bars.
-    pub has_slots: bool,
+    pub(crate) has_slots: bool,
     /// Labels beside, from top to bottom, at equal distances.
-    pub y: Vec<String>,
+    pub(crate) y: Vec<String>,
     /// What is counted from left to right, with its unit.
-    pub x_title: String,
+    pub(crate) x_title: String,
     /// What is counted upwards, with its unit.
-    pub y_title: String,
+    pub(crate) y_title: String,
     /// What the colors mean; empty where there is only one.
-    pub legend: Vec<Key>,
+    pub(crate) legend: Vec<Key>,
     /// The numbers.
-    pub table: Twin,
+    pub(crate) table: Twin,
     /// How much there is to see.
-    pub state: State,
+    pub(crate) state: State,
 }
 
 /// How much there is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// Nothing: say why instead of drawing.
     Empty,
     /// A single value, which makes no curve.
@@ -65,44 +63,44 @@ pub enum State {
 
 /// A color's meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     /// The class of its marks: `series-1`.
-    pub class: String,
+    pub(crate) class: String,
     /// What they stand for.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// The numbers of a chart as a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Twin {
+pub(crate) struct Twin {
     /// What it shows.
-    pub caption: String,
+    pub(crate) caption: String,
     /// The heads of its columns.
-    pub head: Vec<String>,
+    pub(crate) head: Vec<String>,
     /// Its rows, each as long as the head.
-    pub rows: Vec<Vec<String>>,
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
 /// What is counted along one side.
 #[derive(Clone, Copy)]
-pub struct Axis<'a> {
+pub(crate) struct Axis<'a> {
     /// With its unit: `USD per 1M tokens`.
-    pub title: &'a str,
+    pub(crate) title: &'a str,
     /// How a value is worded.
-    pub show: &'a dyn Fn(f64) -> String,
+    pub(crate) show: &'a dyn Fn(f64) -> String,
 }
 
 /// What every chart is asked with.
 #[derive(Clone, Copy)]
-pub struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// Unique on the page; other characters than letters, digits and `-` are left out.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// What the chart shows.
-    pub title: &'a str,
+    pub(crate) title: &'a str,
     /// From left to right.
-    pub x: Axis<'a>,
+    pub(crate) x: Axis<'a>,
     /// Upwards.
-    pub y: Axis<'a>,
+    pub(crate) y: Axis<'a>,
 }
 
 /// How many colors there are; more series than these take them again.

@@ -12,35 +12,35 @@ use catalog::{Endpoint, Modality, Model, Snapshot};
 
 use crate::format;
 
-pub use faq::{Faq, faq};
-pub use price::{
-    BreakEven, Effective, HOURS_PER_MONTH, break_even, cheapest, effective, headline, price_phrase,
+pub(crate) use faq::{Faq, faq};
+pub(crate) use price::{
+    BreakEven, HOURS_PER_MONTH, break_even, cheapest, effective, headline, per_million_of, price_phrase,
 };
-pub use related::{Related, related};
-pub use tasks::{Task, best_for};
+pub(crate) use related::related;
+pub(crate) use tasks::{Task, best_for};
 
 /// A model, and what is known about it here.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The catalog.
-    pub snapshot: &'a Snapshot,
+    pub(crate) snapshot: &'a Snapshot,
     /// Position of the model in it.
-    pub model: usize,
+    pub(crate) model: usize,
     /// Its offers, in the order of the page.
-    pub offers: &'a [Offer<'a>],
+    pub(crate) offers: &'a [Offer<'a>],
     /// When the router picks it, in a sentence that the routing function made.
-    pub routed: Option<&'a str>,
+    pub(crate) routed: Option<&'a str>,
     /// What is to be known of fees, in sentences made from the configuration.
-    pub fees: &'a [String],
+    pub(crate) fees: &'a [String],
 }
 
 /// One offer.
 #[derive(Clone, Copy)]
-pub struct Offer<'a> {
+pub(crate) struct Offer<'a> {
     /// What is known of it.
-    pub endpoint: &'a Endpoint,
+    pub(crate) endpoint: &'a Endpoint,
     /// Calls can go there now.
-    pub is_on: bool,
+    pub(crate) is_on: bool,
 }
 
 impl<'a> Subject<'a> {
@@ -67,7 +67,7 @@ impl<'a> Subject<'a> {
 }
 
 /// A modality for people.
-pub const fn modality(modality: Modality) -> &'static str {
+pub(crate) const fn modality(modality: Modality) -> &'static str {
     match modality {
         Modality::Text => "text",
         Modality::Image => "images",
@@ -86,7 +86,7 @@ fn modalities(all: &[Modality]) -> String {
 }
 
 /// One sentence: what it is, by whom, what goes in and out, its context, its lowest price.
-pub fn summary(subject: &Subject<'_>) -> String {
+pub(crate) fn summary(subject: &Subject<'_>) -> String {
     let Some(model) = subject.of() else {
         return String::new();
     };

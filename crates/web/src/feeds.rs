@@ -1,13 +1,17 @@
 //! What machines come for: the sitemap, the feed of new models, the word to crawlers.
 
+use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use crate::machine::{feed, head, sitemap};
 use crate::visit::Visit;
+use crate::watch;
 
 /// Where the feed of new models is.
 pub(crate) const MODELS: &str = "/feeds/models.atom";
+/// Where the feed of changed prices is.
+pub(crate) const PRICES: &str = "/feeds/prices.atom";
 /// Entries of a feed.
 const ENTRIES_MAX: usize = 50;
 
@@ -39,6 +43,21 @@ pub(crate) async fn new_models(visit: Visit) -> Response {
         brand: &visit.place.brand,
     };
     answer("application/atom+xml", feed::atom(&head, &feed::new_models(visit.snapshot(), ENTRIES_MAX)))
+}
+
+pub(crate) async fn prices(visit: Visit) -> Response {
+    let Some(watch) = visit.site.prices().await else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "The store doesn't answer; try again.\n").into_response();
+    };
+    let title = format!("Changed prices · {}", visit.place.brand);
+    let head = feed::Head {
+        base_url: &visit.place.base_url,
+        path: PRICES,
+        page: "/models",
+        title: &title,
+        brand: &visit.place.brand,
+    };
+    answer("application/atom+xml", feed::atom(&head, &watch::items(visit.snapshot(), &watch, ENTRIES_MAX)))
 }
 
 #[cfg(test)]

@@ -51,12 +51,10 @@ struct Piece {
 
 pub(crate) async fn home(State(pages): State<Arc<Pages>>, headers: HeaderMap, uri: Uri) -> Response {
     let status = pages.site.status(host(&headers, &uri));
+    let place = pages.place(&headers, &uri).await;
     let title = format!("{} · LLM gateway", status.brand);
     let home = Home {
-        shell: Shell {
-            canonical: format!("{}/", status.base_url),
-            ..Shell::new(title, &status.brand, &status.version)
-        },
+        shell: Shell { canonical: format!("{}/", status.base_url), ..Shell::new(title, &place) },
         uptime: uptime(status.uptime_s),
         models: count(status.models),
         endpoints: count(status.endpoints),

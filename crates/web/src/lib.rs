@@ -10,28 +10,31 @@ mod assets;
 mod author;
 mod benchmarks;
 mod board;
-pub mod calculate;
+mod calculate;
 mod calculator;
-pub mod chart;
+mod chart;
 mod charts;
 mod compare;
 mod compress;
 mod console;
-pub mod describe;
+mod describe;
 mod door;
 mod fact;
 mod feeds;
-pub mod format;
+mod format;
 mod headers;
 mod home;
+#[cfg(test)]
+mod hostile;
 mod index;
-pub mod machine;
+mod machine;
 mod markup;
 mod message;
 mod model;
 mod models;
 mod not_found;
 mod offer;
+mod popularity;
 mod prose;
 mod provider;
 mod providers;
@@ -41,7 +44,7 @@ mod scores;
 mod shell;
 mod sign_in;
 mod site;
-pub mod snippets;
+mod snippets;
 mod state;
 mod status;
 #[cfg(test)]
@@ -49,6 +52,7 @@ mod testing;
 mod traffic;
 mod uptime;
 mod visit;
+mod watch;
 
 use std::sync::Arc;
 
@@ -61,15 +65,39 @@ use axum::routing::get;
 pub use api::{Api, Caller};
 pub use site::{Live, Place, Site, Soon, World};
 pub use state::{ProviderLine, Status};
-pub use traffic::{Audience, RankingRules, UseAsk, UseBy, UseRow, UseSums, Viewer};
+pub use traffic::{
+    Audience, CACHE_DAYS, CacheUse, CacheUses, RankingRules, UseAsk, UseBy, UseRow, UseSums, Viewer,
+};
 pub use uptime::{Attempted, Attempts, DAYS, EndpointTime, FAILED_MIN, FAILED_PERCENT_MIN};
 use visit::Pages;
+pub use watch::{Changed, PriceChange, PriceWatch};
 
 /// `Host` is copied into a shell command that people paste, so it must look like one and nothing else.
 const HOST_BYTES_MAX: usize = 261;
 
+/// Works out ahead what the first page of a catalog would wait for.
+#[derive(Clone)]
+pub struct Warmer(Arc<Pages>);
+
+impl Warmer {
+    /// Takes a core for a moment; nothing where it is known already.
+    pub fn warm(&self) {
+        self.0.warm();
+    }
+}
+
 /// Every path of the site; any other path gets the 404 page. GET routes answer HEAD too.
 pub fn router(site: Arc<dyn Site>) -> Router {
+    warmed(site).0
+}
+
+/// The same, and what works out ahead: to be asked whenever [`Site::world`] is another.
+pub fn warmed(site: Arc<dyn Site>) -> (Router, Warmer) {
+    let pages = Pages::new(site);
+    (routes().with_state(Arc::clone(&pages)), Warmer(pages))
+}
+
+fn routes() -> Router<Arc<Pages>> {
     let scripts = assets::SCRIPTS.iter();
     let scripts = scripts.fold(Router::new(), |all, script| all.route(script.path, get(assets::script_of)));
     Router::new()
@@ -98,10 +126,12 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/status.json", get(status::status))
         .route("/status.atom", get(status::feed))
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
+        .route("/{author}/{slug}/card.png", get(model::card::card).fallback(not_found::not_found))
         .route("/{author}/{slug}/{provider}", get(offer::offer).fallback(not_found::not_found))
         .route("/robots.txt", get(feeds::robots))
         .route("/sitemap.xml", get(feeds::pages))
         .route(feeds::MODELS, get(feeds::new_models))
+        .route(feeds::PRICES, get(feeds::prices))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::CONSOLE_CSS.path, get(assets::console_css))
         .route(assets::ICON.path, get(assets::icon))
@@ -112,7 +142,6 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
         .layer(from_fn(compress::compress))
-        .with_state(Pages::new(site))
 }
 
 /// The host that the caller named, `None` when it is absent or no host.

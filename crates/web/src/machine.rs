@@ -1,13 +1,13 @@
 //! The catalog for machines: structured data, sitemap, feeds, preview pictures, and what stands in a page's head.
 
-pub mod card;
+pub(crate) mod card;
 mod dates;
-pub mod feed;
-pub mod head;
-pub mod jsonld;
-pub mod sitemap;
+pub(crate) mod feed;
+pub(crate) mod head;
+pub(crate) mod jsonld;
+pub(crate) mod sitemap;
 
-pub use dates::{endpoint_as_of, model_as_of, provider_as_of};
+pub(crate) use dates::{endpoint_as_of, model_as_of, provider_as_of};
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,6 @@ struct Message<'a> {
 
 /// The page, outside of any section. It is of one moment and one reader: nobody keeps it.
 pub(crate) fn message(place: &Place, status: StatusCode, title: &str, text: &str) -> Response {
-    let shell = Shell::new(format!("{title} · {}", place.brand), &place.brand, &place.version);
+    let shell = Shell::new(format!("{title} · {}", place.brand), place);
     shell::private(shell::page(status, &Message { shell, code: status.as_u16(), title, text }))
 }

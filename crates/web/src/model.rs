@@ -1,6 +1,8 @@
 //! `/<author>/<slug>`: everything that is known of a model, each fact with its source, and what calls would do. Other names of a
 //! model lead to its own address. `.json` is the same for programs.
 
+pub(crate) mod card;
+mod effective;
 pub(crate) mod offers;
 pub(crate) mod pricing;
 pub(crate) mod routed;
@@ -20,11 +22,16 @@ use crate::format::{self, Shown};
 use crate::index::{Row, modality};
 use crate::machine::jsonld;
 use crate::not_found;
+use crate::popularity;
 use crate::prose::Prose;
+use crate::rankings;
 use crate::scores::{self, About};
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Snippet};
+use crate::traffic::CACHE_DAYS;
 use crate::visit::Visit;
+use crate::watch::{self, History, PriceWatch};
+use effective::Effective;
 use offers::{Columns, Offer};
 use pricing::Pricing;
 use routed::{Order, Pick};
@@ -72,6 +79,14 @@ struct ModelPage {
     data: Vec<DataBlock>,
     /// Sections of their own: days, use, apps; empty where nothing is known.
     activity: String,
+    /// The time to the first byte by the hour.
+    by_hour: Option<Chart>,
+    /// What the cache made of the input price of late.
+    effective: Vec<Effective>,
+    cache_days: i64,
+    streams_min: u64,
+    /// What the prices were; empty where nothing is watched.
+    history: String,
 }
 
 /// A question, and its answer with code set apart.
@@ -193,12 +208,26 @@ pub(crate) async fn model(
         return not_found::page_of(&visit);
     };
     let order = routed::order(&*visit.world, at, visit.now);
+    let watch = visit.site.prices().await;
+    let endpoints: Vec<usize> = snapshot.endpoints_of(at).iter().map(|at| *at as usize).collect();
     if visit.is_json {
-        return shell::json(&twin::told(&visit, at, model, &order));
+        let popularity = popularity::of(&visit, &headers).await;
+        let history = watch.map(|watch| watch::told(snapshot, &watch, &endpoints));
+        let told = twin::told(&visit, at, model, &order, popularity.as_deref(), history);
+        return rankings::for_viewer(shell::json(&told), visit.site.viewer(&headers).await);
     }
     let mut page = page(&visit, at, model, row, &order);
     page.activity = activity::sections(&visit, &headers, at).await;
+    page.by_hour = activity::by_hour(&visit, at).await;
+    page.effective = effective::of(&visit, &headers, at).await;
+    page.history = history(&visit, watch.as_deref(), &endpoints);
     shell::page(StatusCode::OK, &page)
+}
+
+/// The section of prices as they were; empty where nothing is watched.
+pub(crate) fn history(visit: &Visit, watch: Option<&PriceWatch>, endpoints: &[usize]) -> String {
+    let history = watch.and_then(|watch| History::of(visit, watch, endpoints));
+    history.and_then(|history| history.render().ok()).unwrap_or_default()
 }
 
 fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> ModelPage {
@@ -223,7 +252,9 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         key_variable: told.key_variable,
         faq: answered(told.faq),
         chart: speeds(&offers),
-        shell: Shell::of(&visit.place, &model.name, "/models", &path).about(description.clone()),
+        shell: Shell::of(&visit.place, &model.name, "/models", &path)
+            .about(description.clone())
+            .pictured(&visit.place, &card::path(&model.id)),
         crumbs,
         tags: crate::models::tags(model, row),
         stats: stats(visit, at, model, row, &offers),
@@ -249,6 +280,11 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         offers,
         columns,
         activity: String::new(),
+        by_hour: None,
+        effective: Vec::new(),
+        cache_days: CACHE_DAYS,
+        streams_min: activity::STREAMS_MIN,
+        history: String::new(),
     }
 }
 
@@ -329,11 +365,8 @@ fn speeds(offers: &[Offer]) -> Option<Chart> {
 /// The page for search engines.
 fn data(visit: &Visit, at: usize, faq: &[Faq], way: &[(&str, &str)]) -> Vec<DataBlock> {
     let base_url = &visit.place.base_url;
-    let product = jsonld::model(visit.snapshot(), at, base_url, "").map(|mut product| {
-        // There is no picture of it yet.
-        product.as_object_mut().map(|map| map.remove("image"));
-        product
-    });
+    let picture = visit.snapshot().models.get(at).map(|model| card::path(&model.id)).unwrap_or_default();
+    let product = jsonld::model(visit.snapshot(), at, base_url, &picture);
     let questions = (!faq.is_empty()).then(|| jsonld::questions(faq));
     let all = product.into_iter().chain(questions).chain([jsonld::breadcrumbs(base_url, way)]);
     all.map(|value| DataBlock(jsonld::script_text(&value))).collect()

@@ -5,7 +5,7 @@ mod facets;
 mod sort;
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use catalog::{Modality, Model, Snapshot};
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use types::Rate;
 use crate::board::Board;
 use crate::format::{self, Shown};
 use crate::index::{Cheapest, Index, Row, modality};
+use crate::popularity::{self, Popularity};
+use crate::rankings;
 use crate::shell::{self, Shell};
 use crate::visit::Visit;
 use facets::{Chosen, Facet, Narrowed};
@@ -55,6 +57,8 @@ struct List {
     after: Option<String>,
     /// Some model of the catalog is measured, so that speed has a column.
     is_measured: bool,
+    /// Over which days use was counted, where the list is sorted by it.
+    popular: Option<String>,
     /// Names like the one that was searched, where nothing was found.
     suggestions: Vec<String>,
 }
@@ -72,6 +76,8 @@ pub(crate) struct Line {
     pub(crate) released: Shown,
     pub(crate) ttft: Shown,
     pub(crate) speed: Shown,
+    /// Tokens here, where the list is sorted by them.
+    pub(crate) used: Option<Shown>,
 }
 
 /// What filters look at.
@@ -89,14 +95,20 @@ impl Browse<'_> {
     }
 }
 
-pub(crate) async fn models(visit: Visit) -> Response {
+pub(crate) async fn models(visit: Visit, headers: HeaderMap) -> Response {
+    let viewer = visit.site.viewer(&headers).await;
+    let popularity = popularity::of(&visit, &headers).await;
+    rankings::for_viewer(answer(&visit, popularity.as_deref()), viewer)
+}
+
+fn answer(visit: &Visit, popularity: Option<&Popularity>) -> Response {
     let snapshot = visit.snapshot();
     let q = visit.ask("q").unwrap_or_default();
     let words = q.split_whitespace().take(WORDS_MAX).map(str::to_lowercase).collect();
     let browse = Browse { snapshot, index: &visit.index, words, today: visit.today() };
-    let mut found = facets::narrow(&visit, &browse);
-    let way = sort::Way::of(&visit);
-    way.sort(&browse, &visit.board, &mut found.models);
+    let mut found = facets::narrow(visit, &browse);
+    let way = sort::Way::of(visit);
+    way.sort(&browse, &visit.board, popularity, &mut found.models);
     let number = visit.ask("page").and_then(|text| text.parse::<usize>().ok()).unwrap_or(1);
     // A page behind the last shows the last.
     let pages = found.models.len().div_ceil(ROWS_MAX).max(1);
@@ -104,9 +116,9 @@ pub(crate) async fn models(visit: Visit) -> Response {
     let from = (number - 1) * ROWS_MAX;
     let rows: Vec<usize> = found.models.iter().skip(from).take(ROWS_MAX).copied().collect();
     if visit.is_json {
-        return twin(&visit, &rows, found.models.len(), (number < pages).then_some(number + 1));
+        return twin(visit, &rows, popularity, found.models.len(), (number < pages).then_some(number + 1));
     }
-    let list = list(&visit, found, way, &rows, (number, pages));
+    let list = list(visit, found, (way, popularity), &rows, (number, pages));
     if visit.part.as_deref() == Some("list") {
         return shell::part(Part { list: &list }.render());
     }
@@ -129,7 +141,7 @@ pub(crate) async fn models(visit: Visit) -> Response {
 fn list(
     visit: &Visit,
     found: Narrowed,
-    way: sort::Way,
+    (way, popularity): (sort::Way, Option<&Popularity>),
     rows: &[usize],
     (number, pages): (usize, usize),
 ) -> List {
@@ -139,6 +151,7 @@ fn list(
         let text = number.to_string();
         address(visit, "page", [("page", text.as_str())])
     };
+    let by_use = popularity.filter(|_| way == sort::Way::Popular);
     let q = visit.ask("q").unwrap_or_default().to_owned();
     let suggestions = match total {
         0 => visit.snapshot().suggest(&q).into_iter().map(str::to_owned).collect(),
@@ -147,8 +160,9 @@ fn list(
     List {
         facets: found.facets,
         chosen: found.chosen,
-        sortings: way.offered(visit),
-        lines: rows.iter().filter_map(|at| line(visit, *at)).collect(),
+        sortings: way.offered(visit, popularity.is_some()),
+        lines: rows.iter().filter_map(|at| line(visit, *at)).map(|line| used(line, by_use)).collect(),
+        popular: by_use.map(|known| rankings::span_of(known.window)),
         total: format::count_of(total as u64, "model"),
         span: format!("{}–{}", from + 1, from + rows.len()),
         before: (number > 1).then(|| to(number - 1)),
@@ -178,7 +192,14 @@ pub(crate) fn line(visit: &Visit, at: usize) -> Option<Line> {
         released: model.facts.released.as_ref().map_or_else(Shown::unknown, |c| format::date(&c.value)),
         ttft: best.ttft_ms.map_or_else(Shown::unknown, format::milliseconds),
         speed: best.tokens_per_s.map_or_else(Shown::unknown, format::speed),
+        used: None,
     })
+}
+
+/// The same with its use.
+fn used(line: Line, by_use: Option<&Popularity>) -> Line {
+    let place = by_use.and_then(|known| known.of(&line.id));
+    Line { used: place.map(|place| format::short(place.tokens)), ..line }
 }
 
 /// What it can do, in a word each; what is unknown or usual is left out.
@@ -208,8 +229,20 @@ fn address<'v>(visit: &Visit, name: &str, values: impl IntoIterator<Item = (&'v 
     if query.is_empty() { String::from("/models") } else { format!("/models?{query}") }
 }
 
-fn twin(visit: &Visit, rows: &[usize], total: usize, next: Option<usize>) -> Response {
-    let data: Vec<Value> = rows.iter().filter_map(|at| told(visit, *at)).collect();
+fn twin(
+    visit: &Visit,
+    rows: &[usize],
+    popularity: Option<&Popularity>,
+    total: usize,
+    next: Option<usize>,
+) -> Response {
+    let data = rows.iter().filter_map(|at| {
+        let mut told = told(visit, *at)?;
+        let id = &visit.snapshot().models.get(*at)?.id;
+        told.as_object_mut()?.insert("used".to_owned(), popularity.and_then(|known| known.told(id)).into());
+        Some(told)
+    });
+    let data: Vec<Value> = data.collect();
     let next = next.map(|number| {
         let text = number.to_string();
         let address = address(visit, "page", [("page", text.as_str())]);

@@ -46,7 +46,7 @@ pub(crate) async fn not_found(
         return (StatusCode::NOT_FOUND, Json(error)).into_response();
     }
     let world = pages.site.world();
-    drawn(&pages.site.place(host(&headers, &uri)), world.snapshot(), path)
+    drawn(&pages.place(&headers, &uri).await, world.snapshot(), path)
 }
 
 /// The same for a page that finds nothing under its path.
@@ -61,7 +61,7 @@ pub(crate) fn page_of(visit: &Visit) -> Response {
 
 fn drawn(place: &Place, snapshot: &Snapshot, path: String) -> Response {
     let suggestions = snapshot.suggest(path.trim_matches('/')).into_iter().map(str::to_owned).collect();
-    let shell = Shell::new(format!("Not found · {}", place.brand), &place.brand, &place.version);
+    let shell = Shell::new(format!("Not found · {}", place.brand), place);
     page(StatusCode::NOT_FOUND, &NotFound { shell, path, base_url: place.base_url.clone(), suggestions })
 }
 

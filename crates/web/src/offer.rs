@@ -1,31 +1,25 @@
 //! `/<author>/<slug>/<provider>`: one model at one provider: prices and limits with sources, how it is called there without us, what
 //! trips people up, who else serves it, and when a rented machine would cost less.
 
+mod rent;
+
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use catalog::Model;
 use serde_json::{Value, json};
-use types::Money;
 
-use crate::describe::{self, BreakEven};
-use crate::format::{self, Shown};
-use crate::index::rate;
+use crate::format::Shown;
 use crate::model::offers::{self, Offer};
 use crate::model::pricing::{Tier, tier};
 use crate::model::routed::{self, Order};
-use crate::model::{Stat, twin};
+use crate::model::{Stat, card, twin};
 use crate::not_found;
 use crate::prose::Prose;
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Recipe};
 use crate::visit::Visit;
-use types::PriceKind;
-
-/// What a machine costs an hour, where the reader does not say, in dollars; and the share of output in what is written and read.
-const HOUR_USD: &str = "2.50";
-const OUTPUT_PERCENT: u64 = 20;
 
 #[derive(Template)]
 #[template(path = "offer.html")]
@@ -41,8 +35,10 @@ struct OfferPage {
     offers: Vec<Part>,
     order_is_supposed: bool,
     others: Vec<Offer>,
-    rent: Option<Rent>,
+    rent: Option<rent::Rent>,
     pin: String,
+    /// What the prices were; empty where nothing is watched.
+    history: String,
 }
 
 /// One endpoint of the page: most providers have one, some have regions or tiers.
@@ -52,16 +48,6 @@ struct Part {
     recipe: Option<Recipe>,
     gotchas: Vec<Prose>,
     version: String,
-}
-
-/// When renting costs less.
-struct Rent {
-    hour: String,
-    hour_is_ours: bool,
-    problem: bool,
-    output_percent: u64,
-    even: Option<BreakEven>,
-    tokens: Shown,
 }
 
 pub(crate) async fn offer(
@@ -92,12 +78,20 @@ pub(crate) async fn offer(
         return not_found::page_of(&visit);
     };
     let order = routed::order(&*visit.world, at, visit.now);
+    let watch = visit.site.prices().await;
     if visit.is_json {
         let told: Vec<Value> = own.iter().filter_map(|at| twin::offer(&visit, *at, &order)).collect();
-        return shell::json(&json!({ "catalog": snapshot.version, "model": model.id, "offers": told }));
+        let history = watch.map(|watch| crate::watch::told(snapshot, &watch, &own));
+        let id = &model.id;
+        return shell::json(
+            &json!({ "catalog": snapshot.version, "model": id, "offers": told, "price_history": history }),
+        );
     }
     match page(&visit, (at, model), &own, &order) {
-        Some(page) => shell::page(StatusCode::OK, &page),
+        Some(mut page) => {
+            page.history = crate::model::history(&visit, watch.as_deref(), &own);
+            shell::page(StatusCode::OK, &page)
+        }
         None => not_found::page_of(&visit),
     }
 }
@@ -113,7 +107,9 @@ fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Orde
     let about = format!("{title}: price, limits, how it is called there, and who else serves it.");
     let offers: Vec<Part> = own.iter().filter_map(|at| part(visit, *at, model, order)).collect();
     Some(OfferPage {
-        shell: Shell::of(&visit.place, &title, "/models", &path).about(about),
+        shell: Shell::of(&visit.place, &title, "/models", &path)
+            .about(about)
+            .pictured(&visit.place, &card::path(&model.id)),
         crumbs: vec![
             Crumb::new("/models", "Models"),
             Crumb::new(format!("/{}", model.author), author),
@@ -127,9 +123,10 @@ fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Orde
         stats: offers.first().map(|part| stats(&part.offer)).unwrap_or_default(),
         order_is_supposed: order.is_supposed,
         others,
-        rent: rent(visit, model, own),
+        rent: rent::rent(visit, at, model, own),
         pin: format!("{}@{}", model.id, provider.id),
         offers,
+        history: String::new(),
     })
 }
 
@@ -166,30 +163,6 @@ fn stats(offer: &Offer) -> Vec<Stat> {
     stats
 }
 
-/// Only of open weights, which somebody can rent a machine for.
-fn rent(visit: &Visit, model: &Model, own: &[usize]) -> Option<Rent> {
-    if !model.facts.open_weights.as_ref().is_some_and(|claim| claim.value) {
-        return None;
-    }
-    let endpoint = visit.snapshot().endpoints.get(*own.first()?)?;
-    let (input, output) = (rate(endpoint, PriceKind::Input)?, rate(endpoint, PriceKind::Output)?);
-    let asked = visit.ask("hour");
-    let hour = asked.unwrap_or(HOUR_USD);
-    let percent = visit.ask("out").and_then(|text| text.parse().ok()).filter(|percent| *percent <= 100);
-    let percent = percent.unwrap_or(OUTPUT_PERCENT);
-    let money =
-        hour.parse::<Money>().ok().filter(|money| *money > Money::ZERO && *money <= Money::from_usd(10_000));
-    let even = money.and_then(|money| describe::break_even(money, input, output, percent));
-    Some(Rent {
-        hour: hour.to_owned(),
-        hour_is_ours: asked.is_none(),
-        problem: money.is_none(),
-        output_percent: percent,
-        tokens: even.as_ref().map_or_else(Shown::unknown, |even| format::short(even.tokens_per_month)),
-        even,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use crate::testing::{get, several_on};
@@ -211,20 +184,6 @@ mod tests {
         ] {
             page.holds(text);
         }
-    }
-
-    #[tokio::test]
-    async fn renting_is_reckoned_from_the_readers_price() {
-        // At 5 dollars an hour 730 hours are 3,650 dollars; 80 x 0.15 + 20 x 0.60 = 0.24 per 1M.
-        let page = get(several_on(), "/mistralai/small-4/mistral?hour=5").await;
-        page.holds("$3,650.00 a month");
-        page.holds("$0.24 per 1M tokens (20% output)");
-        for hour in ["free", "-1", "0", "1e9", "99999999"] {
-            let page = get(several_on(), &format!("/mistralai/small-4/mistral?hour={hour}")).await;
-            assert_eq!(page.status, 200, "{hour}");
-            page.holds("is no price for an hour");
-        }
-        get(several_on(), "/mistralai/large-3/mistral").await.lacks("id=\"rent\"");
     }
 
     #[tokio::test]

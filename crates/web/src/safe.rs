@@ -192,23 +192,7 @@ fn end<'t>(tag: TagEnd, depth: &mut usize) -> Option<Event<'t>> {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula: an apostrophe goes before what could begin one. Plain numbers stay
-/// numbers. The quoting of CSV is its writer's.
-pub fn csv_cell(text: &str) -> String {
-    let seen = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || is_unseen(c));
-    let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '|' | '%' | '＝' | '＋' | '－' | '＠' | '−');
-    let is_formula = seen.starts_with(begins) || text.starts_with(['\t', '\r', '\n']);
-    if is_formula && !is_number(text) { format!("'{text}") } else { text.to_owned() }
-}
-
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    all_digits(whole) && all_digits(fraction)
-}
-
 #[cfg(test)]
-mod payloads;
+pub(crate) mod payloads;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

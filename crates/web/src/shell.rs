@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::Place;
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
+use crate::machine::head;
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
 const SECTIONS: [(&str, &str); 9] = [
@@ -16,12 +17,15 @@ const SECTIONS: [(&str, &str); 9] = [
     ("/providers", "Providers"),
     ("/compare", "Compare"),
     ("/calculator", "Calculator"),
-    ("/rankings", "Rankings"),
+    (RANKINGS, "Rankings"),
     ("/benchmarks", "Benchmarks"),
     ("/status", "Status"),
     ("/#docs", "API"),
     (CONSOLE, "Console"),
 ];
+
+/// The section that not everybody may see.
+const RANKINGS: &str = "/rankings";
 
 /// Where people run things; who is not signed in is asked to.
 pub(crate) const CONSOLE: &str = "/console";
@@ -33,6 +37,8 @@ pub(crate) struct Shell {
     pub(crate) description: String,
     /// The address under which the page is known; empty: none.
     pub(crate) canonical: String,
+    /// The address of a picture for who shares the page; empty: none.
+    pub(crate) picture: String,
     pub(crate) brand: String,
     pub(crate) version: String,
     pub(crate) sections: Vec<Section>,
@@ -62,15 +68,17 @@ impl Crumb {
 
 impl Shell {
     /// A page that belongs to no section.
-    pub(crate) fn new(title: String, brand: &str, version: &str) -> Shell {
+    pub(crate) fn new(title: String, place: &Place) -> Shell {
+        let is_open = |path: &str| path != RANKINGS || !place.hides_rankings;
         let section = |(path, name)| Section { path, name, is_here: false };
         Shell {
             title,
             description: String::new(),
             canonical: String::new(),
-            brand: brand.to_owned(),
-            version: version.to_owned(),
-            sections: SECTIONS.into_iter().map(section).collect(),
+            picture: String::new(),
+            brand: place.brand.clone(),
+            version: place.version.clone(),
+            sections: SECTIONS.into_iter().filter(|(path, _)| is_open(path)).map(section).collect(),
             css_url: CSS_URL.as_str(),
             icon_url: ICON_URL.as_str(),
             script_urls: SCRIPT_URLS.as_slice(),
@@ -79,15 +87,20 @@ impl Shell {
 
     /// A page of a section: `title` without the brand, the section's path, and the page's own path.
     pub(crate) fn of(place: &Place, title: &str, section: &str, path: &str) -> Shell {
-        let mut shell = Shell::new(format!("{title} · {}", place.brand), &place.brand, &place.version);
+        let mut shell = Shell::new(format!("{title} · {}", place.brand), place);
         shell.canonical = format!("{}{path}", place.base_url);
         shell.sections.iter_mut().for_each(|known| known.is_here = known.path == section);
         shell
     }
 
+    /// The same with a picture at a path, of the size that [`crate::machine::card`] draws.
+    pub(crate) fn pictured(self, place: &Place, path: &str) -> Shell {
+        Shell { picture: format!("{}{path}", place.base_url), ..self }
+    }
+
     /// The same with a description.
     pub(crate) fn about(self, description: impl Into<String>) -> Shell {
-        Shell { description: description.into(), ..self }
+        Shell { description: head::description(&description.into()), ..self }
     }
 }
 

@@ -14,9 +14,12 @@ use routing::plan::Conditions;
 use routing::quality::Abilities;
 use types::Timestamp;
 
+#[cfg(doc)]
+use crate::CACHE_DAYS;
 use crate::Status;
-use crate::traffic::{RankingRules, UseAsk, UseRow, Viewer};
+use crate::traffic::{CacheUses, RankingRules, UseAsk, UseRow, Viewer};
 use crate::uptime::{self, Attempts};
+use crate::watch::PriceWatch;
 
 /// What takes a moment.
 pub type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -51,6 +54,17 @@ pub trait Site: Send + Sync + 'static {
 
     /// Everybody's use, without the keys that stay out of it, at most a minute old. `None`: the store doesn't answer.
     fn traffic(&self, _ask: UseAsk) -> Soon<'_, Option<Arc<Vec<UseRow>>>> {
+        Box::pin(async { Some(Arc::default()) })
+    }
+
+    /// Prices that changed since they are watched, at most a minute old. `None`: the store doesn't answer.
+    fn prices(&self) -> Soon<'_, Option<Arc<PriceWatch>>> {
+        Box::pin(async { Some(Arc::default()) })
+    }
+
+    /// What of the input was read from caches in the last [`CACHE_DAYS`] days, without the keys that stay out of it, by model; at most a
+    /// minute old. `None`: the store doesn't answer.
+    fn cache_use(&self) -> Soon<'_, Option<Arc<CacheUses>>> {
         Box::pin(async { Some(Arc::default()) })
     }
 
@@ -102,6 +116,8 @@ pub struct Place {
     pub base_url: String,
     /// Calls need credit first.
     pub is_prepaid: bool,
+    /// Who asks may not see rankings and apps: nothing leads there. The pages find that out themselves.
+    pub hides_rankings: bool,
 }
 
 /// What this node's own traffic says of an endpoint.

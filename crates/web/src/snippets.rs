@@ -12,11 +12,11 @@ mod recipe;
 
 use catalog::{Modality, Model, Purpose};
 
-pub use recipe::{Recipe, Step, recipe};
+pub(crate) use recipe::{Recipe, recipe};
 
 /// What a model is called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The next turn of a conversation.
     Chat,
     /// Vectors of texts.
@@ -32,24 +32,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 6] =
-        [Kind::Chat, Kind::Embeddings, Kind::Rerank, Kind::Images, Kind::Speech, Kind::Transcription];
-
-    /// The name in data.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Kind::Chat => "chat",
-            Kind::Embeddings => "embeddings",
-            Kind::Rerank => "rerank",
-            Kind::Images => "images",
-            Kind::Speech => "speech",
-            Kind::Transcription => "transcription",
-        }
-    }
-
     /// What a model is called for; `None` where there is no path for it (video, live connections, moderation).
-    pub fn of(model: &Model) -> Option<Kind> {
+    pub(crate) fn of(model: &Model) -> Option<Kind> {
         if matches!(model.purpose(), Purpose::Realtime | Purpose::Moderation | Purpose::Completion) {
             return None;
         }
@@ -71,7 +55,7 @@ impl Kind {
 
 /// What a program is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
+pub(crate) enum Language {
     /// A shell with curl.
     Curl,
     /// Python 3.
@@ -82,7 +66,7 @@ pub enum Language {
 
 impl Language {
     /// The name in classes and data.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Language::Curl => "curl",
             Language::Python => "python",
@@ -91,7 +75,7 @@ impl Language {
     }
 
     /// The name for people.
-    pub const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Language::Curl => "curl",
             Language::Python => "Python",
@@ -102,34 +86,34 @@ impl Language {
 
 /// A program to copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snippet {
+pub(crate) struct Snippet {
     /// Unique among those beside it: `python-openai`.
-    pub id: String,
+    pub(crate) id: String,
     /// For people: `Python`, `Python, Anthropic SDK`.
-    pub label: String,
+    pub(crate) label: String,
     /// What it is written in.
-    pub language: Language,
+    pub(crate) language: Language,
     /// The package that it uses; `None` for curl.
-    pub package: Option<&'static str>,
+    pub(crate) package: Option<&'static str>,
     /// How to get the package.
-    pub install: Option<String>,
+    pub(crate) install: Option<String>,
     /// The environment variables that it reads.
-    pub variables: Vec<String>,
+    pub(crate) variables: Vec<String>,
     /// A file that it reads from the folder in which it runs.
-    pub reads: Option<&'static str>,
+    pub(crate) reads: Option<&'static str>,
     /// A file that it writes there.
-    pub writes: Option<&'static str>,
+    pub(crate) writes: Option<&'static str>,
     /// The program, with a line feed at its end.
-    pub code: String,
+    pub(crate) code: String,
 }
 
 /// Where the reader reaches this gateway.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// Scheme and host without a slash at the end and without `/v1`.
-    pub base_url: &'a str,
+    pub(crate) base_url: &'a str,
     /// The variable that holds the key: `TOLLWAY_KEY`.
-    pub key_variable: &'a str,
+    pub(crate) key_variable: &'a str,
 }
 
 /// How a key is sent.
@@ -193,7 +177,7 @@ struct Sdk {
 }
 
 /// How a model is called here: with curl and the OpenAI SDKs, for conversations streamed and with the Anthropic SDKs too.
-pub fn quickstart(place: &Place<'_>, model_id: &str, kind: Kind) -> Vec<Snippet> {
+pub(crate) fn quickstart(place: &Place<'_>, model_id: &str, kind: Kind) -> Vec<Snippet> {
     let base = format!("{}/v1", place.base_url);
     let target = Target { base: &base, key: place.key_variable, auth: Auth::Bearer, model: model_id };
     let mut all = openai::calls(&target, kind);
@@ -210,7 +194,7 @@ pub fn quickstart(place: &Place<'_>, model_id: &str, kind: Kind) -> Vec<Snippet>
 }
 
 /// The shell variable that examples keep the key in: `tollway` gives `TOLLWAY_KEY`.
-pub fn key_variable(brand_slug: &str) -> String {
+pub(crate) fn key_variable(brand_slug: &str) -> String {
     let upper =
         brand_slug.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     let name: String = upper.collect();

@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use types::Timestamp;
 
 use crate::{
-    Attempts, Live, Place, ProviderLine, RankingRules, Site, Soon, Status, UseAsk, UseBy, UseRow, UseSums,
-    Viewer, World, router,
+    Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon, Status, UseAsk,
+    UseBy, UseRow, UseSums, Viewer, World, router,
 };
 
 /// 2026-07-03, 12:00 UTC.
@@ -50,6 +50,8 @@ pub(crate) struct Records {
     pub(crate) attempts: Attempts,
     pub(crate) viewer: Viewer,
     pub(crate) rules: RankingRules,
+    pub(crate) prices: PriceWatch,
+    pub(crate) cache_use: CacheUses,
     pub(crate) is_down: bool,
 }
 
@@ -171,6 +173,7 @@ impl Site for Fixed {
             version: status.version,
             base_url: status.base_url,
             is_prepaid: false,
+            hides_rankings: false,
         }
     }
 
@@ -218,6 +221,14 @@ impl Site for Fixed {
         };
         let rows: Vec<UseRow> = self.records.used.iter().filter(asked).map(row).collect();
         Box::pin(async move { (!self.records.is_down).then(|| Arc::new(rows)) })
+    }
+
+    fn prices(&self) -> Soon<'_, Option<Arc<PriceWatch>>> {
+        Box::pin(async { (!self.records.is_down).then(|| Arc::new(self.records.prices.clone())) })
+    }
+
+    fn cache_use(&self) -> Soon<'_, Option<Arc<CacheUses>>> {
+        Box::pin(async { (!self.records.is_down).then(|| Arc::new(self.records.cache_use.clone())) })
     }
 
     fn attempts(&self) -> Soon<'_, Option<Arc<Attempts>>> {

@@ -161,6 +161,41 @@ impl UseSums {
     }
 }
 
+/// Days over which it is counted what is read from caches.
+pub const CACHE_DAYS: i64 = 30;
+
+/// What of the input was read from caches, by model.
+pub type CacheUses = HashMap<String, Vec<CacheUse>>;
+
+/// What of the input of one model at one provider was read from its cache, for one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// The provider's slug.
+    pub provider: String,
+    /// Whose: counted, never shown.
+    pub account: String,
+    /// Requests.
+    pub requests: u64,
+    /// Tokens in, of every kind.
+    pub input: u64,
+    /// Those of them that were read from the cache.
+    pub cache_read: u64,
+}
+
+/// The same of all accounts: provider, requests, tokens read, tokens in. Providers that too few use are left out.
+pub(crate) fn cached(uses: &[CacheUse], view: View) -> Vec<(&str, u64, u64, u64)> {
+    let mut all: BTreeMap<&str, (BTreeSet<&str>, u64, u64, u64)> = BTreeMap::new();
+    for one in uses.iter().filter(|one| one.requests > 0) {
+        let (accounts, requests, read, input) = all.entry(&one.provider).or_default();
+        accounts.insert(&one.account);
+        *requests = requests.saturating_add(one.requests);
+        *read = read.saturating_add(one.cache_read);
+        *input = input.saturating_add(one.input);
+    }
+    let shown = all.into_iter().filter(|(_, (accounts, requests, ..))| view.shows(accounts, *requests));
+    shown.map(|(provider, (_, requests, read, input))| (provider, requests, read, input)).collect()
+}
+
 /// A span of whole days; the last may be under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {

@@ -100,7 +100,7 @@ pub struct EndpointTime {
     pub attempted: Attempted,
 }
 
-/// What is known of attempts, of all endpoints, in the order of endpoints and time.
+/// What is known of attempts, of all endpoints, in the order of endpoints (by their bytes) and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
     /// By day, the last [`DAYS`].
@@ -111,11 +111,18 @@ pub struct Attempts {
     pub bad: Vec<EndpointTime>,
 }
 
+/// The rows of one endpoint among those of all, which are in the order of endpoints.
+pub(crate) fn of_endpoint<'a>(rows: &'a [EndpointTime], endpoint: &str) -> &'a [EndpointTime] {
+    let from = rows.partition_point(|row| *row.endpoint < *endpoint);
+    let rest = rows.get(from..).unwrap_or_default();
+    rest.get(..rest.partition_point(|row| row.endpoint == endpoint)).unwrap_or_default()
+}
+
 /// Days of one endpoint, oldest first, today last; `None`: nothing was tried.
 pub(crate) fn days_of(attempts: &Attempts, endpoint: &str, days: i64, today: i64) -> Vec<Option<Uptime>> {
     let mut all = vec![None; usize::try_from(days.clamp(0, DAYS)).unwrap_or_default()];
     let first = today - days.clamp(0, DAYS) + 1;
-    for row in attempts.days.iter().filter(|row| row.endpoint == endpoint) {
+    for row in of_endpoint(&attempts.days, endpoint) {
         if let Some(slot) = usize::try_from(row.at - first).ok().and_then(|slot| all.get_mut(slot)) {
             *slot = Some(row.attempted.uptime());
         }

@@ -7,13 +7,18 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwapOption;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use catalog::Snapshot;
+use parking_lot::Mutex;
 use types::Timestamp;
 use url::form_urlencoded;
 
 use crate::board::Board;
 use crate::index::Index;
+use crate::model::card::Pictures;
 use crate::model::routed::Picks;
+use crate::popularity;
+use crate::traffic::{View, Viewer};
 use crate::{Place, Site, World, host};
 
 /// How long what is known of endpoints is shown before it is asked for again, microseconds.
@@ -30,6 +35,9 @@ pub(crate) struct Pages {
     board: ArcSwapOption<Board>,
     picks: ArcSwapOption<Picked>,
     is_picking: AtomicBool,
+    picking: Mutex<()>,
+    pictures: Arc<Pictures>,
+    popularity: popularity::Kept,
 }
 
 /// What virtual models would take, of one world at one moment.
@@ -47,6 +55,9 @@ impl Pages {
             board: ArcSwapOption::empty(),
             picks: ArcSwapOption::empty(),
             is_picking: AtomicBool::new(false),
+            picking: Mutex::new(()),
+            pictures: Arc::default(),
+            popularity: popularity::Kept::empty(),
         })
     }
 
@@ -77,11 +88,38 @@ impl Pages {
 }
 
 impl Pages {
-    /// The first ask of a catalog is answered when it is worked out, which takes a while; later ones with what is known, while another
-    /// thread works it out anew: this one carries calls.
+    /// Who we are, for who asks.
+    pub(crate) async fn place(&self, headers: &HeaderMap, uri: &Uri) -> Place {
+        let rules = self.site.ranking_rules();
+        // Who asks matters only where not everybody may see them.
+        let is_open = View::of(rules, Viewer::Anyone).is_ok()
+            || View::of(rules, self.site.viewer(headers).await).is_ok();
+        Place { hides_rankings: !is_open, ..self.site.place(host(headers, uri)) }
+    }
+
+    /// Works out what pages of the world of this moment need.
+    pub(crate) fn warm(self: &Arc<Self>) {
+        let (world, now) = (self.site.world(), self.site.now());
+        self.index(world.snapshot());
+        self.board(&world, now);
+        self.picks(&world, now);
+    }
+
+    /// The first ask of a world waits until it is worked out, unless that was done ahead; later ones are answered with what is known,
+    /// while another thread works it out anew.
     fn picks(self: &Arc<Self>, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
         let is_of = |known: &Arc<Picked>| std::ptr::addr_eq(known.world.as_ptr(), Arc::as_ptr(world));
-        let Some(known) = self.picks.load_full().filter(is_of) else { return self.pick(world, now) };
+        let known = match self.picks.load_full().filter(is_of) {
+            Some(known) => known,
+            None => {
+                // Once, whoever asks meanwhile.
+                let _turn = self.picking.lock();
+                match self.picks.load_full().filter(is_of) {
+                    Some(known) => known,
+                    None => return self.pick(world, now),
+                }
+            }
+        };
         let is_old = !(0..PICKS_US).contains(&now.0.saturating_sub(known.made.0));
         if is_old && !self.is_picking.swap(true, Ordering::AcqRel) {
             let (pages, world) = (Arc::clone(self), Arc::clone(world));
@@ -145,6 +183,16 @@ impl Visit {
         self.pages.picks(&self.world, self.now)
     }
 
+    /// Where the use of models is kept.
+    pub(crate) fn popularity(&self) -> &popularity::Kept {
+        &self.pages.popularity
+    }
+
+    /// Models' pictures that were drawn.
+    pub(crate) fn pictures(&self) -> Arc<Pictures> {
+        Arc::clone(&self.pages.pictures)
+    }
+
     /// Today, in days since 1970, UTC.
     pub(crate) fn today(&self) -> i64 {
         self.now.day()
@@ -164,7 +212,7 @@ impl FromRequestParts<Arc<Pages>> for Visit {
         let query = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.trim().is_empty());
         let part = parts.headers.get("x-part").and_then(|value| value.to_str().ok());
         Ok(Visit {
-            place: site.place(host(&parts.headers, &parts.uri)),
+            place: pages.place(&parts.headers, &parts.uri).await,
             index: pages.index(world.snapshot()),
             board: pages.board(&world, now),
             path: bare.unwrap_or(path).to_owned(),

@@ -159,3 +159,41 @@ async fn a_retired_model_names_its_successor() {
     let message = refused["error"]["message"].as_str().expect("a message");
     assert!(message.contains("2025-01-31") && message.contains("mistralai/mistral-small-2603"), "{message}");
 }
+
+#[tokio::test]
+async fn a_price_that_changed_is_shown_with_what_it_was() {
+    let mut house = house().await;
+    testkit::eventually("prices to be watched", || async {
+        let page = house.app.anonymous().get("/lab/one").await.expect(200).text();
+        (page.contains("Price history") && page.contains("none of these has changed")).then_some(())
+    })
+    .await;
+    house.edit("output_usd_per_mtok = \"2\"", "output_usd_per_mtok = \"3\"");
+    for _ in 0..2 {
+        let anyone = house.app.anonymous();
+        testkit::eventually("the feed to tell of it", || async {
+            anyone
+                .get("/feeds/prices.atom")
+                .await
+                .text()
+                .contains("Output: $2.00 → $3.00 per 1M tokens")
+                .then_some(())
+        })
+        .await;
+        let page = anyone.get("/lab/one").await.expect(200).text();
+        assert!(page.contains("Price over time: lab, output"), "{page}");
+        let twin = anyone.get("/lab/one.json").await.expect(200).json();
+        let history = &twin["price_history"][0];
+        assert!(history["watched_since"].is_string(), "{history}");
+        let changes = history["changes"].as_array().expect("changes");
+        assert_eq!(changes.len(), 1, "{history}");
+        assert_eq!(
+            (&changes[0]["price"], &changes[0]["before"], &changes[0]["after"]),
+            (&json!("output_usd_per_mtok"), &json!("2"), &json!("3"))
+        );
+        let other = anyone.get("/lab/two.json").await.expect(200).json();
+        assert_eq!(other["price_history"][0]["changes"], json!([]));
+        // It is kept, and the same catalog is no other one.
+        house.app.restart().await;
+    }
+}

@@ -1,9 +1,11 @@
 //! The catalog site as a whole, over the real binary: every page is fetched, what pages say is compared, and what they print is
 //! run.
 
+mod cards;
 mod crawl;
 mod facts;
 mod page;
+mod recipes;
 mod shape;
 mod snippets;
 

@@ -1,7 +1,9 @@
 use ledger::{App, Attempt, Routed, Status};
 
 use super::*;
-use crate::{APPS_PER_DAY_MAX, OTHER, PublicDefault, Tally, TrafficBy, TrafficQuestion, TrafficRow};
+use crate::{
+    APPS_PER_DAY_MAX, CacheUseRow, OTHER, PublicDefault, Tally, TrafficBy, TrafficQuestion, TrafficRow,
+};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -21,6 +23,7 @@ fn call(n: u64) -> GenerationRecord {
     let title = n.is_multiple_of(2).then(|| "Night Owl".to_owned());
     call.app = Some(App { title, referer });
     call.streamed = true;
+    call.usage.cache_read = n % 7;
     let answer = Attempt {
         endpoint: "mistral/small".to_owned(),
         status: 200,
@@ -75,6 +78,15 @@ both! {
         assert_eq!(output, calls.iter().map(|call| call.usage.output).sum::<u64>().cast_signed());
         assert_eq!(models.iter().map(|row| row.sums.failed).sum::<i64>(), 6);
 
+        let cached = store.cache_use(0, PublicDefault::Counted).await.unwrap();
+        let whole = |usage: &types::Usage| usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h;
+        let (input, read): (u64, u64) =
+            calls.iter().fold((0, 0), |(input, read), call| (input + whole(&call.usage), read + call.usage.cache_read));
+        let sum = |of: fn(&CacheUseRow) -> i64| cached.iter().map(of).sum::<i64>().unsigned_abs();
+        assert!(read > 0, "some of it was read from a cache");
+        assert_eq!((sum(|row| row.input), sum(|row| row.cache_read)), (input, read));
+        assert_eq!(store.cache_use(i64::MAX, PublicDefault::Counted).await.unwrap(), []);
+
         let apps = store.traffic(&everything(TrafficBy::App)).await.unwrap();
         assert_eq!((requests(&apps, "Night Owl"), requests(&apps, "owl.example.com")), (30, 30));
         let tasks = store.traffic(&everything(TrafficBy::Task)).await.unwrap();
@@ -105,6 +117,13 @@ both! {
             let all: std::collections::BTreeSet<String> = rows.into_iter().map(|row| row.account).collect();
             all.into_iter().collect::<Vec<_>>()
         };
+        for (keys, expect) in
+            [(PublicDefault::Counted, &["acct_three", "acct_two"][..]), (PublicDefault::LeftOut, &["acct_three"])]
+        {
+            let rows = store.cache_use(0, keys).await.unwrap();
+            let all: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.account.as_str()).collect();
+            assert_eq!(all.into_iter().collect::<Vec<_>>(), expect);
+        }
         for by in [TrafficBy::Model, TrafficBy::App, TrafficBy::Task] {
             let counted = store.traffic(&everything(by)).await.unwrap();
             assert_eq!(of(counted), ["acct_three", "acct_two"], "a tag that looks like the rule is none");

@@ -73,7 +73,63 @@ decode_row!(TrafficRow, |row| {
 const SAYS_NO: &str = "api_key NOT IN (SELECT id FROM api_keys WHERE rules LIKE '%\"public_stats\":false%')";
 const SAYS_YES: &str = "api_key IN (SELECT id FROM api_keys WHERE rules LIKE '%\"public_stats\":true%')";
 
+/// What of the input was read from the cache of a provider, by one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheUseRow {
+    /// The concrete model.
+    pub model: String,
+    /// The provider's slug.
+    pub provider: String,
+    /// Whose use: to be counted, not to be shown.
+    pub account: String,
+    /// Generations.
+    pub requests: i64,
+    /// Tokens in, of every kind that a cache could hold.
+    pub input: i64,
+    /// Those of them that were read from the cache.
+    pub cache_read: i64,
+}
+
+decode_row!(CacheUseRow, |row| {
+    Ok(CacheUseRow {
+        model: row.try_get(0)?,
+        provider: row.try_get(1)?,
+        account: row.try_get(2)?,
+        requests: row.try_get(3)?,
+        input: row.try_get(4)?,
+        cache_read: row.try_get(5)?,
+    })
+});
+
 impl Store {
+    /// What of the input of all accounts was read from caches since a day, where any input was. Keys that stay out of it are not in
+    /// it.
+    ///
+    /// # Errors
+    /// `Invalid` when the answer has too many rows: ask for a shorter span.
+    pub async fn cache_use(&self, from: i64, keys: PublicDefault) -> Result<Vec<CacheUseRow>, StoreError> {
+        let says = match keys {
+            PublicDefault::Counted => SAYS_NO,
+            PublicDefault::LeftOut => SAYS_YES,
+        };
+        let text = format!(
+            "SELECT model, provider, account, CAST(SUM(requests) AS BIGINT),
+                CAST(SUM(input + cache_read + cache_write + cache_write_1h) AS BIGINT), CAST(SUM(cache_read) AS BIGINT)
+            FROM activity_days
+            WHERE day >= $1 AND model <> '' AND provider <> '' AND {says}
+                AND account NOT IN (SELECT id FROM accounts WHERE erased IS NOT NULL)
+            GROUP BY model, provider, account
+            HAVING SUM(input + cache_read + cache_write + cache_write_1h) > 0
+            ORDER BY model, provider, account LIMIT {}",
+            ROWS_MAX + 1,
+        );
+        let rows: Vec<CacheUseRow> = self.db.fetch_built(text, &[from.into()]).await?;
+        if rows.len() > ROWS_MAX {
+            return Err(StoreError::Invalid(format!("the answer has more than {ROWS_MAX} rows")));
+        }
+        Ok(rows)
+    }
+
     /// The use of all accounts by day, in the order of values, accounts and days. Keys that stay out of it are not in it.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Tells organizations of prices that changed and of models that end, among those that they used in the last 30 days.
+//! Tells organizations of prices that changed and of models that end, among those that they used in the last 30 days, and keeps every
+//! price that changed, for whoever looks a model up.
 //!
 //! What is compared is the catalog in place with the one that was in place last, which the store keeps: after a reload, and after a
 //! start with another program or folder. The alerts of a change are written down before the new catalog is noted, and are named by its
@@ -54,16 +55,18 @@ async fn compare(gateway: &Gateway) -> anyhow::Result<()> {
     }
     let is = Watched::of(&snapshot);
     let number = before.as_ref().map_or(1, |seen| seen.number.saturating_add(1));
+    let mut prices = Vec::new();
     if let Some(seen) = &before {
         let was: Watched = serde_json::from_str(&seen.body)?;
         let news = changes::between(&was, &is);
         if !news.is_empty() {
             tell(gateway, &news, number).await?;
         }
+        prices = changes::prices(&was, &is, number, now);
     }
     let seen =
         CatalogSeen { number, version: snapshot.version.to_string(), body: serde_json::to_string(&is)? };
-    gateway.store.note_catalog(&seen, now).await?;
+    gateway.store.note_catalog(&seen, &prices, now).await?;
     Ok(())
 }
 

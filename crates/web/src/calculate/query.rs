@@ -8,7 +8,7 @@ use url::form_urlencoded;
 use super::{PRESETS, Per, Preset, Workload};
 
 /// The most models of one calculation.
-pub const MODELS_MAX: usize = 6;
+pub(crate) const MODELS_MAX: usize = 6;
 /// The most of anything per request, and the most requests.
 const NUMBER_MAX: u64 = 1_000_000_000;
 /// The longest id of a model, in bytes.
@@ -18,26 +18,26 @@ const GIVEN_CHARS_MAX: usize = 40;
 
 /// What an address asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The numbers.
-    pub workload: Workload,
+    pub(crate) workload: Workload,
     /// Where they come from, when all of them are its own.
-    pub preset: Option<&'static Preset>,
+    pub(crate) preset: Option<&'static Preset>,
     /// Ids of models, as they were given, each once.
-    pub models: Vec<String>,
+    pub(crate) models: Vec<String>,
     /// What could not be read.
-    pub problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// A value that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The name in the address.
-    pub field: &'static str,
+    pub(crate) field: &'static str,
     /// The beginning of what was given.
-    pub given: String,
+    pub(crate) given: String,
     /// What is wrong with it and what would be right, for people.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 type Field = (&'static str, &'static str, u64, fn(&mut Workload) -> &mut u64);
@@ -57,7 +57,7 @@ const FIELDS: [Field; 9] = [
 
 /// Reads the query of an address, with or without its `?`. Names that are not ours are left alone; a name given twice
 /// counts once.
-pub fn read(query: &str) -> Asked {
+pub(crate) fn read(query: &str) -> Asked {
     let query = query.strip_prefix('?').unwrap_or(query);
     let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
@@ -156,7 +156,7 @@ fn number(text: &str, most: u64) -> Result<u64, String> {
 }
 
 /// The address of a calculation, without `?`: the same workload and models give the same text, and [`read`] reads it back.
-pub fn write(workload: &Workload, models: &[&str]) -> String {
+pub(crate) fn write(workload: &Workload, models: &[&str]) -> String {
     let mut copy = *workload;
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, _, _, place) in FIELDS {

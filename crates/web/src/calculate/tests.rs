@@ -69,12 +69,14 @@ fn results_explain_themselves() {
     let got = estimate(&sheet, Terms::default(), &workload, NOON).unwrap();
     assert_eq!(got.conditions, ["above 200,000 input tokens"]);
     assert_eq!(got.uncharged, [PriceKind::Images]);
-    let lines: Vec<String> = got.lines.iter().map(Line::text).collect();
+    let lines: Vec<_> =
+        got.lines.iter().map(|line| (line.kind, line.units, line.amount, line.covers.as_slice())).collect();
+    let output = [PriceKind::Output, PriceKind::Reasoning];
     assert_eq!(
         lines,
         [
-            "Input: 200,001 at $0.30 per 1M tokens is $0.06",
-            "Output (for reasoning too): 15 at $0.60 per 1M tokens is $0.000009"
+            (PriceKind::Input, 200_001, Money::from_nanos(60_000_300), &[PriceKind::Input][..]),
+            (PriceKind::Output, 15, Money::from_nanos(9_000), &output[..]),
         ]
     );
     let night = estimate(&sheet, Terms::default(), &workload, Timestamp::from_seconds(0)).unwrap();

@@ -4,13 +4,16 @@ use super::scale::{Axes, usable};
 use super::svg::{Plot, Spot, coordinate};
 use super::{Chart, Frame, Twin, class, legend};
 
+/// Places from left to right, each with a value; `None` is a gap.
+pub(crate) type Points = Vec<(f64, Option<f64>)>;
+
 /// One line.
 #[derive(Clone, Copy, Debug)]
-pub struct Series<'a> {
+pub(crate) struct Series<'a> {
     /// What it stands for.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// In the order of their first numbers; `None` is a gap.
-    pub points: &'a [(f64, Option<f64>)],
+    pub(crate) points: &'a [(f64, Option<f64>)],
 }
 
 impl Series<'_> {
@@ -22,12 +25,12 @@ impl Series<'_> {
 }
 
 /// Straight lines from value to value; gaps stay gaps.
-pub fn lines(frame: &Frame<'_>, series: &[Series<'_>]) -> Chart {
+pub(crate) fn lines(frame: &Frame<'_>, series: &[Series<'_>]) -> Chart {
     draw(frame, series, None)
 }
 
 /// Each value holds until the next, the last until `until`: prices.
-pub fn steps(frame: &Frame<'_>, series: &[Series<'_>], until: f64) -> Chart {
+pub(crate) fn steps(frame: &Frame<'_>, series: &[Series<'_>], until: f64) -> Chart {
     draw(frame, series, Some(until).filter(|until| usable(*until)))
 }
 

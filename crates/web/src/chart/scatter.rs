@@ -6,29 +6,29 @@ use super::{Chart, Frame, Twin, class, legend};
 
 /// One dot.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Dot<'a> {
+pub(crate) struct Dot<'a> {
     /// From the left.
-    pub x: f64,
+    pub(crate) x: f64,
     /// From below.
-    pub y: f64,
+    pub(crate) y: f64,
     /// What it stands for.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The path of its page on this site; anything else is not linked.
-    pub href: Option<&'a str>,
+    pub(crate) href: Option<&'a str>,
     /// Position in the names of the series.
-    pub series: usize,
+    pub(crate) series: usize,
     /// Larger than the others: what the page is about.
-    pub is_marked: bool,
+    pub(crate) is_marked: bool,
 }
 
 /// Dots that lead to their pages. Both axes begin at zero. What can't be placed is left out, of the table too.
-pub fn scatter(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
+pub(crate) fn scatter(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
     let placed = dots.iter().filter(|dot| usable(dot.x) && usable(dot.y)).collect();
     draw(frame, names, placed, Axes::x_from_zero)
 }
 
 /// The same with powers of ten from left to right, for values that lie far apart; what is not above zero there has no place.
-pub fn scatter_in_decades(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
+pub(crate) fn scatter_in_decades(frame: &Frame<'_>, names: &[&str], dots: &[Dot<'_>]) -> Chart {
     let has_place = |dot: &&Dot<'_>| usable(dot.x) && dot.x > 0.0 && usable(dot.y);
     draw(frame, names, dots.iter().filter(has_place).collect(), Axes::x_in_decades)
 }

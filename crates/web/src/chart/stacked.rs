@@ -10,13 +10,13 @@ const LABELS_MAX: usize = 6;
 
 /// One bar.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stack {
+pub(crate) struct Stack {
     /// Its slot, short: `16 Mar`.
-    pub label: String,
+    pub(crate) label: String,
     /// Its slot in full, for the table and the bar's title.
-    pub title: String,
+    pub(crate) title: String,
     /// As many as there are names; what is not above zero is not drawn.
-    pub parts: Vec<f64>,
+    pub(crate) parts: Vec<f64>,
 }
 
 impl Stack {
@@ -30,7 +30,7 @@ impl Stack {
 }
 
 /// Bars from left to right, their parts from the bottom up in the order of the names.
-pub fn stacked(frame: &Frame<'_>, names: &[&str], bars: &[Stack]) -> Chart {
+pub(crate) fn stacked(frame: &Frame<'_>, names: &[&str], bars: &[Stack]) -> Chart {
     let last = bars.len().saturating_sub(1) as f64;
     let axes = Axes::new([0.0, last].into_iter(), bars.iter().map(Stack::total));
     let mut plot = Plot::default();

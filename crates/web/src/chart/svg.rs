@@ -12,7 +12,7 @@ pub(super) const HEIGHT: f64 = 300.0;
 
 /// A finished picture: everything in it is escaped, so a template writes it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Svg(String);
+pub(crate) struct Svg(String);
 
 impl Svg {
     /// Only for text that was escaped where it was put together.
@@ -21,7 +21,8 @@ impl Svg {
     }
 
     /// The markup; empty where there is nothing to draw.
-    pub fn as_str(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -71,13 +72,6 @@ impl Plot {
         self.write(format_args!(
             "<path class=\"chart-line {series}\" d=\"{path}\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" \
              stroke-linejoin=\"round\" stroke-linecap=\"round\" {STEADY}/>"
-        ));
-    }
-
-    /// A filled shape behind lines.
-    pub(super) fn area(&mut self, series: &str, path: &str) {
-        self.write(format_args!(
-            "<path class=\"chart-area {series}\" d=\"{path}\" fill=\"currentColor\" fill-opacity=\"0.18\"/>"
         ));
     }
 

@@ -89,41 +89,20 @@ fn much_one_and_nothing() {
     let chart = lines(&frame("l", "t"), &[]);
     assert_eq!((chart.state, chart.svg.as_str(), chart.x.len(), chart.y.len()), (State::Empty, "", 0, 0));
     assert_eq!(scatter(&frame("s", "t"), &[], &[]).state, State::Empty);
-    assert_eq!(band(&frame("b", "t"), &[]).svg.as_str(), "");
     let none = Stack { label: "1".into(), title: "1".into(), parts: vec![0.0, f64::NAN, -3.0] };
     assert_eq!(stacked(&frame("k", "t"), &["a", "b", "c"], &[none]).state, State::Empty);
-    assert_eq!(
-        (sparkline("x", &[]).as_str(), sparkline("x", &[None]).as_str(), strip("x", &[]).as_str()),
-        ("", "", "")
-    );
+    assert_eq!(strip("x", &[]).as_str(), "");
 
     let one = [(3.0, Some(0.0))];
     let chart = steps(&frame("l", "t"), &[Series { name: "a", points: &one }], 3.0);
     check(&chart.svg);
     assert_eq!((chart.state, chart.x.len()), (State::One, 1));
     assert!(chart.svg.as_str().contains("d=\"M500 300h0\""), "{}", chart.svg);
-    check(&sparkline("one", &[Some(5.0)]));
 
     let many: Vec<(f64, Option<f64>)> = (0..5_000).map(|x| (f64::from(x), Some(f64::from(x % 97)))).collect();
     let chart = lines(&frame("l", "t"), &[Series { name: "a", points: &many }]);
     check(&chart.svg);
     assert_eq!((chart.y.len() <= 6, chart.x.len()), (true, 5));
-}
-
-#[test]
-fn a_band_lies_above_its_line() {
-    let spread = |at, p50, p95| Spread { at, p50, p95, samples: 1_234 };
-    let points = [
-        spread(0.0, Some(100.0), Some(200.0)),
-        spread(1.0, Some(100.0), Some(400.0)),
-        spread(2.0, None, Some(9.0)),
-        spread(3.0, Some(100.0), None),
-    ];
-    let chart = band(&frame("b", "TTFT"), &points);
-    check(&chart.svg);
-    assert!(chart.svg.as_str().contains("d=\"M0 150L333.3 0L333.3 225L0 225Z\""), "{}", chart.svg);
-    assert_eq!(chart.table.rows[2], ["2", "–", "9", "1,234"]);
-    assert_eq!(chart.legend.len(), 2);
 }
 
 #[test]
@@ -189,7 +168,6 @@ fn hostile_names_stay_text() {
         steps(&frame, &[Series { name: HOSTILE, points: &points }], 2.0).svg,
         scatter(&frame, &[HOSTILE], &dots).svg,
         stacked(&frame, &[HOSTILE], &bars).svg,
-        sparkline(HOSTILE, &[Some(1.0), Some(2.0)]),
         strip(HOSTILE, &[Cell::Good, Cell::Some, Cell::Bad, Cell::None]),
     ];
     for svg in all {
@@ -200,15 +178,9 @@ fn hostile_names_stay_text() {
 
 #[test]
 fn small_pictures() {
-    let spark = sparkline("speed", &[Some(1.0), Some(3.0), None, Some(2.0)]);
-    check(&spark);
-    assert!(spark.as_str().contains("d=\"M0 22L33.3 2M100 12h0\""), "{spark}");
     let strip = strip("3 of 4 hours", &[Cell::Good, Cell::Bad]);
     check(&strip);
-    assert!(
-        strip.as_str().contains("class=\"cell-bad\" x=\"55\" y=\"14.4\" width=\"40.00\" height=\"9.6\""),
-        "{strip}"
-    );
+    assert!(strip.as_str().contains("<path class=\"cell-bad\" d=\"M55 14.4h40.00V24h-40.00z\""), "{strip}");
 }
 
 proptest! {
@@ -223,14 +195,11 @@ proptest! {
         let dots: Vec<Dot<'_>> = points.iter().filter_map(|(x, y)| {
             Some(Dot { x: *x, y: (*y)?, name: "n", href: Some("/n"), series: 1, is_marked: false })
         }).collect();
-        let spreads: Vec<Spread> =
-            points.iter().map(|(x, y)| Spread { at: *x, p50: *y, p95: *y, samples: 1 }).collect();
         let bars: Vec<Stack> = points.iter().map(|(x, y)| {
             Stack { label: "l".into(), title: "l".into(), parts: vec![*x, y.unwrap_or(0.0)] }
         }).collect();
-        let values: Vec<Option<f64>> = points.iter().map(|(_, y)| *y).collect();
         let draw = || [
-            lines(&frame, &series), steps(&frame, &series, until), band(&frame, &spreads),
+            lines(&frame, &series), steps(&frame, &series, until),
             scatter(&frame, &["a"], &dots), stacked(&frame, &["a", "b"], &bars),
         ];
         for (chart, again) in draw().into_iter().zip(draw()) {
@@ -243,6 +212,5 @@ proptest! {
                 prop_assert_eq!(row.len(), chart.table.head.len());
             }
         }
-        check(&sparkline("s", &values));
     }
 }

@@ -15,15 +15,15 @@ const PROVIDERS_MAX: usize = 8;
 
 /// A question and its answer, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faq {
+pub(crate) struct Faq {
     /// Ends with a question mark.
-    pub question: String,
+    pub(crate) question: String,
     /// Whole sentences.
-    pub answer: String,
+    pub(crate) answer: String,
 }
 
 /// The questions that the data answers, in the order in which people ask them.
-pub fn faq(subject: &Subject<'_>) -> Vec<Faq> {
+pub(crate) fn faq(subject: &Subject<'_>) -> Vec<Faq> {
     let Some(model) = subject.of() else {
         return Vec::new();
     };

@@ -6,7 +6,7 @@ use types::{Money, PriceKind, Quote, Rate};
 use crate::format::{self, Shown};
 
 /// Hours of a month: a twelfth of a year of 365 days.
-pub const HOURS_PER_MONTH: i64 = 730;
+pub(crate) const HOURS_PER_MONTH: i64 = 730;
 
 fn known(endpoint: &Endpoint, kind: PriceKind) -> Option<Rate> {
     endpoint.price.quote(kind).and_then(Quote::rate)
@@ -14,7 +14,7 @@ fn known(endpoint: &Endpoint, kind: PriceKind) -> Option<Rate> {
 
 /// The prices that stand for an offer: input and output where both are known, else every price that is. Output that is free
 /// beside input that is not (vectors) is not worth a word.
-pub fn headline(endpoint: &Endpoint) -> Vec<(PriceKind, Rate)> {
+pub(crate) fn headline(endpoint: &Endpoint) -> Vec<(PriceKind, Rate)> {
     let all = PriceKind::ALL.into_iter().filter_map(|kind| Some((kind, known(endpoint, kind)?)));
     match (known(endpoint, PriceKind::Input), known(endpoint, PriceKind::Output)) {
         (Some(input), Some(output)) if output == Rate::FREE && input != Rate::FREE => {
@@ -26,7 +26,7 @@ pub fn headline(endpoint: &Endpoint) -> Vec<(PriceKind, Rate)> {
 }
 
 /// `$0.15 per 1M input tokens and $0.60 per 1M output tokens`; `nothing` where all of it is free; `None` where no price is known.
-pub fn price_phrase(endpoint: &Endpoint) -> Option<String> {
+pub(crate) fn price_phrase(endpoint: &Endpoint) -> Option<String> {
     let prices = headline(endpoint);
     if prices.is_empty() {
         return None;
@@ -51,7 +51,7 @@ fn unit(kind: PriceKind) -> String {
 
 /// The offer with the lowest input and output price together, the first by id among equals; where none has both, the one
 /// with the lowest of its first known price.
-pub fn cheapest(snapshot: &Snapshot, model: usize) -> Option<&Endpoint> {
+pub(crate) fn cheapest(snapshot: &Snapshot, model: usize) -> Option<&Endpoint> {
     let both = snapshot.model_endpoints(model).filter_map(|endpoint| {
         let (input, output) = (known(endpoint, PriceKind::Input)?, known(endpoint, PriceKind::Output)?);
         Some((i128::from(input.nanos_per_million()) + i128::from(output.nanos_per_million()), endpoint))
@@ -66,18 +66,18 @@ pub fn cheapest(snapshot: &Snapshot, model: usize) -> Option<&Endpoint> {
 
 /// What input costs on average when part of it is read from the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub(crate) struct Effective {
     /// The average, rounded up.
-    pub rate: Rate,
+    pub(crate) rate: Rate,
     /// The same per 1M tokens.
-    pub price: Shown,
+    pub(crate) price: Shown,
     /// How it comes about, with its numbers.
-    pub formula: String,
+    pub(crate) formula: String,
 }
 
 /// The average input price when `hits` of `of` input tokens were read from the cache: `(1 - h) x input + h x read`. `None` when
 /// there was no input.
-pub fn effective(input: Rate, cache_read: Rate, hits: u64, of: u64) -> Option<Effective> {
+pub(crate) fn effective(input: Rate, cache_read: Rate, hits: u64, of: u64) -> Option<Effective> {
     let hits = hits.min(of);
     if of == 0 {
         return None;
@@ -99,22 +99,22 @@ pub fn effective(input: Rate, cache_read: Rate, hits: u64, of: u64) -> Option<Ef
 
 /// When renting a machine by the hour costs less than buying tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BreakEven {
+pub(crate) struct BreakEven {
     /// What the machine costs in a month, running all the time.
-    pub month: Money,
+    pub(crate) month: Money,
     /// What a million tokens cost, in the given mixture.
-    pub blended: Rate,
+    pub(crate) blended: Rate,
     /// From so many tokens a month on, input and output together, renting costs less.
-    pub tokens_per_month: u64,
+    pub(crate) tokens_per_month: u64,
     /// As many tokens in each second of the month; the machine has to manage that.
-    pub tokens_per_s: u64,
+    pub(crate) tokens_per_s: u64,
     /// How it comes about, with its numbers.
-    pub formula: String,
+    pub(crate) formula: String,
 }
 
 /// Tokens per month from which on a machine at `hour` costs less than tokens at these prices, `output_percent` of them output.
 /// `None` where tokens or the machine cost nothing.
-pub fn break_even(hour: Money, input: Rate, output: Rate, output_percent: u64) -> Option<BreakEven> {
+pub(crate) fn break_even(hour: Money, input: Rate, output: Rate, output_percent: u64) -> Option<BreakEven> {
     let share = i128::from(output_percent.min(100));
     let hundredfold = i128::from(input.nanos_per_million()) * (100 - share)
         + i128::from(output.nanos_per_million()) * share;
@@ -140,4 +140,12 @@ pub fn break_even(hour: Money, input: Rate, output: Rate, output_percent: u64) -
         tokens_per_s: tokens_per_month.div_ceil(seconds),
         formula,
     })
+}
+
+/// What a million tokens cost when so many cost this in all, rounded up; `None` where there are none.
+pub(crate) fn per_million_of(all: Money, tokens: u64) -> Option<Shown> {
+    let parts = i128::from(all.nanos()).checked_mul(1_000_000)?;
+    let tokens = i128::from(tokens);
+    let nanos = (parts + tokens - 1).checked_div(tokens)?;
+    Rate::from_nanos_per_million(i64::try_from(nanos).ok()?).map(format::per_million)
 }

@@ -13,11 +13,11 @@ use crate::snippets::Kind;
 
 /// Another model, and what relates it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Related {
+pub(crate) struct Related {
     /// Its position in the snapshot.
-    pub model: usize,
+    pub(crate) model: usize,
     /// `same family`, `same author`, `similar price and context`.
-    pub because: &'static str,
+    pub(crate) because: &'static str,
 }
 
 const BECAUSE: [&str; 3] = ["same family", "same author", "similar price and context"];
@@ -27,7 +27,7 @@ const DOUBLING: f64 = 1_000.0;
 const FAR: u64 = 20_000;
 
 /// At most so many related models, by the rule above.
-pub fn related(snapshot: &Snapshot, model: usize, at_most: usize) -> Vec<Related> {
+pub(crate) fn related(snapshot: &Snapshot, model: usize, at_most: usize) -> Vec<Related> {
     let Some(this) = snapshot.models.get(model) else {
         return Vec::new();
     };

@@ -15,13 +15,13 @@ const CHEAP_SHARE: usize = 4;
 
 /// Something to use a model for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
+pub(crate) struct Task {
     /// The name in data.
-    pub slug: &'static str,
+    pub(crate) slug: &'static str,
     /// For people.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Which fact says so.
-    pub because: String,
+    pub(crate) because: String,
 }
 
 fn task(slug: &'static str, name: &'static str, because: impl Into<String>) -> Option<Task> {
@@ -29,7 +29,7 @@ fn task(slug: &'static str, name: &'static str, because: impl Into<String>) -> O
 }
 
 /// The tasks whose condition holds, in a fixed order.
-pub fn best_for(snapshot: &Snapshot, model: usize) -> Vec<Task> {
+pub(crate) fn best_for(snapshot: &Snapshot, model: usize) -> Vec<Task> {
     let Some(this) = snapshot.models.get(model) else {
         return Vec::new();
     };

@@ -61,22 +61,22 @@ fn price(rate: Rate, scale: u32) -> Shown {
 }
 
 /// Dollars per million: `$0.15`; nothing is `free`.
-pub fn per_million(rate: Rate) -> Shown {
+pub(crate) fn per_million(rate: Rate) -> Shown {
     price(rate, 9)
 }
 
 /// Dollars per thousand: `$0.00015`.
-pub fn per_thousand(rate: Rate) -> Shown {
+pub(crate) fn per_thousand(rate: Rate) -> Shown {
     price(rate, 12)
 }
 
 /// Dollars per one: `$0.04`.
-pub fn per_one(rate: Rate) -> Shown {
+fn per_one(rate: Rate) -> Shown {
     price(rate, 15)
 }
 
 /// A price in the unit of its kind, see [`unit`]. Unknown is charged but not known; `None` is not charged of its own.
-pub fn quote(kind: PriceKind, quote: Option<Quote>) -> Shown {
+pub(crate) fn quote(kind: PriceKind, quote: Option<Quote>) -> Shown {
     match quote {
         Some(Quote::Known(rate)) if kind.is_per_unit() => per_one(rate),
         Some(Quote::Known(rate)) => per_million(rate),
@@ -86,7 +86,7 @@ pub fn quote(kind: PriceKind, quote: Option<Quote>) -> Shown {
 }
 
 /// What a price is counted in.
-pub const fn unit(kind: PriceKind) -> &'static str {
+pub(crate) const fn unit(kind: PriceKind) -> &'static str {
     match kind {
         PriceKind::Requests => "per request",
         PriceKind::Searches => "per search",
@@ -98,7 +98,7 @@ pub const fn unit(kind: PriceKind) -> &'static str {
 }
 
 /// A price's name for people.
-pub const fn price_name(kind: PriceKind) -> &'static str {
+pub(crate) const fn price_name(kind: PriceKind) -> &'static str {
     match kind {
         PriceKind::Input => "Input",
         PriceKind::CacheRead => "Cache read",
@@ -127,7 +127,7 @@ fn signed(amount: Money, dollars: &str) -> String {
 }
 
 /// An amount of the books with two digits, the rest cut as on bills. Less than a cent that is not nothing says so.
-pub fn total(amount: Money) -> Shown {
+pub(crate) fn total(amount: Money) -> Shown {
     let cut = Decimal { value: exact(amount).value / 10_000_000, scale: 2 };
     let short = match (cut.value, amount.nanos()) {
         (0, nanos) if nanos > 0 => "< $0.01".to_owned(),
@@ -138,7 +138,7 @@ pub fn total(amount: Money) -> Shown {
 }
 
 /// An estimate: two digits from one dollar on, three significant ones below it.
-pub fn cost(amount: Money) -> Shown {
+pub(crate) fn cost(amount: Money) -> Shown {
     let all = exact(amount);
     let near = all.rounded(CENTS);
     let shown = if near.value >= 100 { near } else { all.significant(COST_DIGITS) };

@@ -16,18 +16,18 @@ pub(super) fn grouped(number: u128) -> String {
 }
 
 /// A count: `1,362`.
-pub fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     grouped(number.into())
 }
 
 /// A count with its noun, which takes an `s`: `1 model`, `31 models`.
-pub fn count_of(number: u64, one: &str) -> String {
+pub(crate) fn count_of(number: u64, one: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {one}{plural}", count(number))
 }
 
 /// Three significant digits with K, M, B or T, half up; all digits behind them: `1.05M`, `1,048,576`.
-pub fn short(number: u64) -> Shown {
+pub(crate) fn short(number: u64) -> Shown {
     const UNITS: [(u128, &str); 4] =
         [(1_000, "K"), (1_000_000, "M"), (1_000_000_000, "B"), (1_000_000_000_000, "T")];
     let exact = count(number);
@@ -57,12 +57,12 @@ pub fn short(number: u64) -> Shown {
 }
 
 /// A number of tokens, short with all digits behind; unknown where nobody says.
-pub fn tokens(number: impl Into<Option<u64>>) -> Shown {
+pub(crate) fn tokens(number: impl Into<Option<u64>>) -> Shown {
     number.into().map_or_else(Shown::unknown, short)
 }
 
 /// How many English words so many tokens are, in three significant digits: three words for four tokens.
-pub fn words(tokens: u64) -> String {
+pub(crate) fn words(tokens: u64) -> String {
     let words = tokens - tokens.div_ceil(4);
     let unit = 10_u64.pow(words.checked_ilog10().unwrap_or(0).saturating_sub(2));
     let rounded = words.saturating_add(unit / 2) / unit * unit;
@@ -70,7 +70,7 @@ pub fn words(tokens: u64) -> String {
 }
 
 /// A share of a whole with up to two digits after the point. All and nothing are only said where they are true.
-pub fn percent(part: u64, whole: u64) -> Shown {
+pub(crate) fn percent(part: u64, whole: u64) -> Shown {
     if whole == 0 {
         return Shown::unknown();
     }
@@ -89,22 +89,8 @@ fn hundredths(part: u64, whole: u64) -> String {
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A share between 0 and 1, as [`percent`] words it; anything else is unknown.
-pub fn ratio(share: f64) -> Shown {
-    const WHOLE: u64 = 1_000_000_000;
-    if !(0.0..=1.0).contains(&share) {
-        return Shown::unknown();
-    }
-    // In range, so neither cut nor turned.
-    let part = (share * 1e9).round() as u64;
-    // Rounding to a billionth must not make a whole of what is none.
-    let part = if share < 1.0 { part.min(WHOLE - 1) } else { part };
-    let part = if share > 0.0 { part.max(1) } else { part };
-    Shown::same(hundredths(part, WHOLE))
-}
-
 /// A measured time: `440 ms`, `1.2 s`, `2.5 min`; what is no time is unknown.
-pub fn milliseconds(ms: f64) -> Shown {
+pub(crate) fn milliseconds(ms: f64) -> Shown {
     const MS_MAX: f64 = 1e12;
     if !(0.0..=MS_MAX).contains(&ms) {
         return Shown::unknown();
@@ -120,7 +106,7 @@ pub fn milliseconds(ms: f64) -> Shown {
 }
 
 /// Output tokens per second: `29 tok/s`; what is no speed is unknown.
-pub fn speed(tokens_per_s: f64) -> Shown {
+pub(crate) fn speed(tokens_per_s: f64) -> Shown {
     const SPEED_MAX: f64 = 1e12;
     match tokens_per_s {
         speed if !(0.0..=SPEED_MAX).contains(&speed) => Shown::unknown(),
@@ -138,7 +124,7 @@ fn one_digit(number: f64) -> String {
 }
 
 /// Yes, no, or unknown.
-pub fn yes_no(fact: Option<bool>) -> Shown {
+pub(crate) fn yes_no(fact: Option<bool>) -> Shown {
     match fact {
         Some(true) => Shown::same("yes"),
         Some(false) => Shown::same("no"),
@@ -147,7 +133,7 @@ pub fn yes_no(fact: Option<bool>) -> Shown {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub fn list(items: &[impl AsRef<str>]) -> String {
+pub(crate) fn list(items: &[impl AsRef<str>]) -> String {
     let mut text = String::new();
     for (at, item) in items.iter().enumerate() {
         match items.len() - at {
@@ -164,7 +150,7 @@ pub fn list(items: &[impl AsRef<str>]) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{count, count_of, list, milliseconds, percent, ratio, short, speed, tokens, words, yes_no};
+    use super::{count, count_of, list, milliseconds, percent, short, speed, tokens, words, yes_no};
 
     #[test]
     fn short_forms_keep_three_digits_and_all_behind_them() {
@@ -241,14 +227,6 @@ mod tests {
         }
         assert_eq!(percent(199, 200).exact, "199 of 200");
         assert!(!percent(1, 0).is_known);
-        let rows =
-            [(1.0, "100%"), (0.0, "0%"), (0.5, "50%"), (1e-30, "< 0.01%"), (1.0 - f64::EPSILON, "99.99%")];
-        for (share, expect) in rows {
-            assert_eq!(ratio(share).text(), expect, "{share}");
-        }
-        for share in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
-            assert!(!ratio(share).is_known, "{share}");
-        }
     }
 
     #[test]

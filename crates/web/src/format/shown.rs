@@ -9,44 +9,44 @@ use crate::markup::escape;
 /// A value for people. As a template's value it is HTML: the short form with the exact one as its title; unknown is a dash
 /// that is spoken. In sentences use [`Shown::text`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// What is seen.
-    pub short: String,
+    pub(crate) short: String,
     /// All of it. The same as `short` where nothing was left out.
-    pub exact: String,
+    pub(crate) exact: String,
     /// False where nobody says.
-    pub is_known: bool,
+    pub(crate) is_known: bool,
 }
 
 impl Shown {
     /// What nobody says.
-    pub fn unknown() -> Shown {
+    pub(crate) fn unknown() -> Shown {
         Shown { short: "–".to_owned(), exact: "unknown".to_owned(), is_known: false }
     }
 
     /// A value that is short enough already.
-    pub fn same(text: impl Into<String>) -> Shown {
+    pub(crate) fn same(text: impl Into<String>) -> Shown {
         let short = text.into();
         Shown { exact: short.clone(), short, is_known: true }
     }
 
     /// A known value in both forms.
-    pub fn both(short: impl Into<String>, exact: impl Into<String>) -> Shown {
+    pub(crate) fn both(short: impl Into<String>, exact: impl Into<String>) -> Shown {
         Shown { short: short.into(), exact: exact.into(), is_known: true }
     }
 
     /// For sentences: the short form, or `unknown`.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         if self.is_known { &self.short } else { &self.exact }
     }
 
     /// The exact form, where it says more than the short one.
-    pub fn title(&self) -> Option<&str> {
+    pub(crate) fn title(&self) -> Option<&str> {
         (self.exact != self.short).then_some(self.exact.as_str())
     }
 
     /// For sentences that should leave no digit out: `1.05M (1,048,576)`.
-    pub fn in_full(&self) -> String {
+    pub(crate) fn in_full(&self) -> String {
         match self.title() {
             Some(exact) if self.is_known => format!("{} ({exact})", self.short),
             _ => self.text().to_owned(),

@@ -14,7 +14,7 @@ fn month(number: i8) -> &'static str {
 }
 
 /// A date of the catalog: `16 Mar 2026`, `Mar 2026`, `2026`. What is no date is unknown.
-pub fn date(iso: &str) -> Shown {
+pub(crate) fn date(iso: &str) -> Shown {
     let full = match iso.len() {
         4 => format!("{iso}-01-01"),
         7 => format!("{iso}-01"),
@@ -41,17 +41,17 @@ fn civil_day(day: i64) -> Option<Date> {
 }
 
 /// A day since 1970: `16 Mar 2026`.
-pub fn day(day: i64) -> Shown {
+pub(crate) fn day(day: i64) -> Shown {
     civil_day(day).map_or_else(Shown::unknown, |date| Shown::both(in_words(date), date.to_string()))
 }
 
 /// A day since 1970 as `2026-03-16`; empty beyond the calendar.
-pub fn iso_day(day: i64) -> String {
+pub(crate) fn iso_day(day: i64) -> String {
     civil_day(day).map(|date| date.to_string()).unwrap_or_default()
 }
 
 /// An instant to the minute, to the second in its exact form: `16 Mar 2026, 14:05 UTC`.
-pub fn instant(at: Timestamp) -> Shown {
+pub(crate) fn instant(at: Timestamp) -> Shown {
     let Some(date) = civil_day(at.day()) else {
         return Shown::unknown();
     };
@@ -61,7 +61,7 @@ pub fn instant(at: Timestamp) -> Shown {
 }
 
 /// An instant for machines: `2026-03-16T14:05:09Z`; empty beyond the calendar.
-pub fn rfc3339(at: Timestamp) -> String {
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     let Some(date) = civil_day(at.day()) else {
         return String::new();
     };
@@ -70,7 +70,7 @@ pub fn rfc3339(at: Timestamp) -> String {
 }
 
 /// How long ago a day was: `today`, `12 days ago`, `3 months ago`, `2 years ago`; `in 12 days` for what is to come.
-pub fn age(day: i64, today: i64) -> String {
+pub(crate) fn age(day: i64, today: i64) -> String {
     let passed = today.saturating_sub(day);
     let days = passed.unsigned_abs().min(u64::from(u32::MAX));
     let far = match days {
@@ -86,7 +86,7 @@ pub fn age(day: i64, today: i64) -> String {
 }
 
 /// The two largest units: `2 d 3 h`, `1 h 2 min`, `5 min`, `12 s`.
-pub fn duration(seconds: u64) -> String {
+pub(crate) fn duration(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),

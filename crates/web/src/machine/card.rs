@@ -15,16 +15,16 @@ use crate::describe::{cheapest, headline};
 use crate::format;
 
 /// Its size.
-pub const WIDTH: u32 = 1_200;
+pub(crate) const WIDTH: u32 = 1_200;
 /// Its size.
-pub const HEIGHT: u32 = 630;
+pub(crate) const HEIGHT: u32 = 630;
 
 const MARGIN: f32 = 72.0;
-const INK: &str = "#14171f";
-const SOFT: &str = "#596072";
+const INK: &str = "#15201d";
+const SOFT: &str = "#53615c";
 const PAPER: &str = "#ffffff";
-const LINE: &str = "#dfe3ea";
-const ACCENT: &str = "#2f5bd7";
+const LINE: &str = "#e1e7e4";
+const ACCENT: &str = "#0b6b58";
 /// As much of a text as is looked at; no more would fit.
 const TEXT_CHARS_MAX: usize = 200;
 /// The most facts below the name.
@@ -32,22 +32,22 @@ const FACTS_MAX: usize = 4;
 
 /// What a picture says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Card {
+pub(crate) struct Card {
     /// The name of this place.
-    pub brand: String,
+    pub(crate) brand: String,
     /// Who made the model.
-    pub author: String,
+    pub(crate) author: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Label and value, at most four.
-    pub facts: Vec<(String, String)>,
+    pub(crate) facts: Vec<(String, String)>,
 }
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
-pub enum CardError {
+pub(crate) enum CardError {
     /// The SVG was not understood.
     #[error("the picture's SVG is not understood: {0}")]
     Svg(String),
@@ -57,7 +57,7 @@ pub enum CardError {
 }
 
 /// What is said of a model: its lowest prices, its context, how many offer it.
-pub fn of_model(snapshot: &Snapshot, position: usize, brand: &str) -> Option<Card> {
+pub(crate) fn of_model(snapshot: &Snapshot, position: usize, brand: &str) -> Option<Card> {
     let model = snapshot.models.get(position)?;
     let author = snapshot.author(&model.author).map_or(&*model.author, |author| &author.name);
     let mut facts = Vec::new();
@@ -216,7 +216,7 @@ fn name_lines(name: &str, room: f32) -> (f32, Vec<String>) {
 }
 
 /// The picture as SVG, without text and without anything from elsewhere.
-pub fn svg(card: &Card) -> String {
+pub(crate) fn svg(card: &Card) -> String {
     let (width, height) = (WIDTH as f32, HEIGHT as f32);
     let room = width - 2.0 * MARGIN;
     let mut sheet = Sheet(format!(
@@ -263,10 +263,9 @@ pub fn svg(card: &Card) -> String {
     sheet.0
 }
 
-/// The picture as PNG. It takes some milliseconds: keep what it returns for as long as the snapshot lives.
-pub fn png(card: &Card) -> Result<Vec<u8>, CardError> {
-    let svg = svg(card);
-    let tree = usvg::Tree::from_str(&svg, &usvg::Options::default())
+/// The picture as PNG, from what [`svg`] made. It takes some milliseconds of a core.
+pub(crate) fn png(svg: &str) -> Result<Vec<u8>, CardError> {
+    let tree = usvg::Tree::from_str(svg, &usvg::Options::default())
         .map_err(|error| CardError::Svg(error.to_string()))?;
     let mut picture =
         tiny_skia::Pixmap::new(WIDTH, HEIGHT).ok_or_else(|| CardError::Png("no room for it".to_owned()))?;

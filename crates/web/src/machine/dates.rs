@@ -31,13 +31,13 @@ fn of_provider(facts: &ProviderFacts) -> impl Iterator<Item = &str> {
 }
 
 /// When anything was last said of an offer: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
-pub fn endpoint_as_of(endpoint: &Endpoint) -> Option<String> {
+pub(crate) fn endpoint_as_of(endpoint: &Endpoint) -> Option<String> {
     let prices = endpoint.price_claims.iter().map(|row| &*row.claim.as_of);
     latest(of_endpoint(&endpoint.facts).chain(prices).chain([&*endpoint.as_of]))
 }
 
 /// When anything was last said of a model or of one of its offers.
-pub fn model_as_of(snapshot: &Snapshot, position: usize) -> Option<String> {
+pub(crate) fn model_as_of(snapshot: &Snapshot, position: usize) -> Option<String> {
     let model: &Model = snapshot.models.get(position)?;
     let offers: Vec<String> = snapshot.model_endpoints(position).filter_map(endpoint_as_of).collect();
     let benchmarks = model.benchmarks.iter().filter_map(|row| row.date.as_deref());
@@ -46,6 +46,6 @@ pub fn model_as_of(snapshot: &Snapshot, position: usize) -> Option<String> {
 }
 
 /// When anything was last said of a provider.
-pub fn provider_as_of(provider: &Provider) -> Option<String> {
+pub(crate) fn provider_as_of(provider: &Provider) -> Option<String> {
     latest(of_provider(&provider.facts).chain([&*provider.as_of]))
 }

@@ -3,10 +3,10 @@
 use url::form_urlencoded;
 
 /// The longest description, in characters: search engines cut what is longer.
-pub const DESCRIPTION_CHARS_MAX: usize = 160;
+pub(crate) const DESCRIPTION_CHARS_MAX: usize = 160;
 
 /// The one address of a page: its path with what of the query makes it another page, in the given order; empty values are left out.
-pub fn address(base_url: &str, path: &str, query: &[(&str, &str)]) -> String {
+pub(crate) fn address(base_url: &str, path: &str, query: &[(&str, &str)]) -> String {
     let base_url = base_url.trim_end_matches('/');
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-~:@".contains(&b);
     let path: String = path
@@ -21,7 +21,7 @@ pub fn address(base_url: &str, path: &str, query: &[(&str, &str)]) -> String {
 }
 
 /// A text short enough for a description: whole words, with an ellipsis where something is left out.
-pub fn description(text: &str) -> String {
+pub(crate) fn description(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().count() <= DESCRIPTION_CHARS_MAX {
         return text;
@@ -32,7 +32,7 @@ pub fn description(text: &str) -> String {
 }
 
 /// `/robots.txt`: crawlers may read the pages; the API and what is behind sign-in is not for them.
-pub fn robots(base_url: &str) -> String {
+pub(crate) fn robots(base_url: &str) -> String {
     let closed = ["/v1", "/api/v1", "/v1beta", "/console", "/auth"];
     let lines: String = closed.iter().map(|path| format!("Disallow: {path}\n")).collect();
     format!("User-agent: *\n{lines}Sitemap: {}\n", address(base_url, "/sitemap.xml", &[]))

@@ -10,7 +10,7 @@ use crate::describe::Faq;
 use crate::format::price_name;
 
 /// A model with its offers. `picture` is the path of its preview picture.
-pub fn model(snapshot: &Snapshot, position: usize, base_url: &str, picture: &str) -> Option<Value> {
+pub(crate) fn model(snapshot: &Snapshot, position: usize, base_url: &str, picture: &str) -> Option<Value> {
     let model = snapshot.models.get(position)?;
     let author = snapshot.author(&model.author);
     let path = format!("/{}", model.id);
@@ -109,7 +109,7 @@ fn price(kind: PriceKind, rate: Rate) -> Value {
 }
 
 /// Questions and answers.
-pub fn questions(all: &[Faq]) -> Value {
+pub(crate) fn questions(all: &[Faq]) -> Value {
     let question = |faq: &Faq| {
         json!({
             "@type": "Question",
@@ -125,7 +125,7 @@ pub fn questions(all: &[Faq]) -> Value {
 }
 
 /// The way to a page: names and paths, from the first page on.
-pub fn breadcrumbs(base_url: &str, way: &[(&str, &str)]) -> Value {
+pub(crate) fn breadcrumbs(base_url: &str, way: &[(&str, &str)]) -> Value {
     let item = |(at, (name, path)): (usize, &(&str, &str))| json!({"@type": "ListItem", "position": at + 1, "name": name, "item": address(base_url, path, &[])});
     json!({
         "@context": "https://schema.org",
@@ -136,7 +136,7 @@ pub fn breadcrumbs(base_url: &str, way: &[(&str, &str)]) -> Value {
 
 /// Text for `<script type="application/ld+json">`: nothing in it ends the element or begins another. A template must write it as
 /// it is, without escaping.
-pub fn script_text(value: &Value) -> String {
+pub(crate) fn script_text(value: &Value) -> String {
     value
         .to_string()
         .replace('<', "\\u003c")

@@ -9,19 +9,19 @@ use crate::machine::head::address;
 use crate::markup::escape;
 
 /// The most pages of one sitemap, by its protocol.
-pub const ENTRIES_MAX: usize = 50_000;
+pub(crate) const ENTRIES_MAX: usize = 50_000;
 
 /// A page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its path: `/mistralai/mistral-small-2603`.
-    pub path: String,
+    pub(crate) path: String,
     /// When it last changed: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, where that is known.
-    pub modified: Option<String>,
+    pub(crate) modified: Option<String>,
 }
 
 /// The pages of models, their offers, authors and providers, in this order and each by its id.
-pub fn of_catalog(snapshot: &Snapshot) -> Vec<Entry> {
+pub(crate) fn of_catalog(snapshot: &Snapshot) -> Vec<Entry> {
     let mut models = Vec::new();
     let mut offers: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut authors: BTreeMap<String, Option<String>> = BTreeMap::new();
@@ -47,7 +47,7 @@ pub fn of_catalog(snapshot: &Snapshot) -> Vec<Entry> {
 }
 
 /// The document. `base_url` has no slash at its end; pages beyond [`ENTRIES_MAX`] are left out.
-pub fn xml(base_url: &str, entries: &[Entry]) -> String {
+pub(crate) fn xml(base_url: &str, entries: &[Entry]) -> String {
     let mut text = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
     );

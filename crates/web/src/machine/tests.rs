@@ -3,10 +3,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use catalog::{Snapshot, load_dir};
-use types::{Override, PriceKind, PriceSheet, Quote, Rate, Timestamp};
+use types::{PriceKind, Quote, Rate, Timestamp};
 
 use super::card::{self, Card};
-use super::feed::{self, Change, Head, Item};
+use super::feed::{self, Head, Item};
 use super::{head, jsonld, sitemap};
 use crate::describe::Faq;
 
@@ -105,10 +105,6 @@ fn addresses_and_heads() {
     assert!(head::robots(BASE).ends_with("Sitemap: https://llm.example/sitemap.xml\n"));
 }
 
-fn rate(text: &str) -> Rate {
-    Rate::parse_per_million(text).unwrap()
-}
-
 const HEAD: Head<'static> = Head {
     base_url: BASE,
     path: "/feeds/models.atom",
@@ -129,51 +125,6 @@ fn new_models_are_told_newest_first() {
     assert_eq!(texts(&xml, "updated")[0], texts(&xml, "updated")[1]);
     assert!(ids[1].ends_with("#released"));
     assert_eq!(texts(&feed::atom(&HEAD, &[]), "updated"), ["1970-01-01T00:00:00Z"]);
-}
-
-#[test]
-fn price_changes_say_before_and_after() {
-    let old = PriceSheet::flat([(PriceKind::Input, rate("0.10")), (PriceKind::Output, rate("0.60"))]);
-    let mut new = PriceSheet::flat([
-        (PriceKind::Input, rate("0.15")),
-        (PriceKind::Output, rate("0.60")),
-        (PriceKind::CacheRead, rate("0")),
-    ]);
-    new.overrides.push(Override {
-        above_input_tokens: Some(200_000),
-        utc_window: None,
-        quotes: vec![(PriceKind::Input, Quote::Unknown)],
-    });
-    let told: Vec<String> = feed::differences(&old, &new).iter().map(feed::Difference::text).collect();
-    assert_eq!(
-        told,
-        [
-            "Input: $0.10 → $0.15 per 1M tokens",
-            "Cache read: no price of its own → free per 1M tokens",
-            "Input (above 200,000 input tokens): no price of its own → unknown per 1M tokens",
-        ]
-    );
-    assert!(feed::differences(&old, &old).is_empty());
-    let change = |endpoint, seconds, old, new| Change {
-        endpoint,
-        at: Timestamp::from_seconds(seconds),
-        version: "pv-1",
-        old,
-        new,
-    };
-    let changes = [
-        change("mistral/mistral-small-2603", 100, &old, &new),
-        change("mistral/mistral-small-2603", 200, &new, &old),
-        change("mistral/mistral-small-2603", 300, &old, &old),
-        change("gone/gone", 400, &old, &new),
-    ];
-    let items = feed::price_changes(&CATALOG, &changes, 10);
-    assert_eq!(items.iter().map(|item| item.at.seconds()).collect::<Vec<_>>(), [200, 100]);
-    assert_eq!(
-        (items[0].path.as_str(), items[0].title.as_str()),
-        ("/mistralai/mistral-small-2603/mistral", "Mistral Small 4 at Mistral: prices changed")
-    );
-    assert_eq!(feed::price_changes(&CATALOG, &changes, 1).len(), 1);
 }
 
 #[test]
@@ -274,14 +225,15 @@ fn a_picture_is_a_png_of_its_size() {
     let small = CATALOG.models.iter().position(|model| *model.id == *"mistralai/mistral-small-2603").unwrap();
     let card = card::of_model(&CATALOG, small, "Tollway").unwrap();
     assert_eq!(card.facts.len(), 4);
-    let png = card::png(&card).unwrap();
+    let png = card::png(&card::svg(&card)).unwrap();
     assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
     let size = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
     assert_eq!((size(16), size(20)), (card::WIDTH, card::HEIGHT));
-    assert_eq!(png, card::png(&card).unwrap());
+    assert_eq!(png, card::png(&card::svg(&card)).unwrap());
     // Not one color all over: letters were drawn.
     assert!(png.len() > 5_000, "{}", png.len());
     for (position, model) in CATALOG.models.iter().enumerate().step_by(40) {
-        assert!(card::png(&card::of_model(&CATALOG, position, "Tollway").unwrap()).is_ok(), "{}", model.id);
+        let card = card::of_model(&CATALOG, position, "Tollway").unwrap();
+        assert!(card::png(&card::svg(&card)).is_ok(), "{}", model.id);
     }
 }

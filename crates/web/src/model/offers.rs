@@ -75,6 +75,8 @@ pub(crate) struct Measured {
     pub(crate) speed_p95: Shown,
     pub(crate) samples: String,
     pub(crate) uptime: Shown,
+    /// The share that it is compared by.
+    pub(crate) up_share: Option<f64>,
     pub(crate) asked: String,
     /// The day by the hour.
     pub(crate) strip: Svg,
@@ -202,6 +204,7 @@ fn measured(live: &Live) -> Measured {
         uptime: day
             .share()
             .map_or_else(Shown::unknown, |_| format::percent(day.answered, day.answered + day.failed)),
+        up_share: day.share(),
         asked: format::count_of(day.answered + day.failed, "call"),
         strip: strip(live),
     }

@@ -2,9 +2,10 @@
 //! sizes cost at every offer, and what the cache makes of the input price.
 
 use catalog::{Endpoint, PriceClaim};
-use types::{Override, PriceKind, Quote, Rate, Usage};
+use types::{Override, PriceKind, Quote, Usage};
 
 use super::routed::Order;
+use crate::describe;
 use crate::fact::Fact;
 use crate::format::{self, Shown};
 use crate::visit::Visit;
@@ -12,7 +13,7 @@ use crate::visit::Visit;
 /// Example sizes: input and output tokens.
 const EXAMPLES: [(u64, u64); 3] = [(100_000, 10_000), (1_000_000, 100_000), (10_000_000, 1_000_000)];
 /// Shares of the input that come from the cache, in percent.
-const HITS: [i64; 4] = [0, 25, 50, 90];
+const HITS: [u64; 4] = [0, 25, 50, 90];
 
 /// What the section shows.
 pub(crate) struct Pricing {
@@ -51,7 +52,7 @@ pub(crate) struct Example {
 
 /// What input costs when a share of it comes from the cache.
 pub(crate) struct Hit {
-    pub(crate) percent: i64,
+    pub(crate) percent: u64,
     pub(crate) price: Shown,
 }
 
@@ -140,11 +141,9 @@ fn hits(endpoint: &Endpoint) -> Vec<Hit> {
     let (Some(input), Some(read)) = (rate(PriceKind::Input), rate(PriceKind::CacheRead)) else {
         return Vec::new();
     };
-    let mixed = |percent: i64| {
-        let parts = i128::from(input.nanos_per_million()) * i128::from(100 - percent)
-            + i128::from(read.nanos_per_million()) * i128::from(percent);
-        let rate = i64::try_from(parts / 100).ok().and_then(Rate::from_nanos_per_million);
-        Hit { percent, price: rate.map_or_else(Shown::unknown, format::per_million) }
+    let mixed = |percent: u64| {
+        let mixed = describe::effective(input, read, percent, 100);
+        Hit { percent, price: mixed.map_or_else(Shown::unknown, |mixed| mixed.price) }
     };
     HITS.into_iter().map(mixed).collect()
 }

@@ -7,10 +7,18 @@ use types::{PriceKind, Quote};
 
 use super::routed::Order;
 use crate::Live;
+use crate::popularity::Popularity;
 use crate::visit::Visit;
 
 /// The whole page's data.
-pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order) -> Value {
+pub(crate) fn told(
+    visit: &Visit,
+    at: usize,
+    model: &Model,
+    order: &Order,
+    popularity: Option<&Popularity>,
+    history: Option<Value>,
+) -> Value {
     let snapshot = visit.snapshot();
     let picks = visit.picks();
     let picked = picks.of_model(at).iter().map(|pick| {
@@ -37,6 +45,8 @@ pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order) -> Va
         "as_of": model.as_of,
         "parameters": snapshot.model_parameters(at),
         "routing": { "supposes_all_providers_on": order.is_supposed, "picked": picked.collect::<Vec<_>>() },
+        "used": popularity.and_then(|known| known.told(&model.id)),
+        "price_history": history,
         "offers": snapshot.endpoints_of(at).iter().filter_map(|at| offer(visit, *at as usize, order)).collect::<Vec<_>>(),
     })
 }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::Browse;
 use crate::board::Board;
+use crate::popularity::Popularity;
 use crate::visit::Visit;
 
 /// An order.
@@ -16,6 +17,7 @@ pub(crate) enum Way {
     Soonest,
     Fastest,
     Name,
+    Popular,
 }
 
 /// An order as it is offered.
@@ -25,7 +27,7 @@ pub(crate) struct Sorting {
     pub(crate) is_chosen: bool,
 }
 
-const WAYS: [(Way, &str, &str); 7] = [
+const WAYS: [(Way, &str, &str); 8] = [
     (Way::Newest, "newest", "Newest"),
     (Way::Cheapest, "price", "Price, low to high"),
     (Way::Dearest, "price-desc", "Price, high to low"),
@@ -33,6 +35,7 @@ const WAYS: [(Way, &str, &str); 7] = [
     (Way::Soonest, "latency", "First token, soonest"),
     (Way::Fastest, "speed", "Speed, fastest"),
     (Way::Name, "name", "Name"),
+    (Way::Popular, "popular", "Popular here"),
 ];
 
 impl Way {
@@ -42,16 +45,26 @@ impl Way {
         WAYS.iter().find(|(_, name, _)| *name == asked).map_or(Way::Newest, |(way, ..)| *way)
     }
 
-    /// Those that can tell models apart. Orders by speed need measurements.
-    pub(crate) fn offered(self, visit: &Visit) -> Vec<Sorting> {
+    /// Those that can tell models apart. Orders by speed need measurements, that by use needs use.
+    pub(crate) fn offered(self, visit: &Visit, is_used: bool) -> Vec<Sorting> {
         let is_measured = visit.board.is_measured;
-        let useful = |way: Way| is_measured || way == self || !matches!(way, Way::Soonest | Way::Fastest);
+        let useful = |way: Way| match way {
+            Way::Soonest | Way::Fastest => is_measured || way == self,
+            Way::Popular => is_used,
+            _ => true,
+        };
         let ways = WAYS.iter().filter(|(way, ..)| useful(*way));
         ways.map(|(way, name, label)| Sorting { name, label, is_chosen: *way == self }).collect()
     }
 
     /// Puts models in order.
-    pub(crate) fn sort(self, browse: &Browse<'_>, board: &Board, models: &mut [usize]) {
+    pub(crate) fn sort(
+        self,
+        browse: &Browse<'_>,
+        board: &Board,
+        popularity: Option<&Popularity>,
+        models: &mut [usize],
+    ) {
         let snapshot = browse.snapshot;
         let model = |at: &usize| snapshot.models.get(*at);
         models.sort_by_cached_key(|at| {
@@ -77,6 +90,10 @@ impl Way {
                 (ttft.is_none(), ttft)
             }),
             Way::Fastest => models.sort_by_cached_key(|at| Reverse(bits(board.best(*at).tokens_per_s))),
+            Way::Popular => models.sort_by_cached_key(|at| {
+                let place = popularity.zip(model(at)).and_then(|(known, model)| known.of(&model.id));
+                place.map_or(usize::MAX, |place| place.place)
+            }),
             Way::Name => models.sort_by_cached_key(|at| model(at).map(|model| model.name.to_lowercase())),
         }
         models.sort_by_key(|at| browse.index.row(*at).is_some_and(|row| row.is_sandbox));

@@ -144,3 +144,26 @@ async fn nothing_and_no_store_are_said() {
     }
     see(down(), "/rankings").await.holds("The store doesn't answer");
 }
+
+#[tokio::test]
+async fn nothing_leads_to_what_one_may_not_see() {
+    let asked = |audience, viewer, path: &'static str| async move {
+        let rules = RankingRules { audience, ..RankingRules::default() };
+        let records = Records { rules, viewer, ..Records::default() };
+        see(Still::new(&SMALL, &["mistral"]).recorded(records), path).await
+    };
+    let rows = [
+        (Audience::Public, Viewer::Anyone, true),
+        (Audience::SignedIn, Viewer::Anyone, false),
+        (Audience::SignedIn, Viewer::SignedIn, true),
+        (Audience::Off, Viewer::SignedIn, false),
+        (Audience::Off, Viewer::Operator, true),
+    ];
+    for (audience, viewer, expect) in rows {
+        for path in ["/", "/models", "/mistralai/small-4", "/nowhere"] {
+            let page = asked(audience, viewer, path).await;
+            let leads = page.text.contains("href=\"/rankings\"") || page.text.contains("href=\"/apps\"");
+            assert_eq!(leads, expect, "{path} for {viewer:?} of {audience:?}");
+        }
+    }
+}

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
 use super::payloads::PAYLOADS;
-use super::{MARKDOWN_CHARS_MAX, csv_cell, markdown, plain};
+use super::{MARKDOWN_CHARS_MAX, markdown, plain};
 
 /// The characters that a line of the table stands for.
-fn unescape(line: &str) -> String {
+pub(crate) fn unescape(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
     while let Some((before, after)) = rest.split_once('\\') {
@@ -128,48 +128,6 @@ fn size_and_depth_are_bounded() {
         ["*".repeat(20_000), "[".repeat(20_000), "`".repeat(19_999), "<".repeat(20_000), "[x](".repeat(5_000)]
     {
         check(markdown(&odd).as_str(), "repeated");
-    }
-}
-
-#[test]
-fn no_cell_is_a_formula() {
-    let formulas = [
-        "=1+1",
-        "=HYPERLINK(\"https://evil.example\",\"x\")",
-        "=cmd|' /C calc'!A0",
-        "+1+1",
-        "+cmd|'x'!A",
-        "-1+1",
-        "-2+3+cmd|'x'!A",
-        "@SUM(1)",
-        "\t=1",
-        "\r=1",
-        "\n=1",
-        " =1",
-        "\u{feff}=1",
-        "\u{200b}=1",
-        "\u{a0}=1",
-        "＝1+1",
-        "＋1",
-        "－1",
-        "＠x",
-        "−1+1",
-        "|x",
-        "%x",
-        "\u{0}=1",
-        "-",
-        "+",
-        "=",
-        "--5",
-        "-1e5",
-        "-.5",
-        "-1.2.3",
-    ];
-    for cell in formulas {
-        assert_eq!(csv_cell(cell), format!("'{cell}"));
-    }
-    for cell in ["", "a=b", "acme/small", "1", "-2.5", "+3", "0.000001", "'=1", "a-b", "通义"] {
-        assert_eq!(csv_cell(cell), cell);
     }
 }
 

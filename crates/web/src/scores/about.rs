@@ -50,17 +50,17 @@ static ABOUT: [About; 25] = [
     },
     About {
         slug: "humanitys-last-exam",
-        measures: "Questions at the edge of what experts of many fields know, each with one short answer that can be checked.",
+        measures: "Questions at the edge of what experts of many fields know, each with one answer that can be checked.",
         url: "https://arxiv.org/abs/2501.14249",
     },
     About {
         slug: "livecodebench",
-        measures: "Problems of programming contests, newer than what models were trained on.",
+        measures: "Problems of programming contests with their dates, so that only those newer than a model's training can be counted.",
         url: "https://arxiv.org/abs/2403.07974",
     },
     About {
         slug: "livecodebench-pro",
-        measures: "Problems of the hardest programming contests, annotated by winners of them.",
+        measures: "Problems of the hardest programming contests, annotated by medalists of them.",
         url: "https://arxiv.org/abs/2506.11928",
     },
     About {
@@ -80,7 +80,7 @@ static ABOUT: [About; 25] = [
     },
     About {
         slug: "scicode",
-        measures: "Programs for problems of research in the natural sciences, cut into steps that scientists wrote and checked.",
+        measures: "Programs for problems of research in mathematics and the natural sciences, cut into steps that scientists wrote and checked.",
         url: "https://arxiv.org/abs/2407.13168",
     },
     About {

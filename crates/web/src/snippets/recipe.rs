@@ -8,28 +8,28 @@ use crate::format;
 
 /// How to call an offer at its provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// What to do first, in order.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// The call, in the languages that its protocol has a tried program for.
-    pub calls: Vec<Snippet>,
+    pub(crate) calls: Vec<Snippet>,
     /// What the provider calls the model.
-    pub model_id: String,
+    pub(crate) model_id: String,
     /// What differs from what one would expect.
-    pub gotchas: Vec<String>,
+    pub(crate) gotchas: Vec<String>,
     /// What all this is made from, and how it was tried.
-    pub basis: String,
+    pub(crate) basis: String,
 }
 
 /// One step of a recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// `Install`, `Key`, `Model ID`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// In words.
-    pub text: String,
+    pub(crate) text: String,
     /// What to type, where there is something to type.
-    pub code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 /// The variable for a token that Google's own tool makes.
@@ -37,7 +37,7 @@ const GOOGLE_TOKEN: &str = "GOOGLE_ACCESS_TOKEN";
 
 /// How an offer is called at its provider. `None` where there is no program for it: its address is the operator's own, or
 /// its protocol has no path for this kind.
-pub fn recipe(snapshot: &Snapshot, endpoint: &Endpoint, kind: Kind) -> Option<Recipe> {
+pub(crate) fn recipe(snapshot: &Snapshot, endpoint: &Endpoint, kind: Kind) -> Option<Recipe> {
     let provider = endpoint.provider_in(snapshot)?;
     let base = provider.base_url.as_deref()?;
     let key = key_of(provider);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use catalog::{QuoteChange, Snapshot, Status, quote_changes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use types::PriceSheet;
+use store::PriceChangeRow;
+use types::{PriceSheet, Timestamp};
 
 /// A change of a price.
 const PRICE: &str = "model.price_changed";
@@ -102,6 +103,34 @@ pub(super) fn between(was: &Watched, is: &Watched) -> Vec<News> {
     news
 }
 
+/// Every price that differs between two catalogs, and the endpoints that are new in the second, by endpoint.
+pub(super) fn prices(was: &Watched, is: &Watched, number: i64, seen: Timestamp) -> Vec<PriceChangeRow> {
+    let row = |endpoint: &str| PriceChangeRow {
+        number,
+        endpoint: endpoint.to_owned(),
+        kind: String::new(),
+        condition: String::new(),
+        before: None,
+        after: None,
+        seen,
+    };
+    let mut rows = Vec::new();
+    for (id, offer) in &is.endpoints {
+        let Some(before) = was.endpoints.get(id) else {
+            rows.push(row(id));
+            continue;
+        };
+        rows.extend(quote_changes(&before.price, &offer.price).into_iter().map(|change| PriceChangeRow {
+            kind: change.price.to_owned(),
+            condition: change.when,
+            before: change.old,
+            after: change.new,
+            ..row(id)
+        }));
+    }
+    rows
+}
+
 fn price(endpoint: &str, offer: &Offer, changes: &[QuoteChange]) -> News {
     let Offer { model, provider, .. } = offer;
     let lines: Vec<String> = changes.iter().map(line).collect();
@@ -180,6 +209,21 @@ mod tests {
             models: [("a/m".to_owned(), ends)].into(),
             endpoints: offer.map(|offer| ("p/m".to_owned(), offer)).into_iter().collect(),
         }
+    }
+
+    #[test]
+    fn every_price_that_changed_is_kept() {
+        let told = |was: &Watched, is: &Watched| {
+            let rows = prices(was, is, 7, Timestamp(1));
+            rows.into_iter().map(|row| (row.endpoint, row.kind, row.before, row.after)).collect::<Vec<_>>()
+        };
+        let (one, two) = (watched(None, Some(offer("1", false))), watched(None, Some(offer("2.5", false))));
+        let text = |text: &str| text.to_owned();
+        let changed = (text("p/m"), text("input_usd_per_mtok"), Some(text("1")), Some(text("2.5")));
+        assert_eq!(told(&one, &two), [changed]);
+        assert_eq!(told(&one, &one), []);
+        assert_eq!(told(&one, &watched(None, None)), [], "what is gone has no price");
+        assert_eq!(told(&watched(None, None), &one), [(text("p/m"), String::new(), None, None)], "new");
     }
 
     #[test]
