@@ -25,5 +25,9 @@ export const pages = [
   ["rankings", "/rankings", ["much", "none"]],
   ["apps", "/apps", ["much", "none"]],
   ["status", "/status", ["much", "none"]],
+  ["sign-in", "/console", ["real"]],
+  ["sign-up", "/sign-up", ["real"]],
+  ["accept", "/accept?token=mt_example", ["real"]],
+  ["reset", "/reset", ["real"]],
   ["not-found", "/nowhere/at-all", ["little"]],
 ];

@@ -105,11 +105,7 @@ use crate::error::GatewayError;
 const BODY_READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Reads a request's body, bounded in size and time.
-pub(crate) async fn read_body<B>(
-    headers: &HeaderMap,
-    body: B,
-    bytes_max: usize,
-) -> Result<Bytes, GatewayError>
+pub async fn read_body<B>(headers: &HeaderMap, body: B, bytes_max: usize) -> Result<Bytes, GatewayError>
 where
     B: Body<Data = Bytes> + Unpin,
 {

@@ -111,8 +111,8 @@ impl Greeting<'_> {
         ));
         if let Some(token) = &self.first.owner_token {
             text.push_str(&format!(
-                "To sign in as the owner, within 7 days and only once:\n\n  curl {}/v1/auth/accept \\\n    -d \
-                 '{{\"token\":\"{token}\",\"email\":\"you@example.com\",\"password\":\"...\"}}'\n\n",
+                "To sign in as the owner, within 7 days and only once, open\n\n  {0}/accept?token={token}\n\nor\n\n  curl \
+                 {0}/v1/auth/accept \\\n    -d '{{\"token\":\"{token}\",\"email\":\"you@example.com\",\"password\":\"...\"}}'\n\n",
                 self.base_url
             ));
         }

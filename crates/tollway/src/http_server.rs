@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use gateway::ResponseBody;
 use gateway::app::Worker;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -30,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::config::Server;
+use crate::site::InProcess;
 
 /// Connections waiting to be accepted, per worker.
 const BACKLOG: i32 = 4096;
@@ -37,6 +38,8 @@ const BACKLOG: i32 = 4096;
 const HEADERS_MAX: usize = 128;
 /// The longest that a worker sleeps.
 const TICK: Duration = Duration::from_secs(1);
+/// Largest form of a page: a policy or a preset is typed into one.
+const FORM_BYTES_MAX: usize = 1024 * 1024;
 /// How long TLS may take to begin.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -207,13 +210,23 @@ async fn answer(
     if gateway::router::is_ours(request.uri().path()) {
         return Ok(gateway::router::serve(&serving.worker, request, peer).await.map(Out::Gateway));
     }
-    Ok(page(&serving, request).await.map(Out::Site))
+    Ok(page(&serving, peer, request).await.map(Out::Site))
 }
 
-/// Makes a page. It takes milliseconds and this thread carries calls, so it is made where the books are kept; none takes a body.
-async fn page(serving: &Serving, request: Request<Incoming>) -> Response<axum::body::Body> {
-    let (parts, _) = request.into_parts();
-    let asked = serving.site.clone().oneshot(Request::from_parts(parts, axum::body::Body::empty()));
+/// Makes a page. It takes milliseconds and this thread carries calls, so it is made where the books are kept.
+async fn page(serving: &Serving, peer: IpAddr, request: Request<Incoming>) -> Response<axum::body::Body> {
+    let (mut parts, body) = request.into_parts();
+    let form = match parts.method {
+        Method::POST => gateway::read_body(&parts.headers, body, FORM_BYTES_MAX).await,
+        _ => Ok(Bytes::new()),
+    };
+    let form = match form {
+        Ok(form) => form,
+        Err(error) => return error.response().map(axum::body::Body::new),
+    };
+    let api = InProcess { worker: Arc::clone(&serving.worker), peer };
+    parts.extensions.insert(web::Caller(Arc::new(api)));
+    let asked = serving.site.clone().oneshot(Request::from_parts(parts, axum::body::Body::from(form)));
     match serving.worker.gateway.on_control(asked).await {
         Some(Ok(response)) => response,
         Some(Err(never)) => match never {},

@@ -1,5 +1,6 @@
 //! What the site's pages show of this process: the trait of `web`, filled from the gateway.
 
+mod api;
 mod records;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use types::Timestamp;
 use web::{Attempts, Live, Place, ProviderLine, RankingRules, Site, Soon, Status, UseAsk, UseRow, Viewer};
 
 use crate::config::SiteSettings;
+pub(crate) use api::InProcess;
 pub(crate) use records::Records;
 
 /// The pages' view of the process.

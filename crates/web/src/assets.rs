@@ -26,6 +26,12 @@ pub(crate) static CSS: Asset = Asset {
     media_type: "text/css; charset=utf-8",
     text: include_str!("../assets/app.css"),
 };
+/// What the console has beside it.
+pub(crate) static CONSOLE_CSS: Asset = Asset {
+    path: "/assets/console.css",
+    media_type: "text/css; charset=utf-8",
+    text: include_str!("../assets/console.css"),
+};
 /// Small modules that make pages quicker to use. None is needed.
 pub(crate) static SCRIPTS: [Asset; 3] = [
     script("/assets/live.js", include_str!("../assets/live.js")),
@@ -37,6 +43,8 @@ pub(crate) static ICON: Asset =
 
 /// Where pages load the style sheet from.
 pub(crate) static CSS_URL: LazyLock<String> = LazyLock::new(|| CSS.url());
+/// Where pages of the console load their own style sheet from.
+pub(crate) static CONSOLE_CSS_URL: LazyLock<String> = LazyLock::new(|| CONSOLE_CSS.url());
 /// Where pages load the scripts from.
 pub(crate) static SCRIPT_URLS: LazyLock<Vec<String>> =
     LazyLock::new(|| SCRIPTS.iter().map(Asset::url).collect());
@@ -69,6 +77,10 @@ pub(crate) async fn css(uri: Uri) -> Response {
     CSS.response(&CSS_URL, &uri)
 }
 
+pub(crate) async fn console_css(uri: Uri) -> Response {
+    CONSOLE_CSS.response(&CONSOLE_CSS_URL, &uri)
+}
+
 pub(crate) async fn script_of(uri: Uri) -> Response {
     let found = SCRIPTS.iter().zip(SCRIPT_URLS.iter()).find(|(script, _)| script.path == uri.path());
     match found {
@@ -83,7 +95,7 @@ pub(crate) async fn icon(uri: Uri) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASK_AGAIN, Asset, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS};
+    use super::{ASK_AGAIN, Asset, CONSOLE_CSS, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS};
     use crate::testing::{get, several_on};
 
     #[test]
@@ -126,6 +138,8 @@ mod tests {
     #[test]
     fn style_and_scripts_are_small() {
         let scripts: usize = SCRIPTS.iter().map(|script| script.text.len()).sum();
+        let style = CSS.text.len() + CONSOLE_CSS.text.len();
+        assert!(style <= 60_000, "{style} bytes of style");
         assert!(CSS.text.len() <= 40_000, "{} bytes of style", CSS.text.len());
         assert!(scripts <= 40_000, "{scripts} bytes of script");
     }

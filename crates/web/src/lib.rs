@@ -4,6 +4,7 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod activity;
+mod api;
 mod apps;
 mod assets;
 mod author;
@@ -15,7 +16,9 @@ pub mod chart;
 mod charts;
 mod compare;
 mod compress;
+mod console;
 pub mod describe;
+mod door;
 mod fact;
 mod feeds;
 pub mod format;
@@ -24,6 +27,7 @@ mod home;
 mod index;
 pub mod machine;
 mod markup;
+mod message;
 mod model;
 mod models;
 mod not_found;
@@ -35,6 +39,7 @@ mod rankings;
 pub mod safe;
 mod scores;
 mod shell;
+mod sign_in;
 mod site;
 pub mod snippets;
 mod state;
@@ -53,6 +58,7 @@ use axum::http::header::HOST;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
 
+pub use api::{Api, Caller};
 pub use site::{Live, Place, Site, Soon, World};
 pub use state::{ProviderLine, Status};
 pub use traffic::{Audience, RankingRules, UseAsk, UseBy, UseRow, UseSums, Viewer};
@@ -97,8 +103,12 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/sitemap.xml", get(feeds::pages))
         .route(feeds::MODELS, get(feeds::new_models))
         .route(assets::CSS.path, get(assets::css))
+        .route(assets::CONSOLE_CSS.path, get(assets::console_css))
         .route(assets::ICON.path, get(assets::icon))
         .merge(scripts)
+        .merge(console::router())
+        .merge(door::router())
+        .merge(sign_in::router())
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
         .layer(from_fn(compress::compress))

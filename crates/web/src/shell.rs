@@ -11,7 +11,7 @@ use crate::Place;
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("/models", "Models"),
     ("/providers", "Providers"),
     ("/compare", "Compare"),
@@ -20,7 +20,11 @@ const SECTIONS: [(&str, &str); 8] = [
     ("/benchmarks", "Benchmarks"),
     ("/status", "Status"),
     ("/#docs", "API"),
+    (CONSOLE, "Console"),
 ];
+
+/// Where people run things; who is not signed in is asked to.
+pub(crate) const CONSOLE: &str = "/console";
 
 /// The frame that `base.html` draws.
 pub(crate) struct Shell {
@@ -106,6 +110,27 @@ fn html(status: StatusCode, rendered: askama::Result<String>) -> Response {
             (status, headers, html).into_response()
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// What somebody sees who is signed in, or types a secret into: no cache keeps it.
+pub(crate) fn private(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer in place of what was asked for. In a box: it is large, and rare.
+pub(crate) struct Failed(Box<Response>);
+
+impl From<Response> for Failed {
+    fn from(response: Response) -> Failed {
+        Failed(Box::new(response))
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        *self.0
     }
 }
 

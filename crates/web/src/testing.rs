@@ -1,5 +1,7 @@
 //! Sites in several states, and a way to ask them.
 
+pub(crate) mod api;
+
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 

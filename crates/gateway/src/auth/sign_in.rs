@@ -146,7 +146,8 @@ where
     // Who has no account here gets no mail: anybody could have it sent to anybody.
     if known {
         let text = format!(
-            "Somebody, probably you, wants another password for {0}. Within an hour:\n\n  curl {1}/v1/auth/reset/confirm -d \
+            "Somebody, probably you, wants another password for {0}. Within an hour, choose it here:\n\n  \
+             {1}/reset?token={text}\n\nor, without a browser:\n\n  curl {1}/v1/auth/reset/confirm -d \
              '{{\"token\": \"{text}\", \"password\": \"...\"}}'\n\nAll sessions end then. If it was not you, there is \
              nothing to do.",
             gateway.settings.brand.name, gateway.payments.public_url

@@ -155,13 +155,13 @@ where
     let text = match known {
         true => format!(
             "Somebody, probably you, signed up at {brand} with this address, which has been signed up before. Sign in \
-             with your password, or ask for a new one at POST {0}/v1/auth/reset. If it was not you, there is nothing to \
-             do.",
+             with your password, or ask for a new one: {0}/reset\n\nIf it was not you, there is nothing to do.",
             gateway.payments.public_url
         ),
         false => format!(
-            "Welcome to {brand}. To prove that this address is yours, send this token within a day:\n\n  {text}\n\n  \
-             curl {}/v1/auth/verify -d '{{\"token\": \"{text}\"}}'\n\nIf you did not sign up, there is nothing to do.",
+            "Welcome to {brand}. To prove that this address is yours, open this page within a day:\n\n  \
+             {0}/sign-up/verify?token={text}\n\nor, without a browser:\n\n  curl {0}/v1/auth/verify -d \
+             '{{\"token\": \"{text}\"}}'\n\nIf you did not sign up, there is nothing to do.",
             gateway.payments.public_url
         ),
     };

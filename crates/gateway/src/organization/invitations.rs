@@ -89,8 +89,8 @@ where
     let gateway = office.desk.gateway();
     let brand = &gateway.settings.brand.name;
     let text = format!(
-        "You are invited to {name} at {brand}, as its {role}. Within 7 days, with a password if you are new here, else with \
-         your session and no password:\n\n  {text}\n\n  curl {}/v1/auth/accept -d '{{\"token\": \"{text}\", \"password\": \
+        "You are invited to {name} at {brand}, as its {role}. Within 7 days:\n\n  {0}/accept?token={text}\n\nor, without a \
+         browser, with a password if you are new here, else with your session and no password:\n\n  curl {0}/v1/auth/accept -d '{{\"token\": \"{text}\", \"password\": \
          \"...\"}}'\n\nIf you don't know them, there is nothing to do.",
         gateway.payments.public_url
     );

@@ -97,8 +97,8 @@ async fn invite(
     let text = invitation(&store, &address, &into, context.clock.now()).await?;
     store.close().await;
     let human = format!(
-        "{address} comes in within 7 days with this token, shown only this once:\n\n  {text}\n\n  curl \
-         YOUR_SERVER/v1/auth/accept -d '{{\"token\": \"{text}\", \"password\": \"...\"}}'"
+        "{address} comes in within 7 days with this token, shown only this once:\n\n  {text}\n\n  \
+         YOUR_SERVER/accept?token={text}\n\nor\n\n  curl YOUR_SERVER/v1/auth/accept -d '{{\"token\": \"{text}\", \"password\": \"...\"}}'"
     );
     context.out.answer(&human, &json!({ "email": address, "token": text }))
 }
@@ -108,8 +108,8 @@ async fn owner_token(context: &mut Context<'_>) -> Result<(), Failure> {
     let text = invitation(&store, "", &ownership(), context.clock.now()).await?;
     store.close().await;
     let human = format!(
-        "Whoever sends this token within 7 days owns the server; earlier ones are no good any more:\n\n  {text}\n\n  curl \
-         YOUR_SERVER/v1/auth/accept -d '{{\"token\": \"{text}\", \"email\": \"you@example.com\", \"password\": \"...\"}}'"
+        "Whoever sends this token within 7 days owns the server; earlier ones are no good any more:\n\n  {text}\n\n  \
+         YOUR_SERVER/accept?token={text}\n\nor\n\n  curl YOUR_SERVER/v1/auth/accept -d '{{\"token\": \"{text}\", \"email\": \"you@example.com\", \"password\": \"...\"}}'"
     );
     context.out.answer(&human, &json!({ "token": text }))
 }

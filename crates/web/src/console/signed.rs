@@ -1,0 +1,335 @@
+//! Who is signed in, and the calls that a page makes for them.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::http::header::{
+    CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, ORIGIN, RETRY_AFTER, SET_COOKIE, USER_AGENT,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use axum::response::Response;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use types::{Right, Role};
+use url::form_urlencoded;
+
+use crate::api::{Api, Caller};
+use crate::message::message;
+use crate::shell::{self, Failed};
+use crate::visit::{Pages, Visit};
+
+/// What goes along with each call of a page: who it is, and from where.
+const PASSED_ON: [HeaderName; 7] = [
+    COOKIE,
+    HOST,
+    ORIGIN,
+    USER_AGENT,
+    FORWARDED,
+    HeaderName::from_static("sec-fetch-site"),
+    HeaderName::from_static("x-forwarded-for"),
+];
+
+/// The management API for one request of a page, whoever is behind it.
+pub(crate) struct Calls {
+    api: Arc<dyn Api>,
+    headers: HeaderMap,
+    made: Mutex<Vec<Made>>,
+}
+
+/// A call that a page made, as its foot shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(crate) method: Method,
+    /// With its query.
+    pub(crate) path: String,
+    /// What it sends, when that is no secret.
+    pub(crate) body: Option<String>,
+}
+
+/// What the API answered, as bytes.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why a call was refused, in the API's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) status: StatusCode,
+    /// The error's type, as `docs/errors.md` lists it.
+    pub(crate) kind: String,
+    pub(crate) message: String,
+    /// Seconds after which it is worth trying again.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Reply {
+    /// The value that was answered, or why there is none.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+        if !self.status.is_success() {
+            return Err(self.refused());
+        }
+        serde_json::from_slice(&self.body).map_err(|error| {
+            tracing::error!(%error, "a page does not understand what the API answers");
+            Refused {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                kind: String::from("internal"),
+                message: String::from("the page does not understand what the API answered"),
+                retry_after: None,
+            }
+        })
+    }
+
+    fn refused(&self) -> Refused {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let text = |name: &str| body.pointer(&format!("/error/{name}")).and_then(Value::as_str);
+        let retry = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Refused {
+            status: self.status,
+            kind: text("type").unwrap_or("internal").to_owned(),
+            message: text("message").unwrap_or("the API answered without saying why").to_owned(),
+            retry_after: retry.and_then(|value| value.parse().ok()),
+        }
+    }
+
+    /// The cookies that it sets, for the answer of the page.
+    pub(crate) fn pass_cookies(&self, response: &mut Response) {
+        for cookie in self.headers.get_all(SET_COOKIE) {
+            response.headers_mut().append(SET_COOKIE, cookie.clone());
+        }
+    }
+}
+
+impl Calls {
+    /// Calls for this request; `None` where nothing answers them.
+    pub(crate) fn of(parts: &Parts) -> Option<Calls> {
+        let Caller(api) = parts.extensions.get::<Caller>()?.clone();
+        let mut headers = HeaderMap::new();
+        for name in PASSED_ON {
+            for value in parts.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        if !headers.contains_key(HOST)
+            && let Some(host) =
+                parts.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+        {
+            headers.insert(HOST, host);
+        }
+        Some(Calls { api, headers, made: Mutex::default() })
+    }
+
+    /// Makes a call. What begins with `/` and is no path of the API is a mistake of the page.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
+        let shown = body.map(ToString::to_string);
+        self.note(Made { method: method.clone(), path: path.to_owned(), body: shown.clone() });
+        self.call_unseen(method, path, shown).await
+    }
+
+    /// A call that the page's foot does not show: of the frame, or with a secret in it.
+    pub(crate) async fn call_unseen(&self, method: Method, path: &str, body: Option<String>) -> Reply {
+        let mut request = Request::new(Bytes::from(body.unwrap_or_default()));
+        *request.method_mut() = method;
+        *request.headers_mut() = self.headers.clone();
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let uri = path.parse();
+        let answered = match uri {
+            Ok(uri) => {
+                *request.uri_mut() = uri;
+                self.api.call(request).await
+            }
+            Err(_) => {
+                let mut response = axum::http::Response::new(Bytes::from_static(
+                    br#"{"error":{"type":"not_found","message":"nothing is kept under such a name"}}"#,
+                ));
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        };
+        let (parts, body) = answered.into_parts();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Notes a call that this page's forms make, with what it would send.
+    pub(crate) fn note(&self, made: Made) {
+        let mut all = self.made.lock();
+        if !all.contains(&made) {
+            all.push(made);
+        }
+    }
+
+    /// The calls so far.
+    pub(crate) fn made(&self) -> Vec<Made> {
+        self.made.lock().clone()
+    }
+}
+
+/// The organization that somebody works in, or could.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Organization {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    #[serde(default)]
+    pub(crate) current: bool,
+}
+
+/// A person.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct User {
+    pub(crate) email: String,
+    pub(crate) name: Option<String>,
+    pub(crate) is_operator: bool,
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Me {
+    pub(crate) user: User,
+    /// What they are in the organization that they work in.
+    pub(crate) role: Role,
+    /// That organization first.
+    pub(crate) organizations: Vec<Organization>,
+}
+
+impl Me {
+    /// Whether their role has a right; pages leave out what would be refused.
+    pub(crate) fn may(&self, right: Right) -> bool {
+        self.role.may(right)
+    }
+}
+
+#[derive(Deserialize)]
+struct Data<T> {
+    data: T,
+}
+
+#[derive(Deserialize)]
+struct WhoAmI {
+    user: User,
+    organization: Member,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    id: String,
+    role: String,
+}
+
+/// A request of a page by somebody who is signed in. Who isn't is sent to sign in, and back.
+pub(crate) struct Signed {
+    pub(crate) visit: Visit,
+    pub(crate) me: Me,
+    pub(crate) calls: Calls,
+}
+
+impl Signed {
+    /// What a path of the API answers, without the `data` around it; a refusal becomes the page.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
+        let reply = self.calls.call(Method::GET, path, None).await;
+        let read: Result<Data<T>, Refused> = reply.read();
+        read.map(|data| data.data).map_err(|refused| self.failed(&refused))
+    }
+
+    /// Does something. A refusal is the caller's to show beside the form, with what was typed.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Refused> {
+        let reply = self.calls.call(method, path, body).await;
+        if reply.status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
+        reply.read()
+    }
+
+    /// A refusal as a page.
+    pub(crate) fn failed(&self, refused: &Refused) -> Failed {
+        if refused.status == StatusCode::UNAUTHORIZED && refused.kind == "session_invalid" {
+            return to_sign_in(&self.visit).into();
+        }
+        let title = match refused.status.as_u16() {
+            403 => "Not yours to see",
+            404 => "Not there",
+            503 => "Not right now",
+            _ => "That did not work",
+        };
+        message(&self.visit.place, refused.status, title, &sentence(&refused.message)).into()
+    }
+}
+
+/// A message of the API as a sentence of a page.
+pub(crate) fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    let Some(first) = chars.next() else { return String::new() };
+    let mut text: String = first.to_uppercase().chain(chars).collect();
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
+/// To the page where one signs in, and back to here.
+fn to_sign_in(visit: &Visit) -> Response {
+    let query = visit.query_text();
+    let back = if query.is_empty() { visit.path.clone() } else { format!("{}?{query}", visit.path) };
+    let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", &back).finish();
+    shell::private(shell::seen_at(&format!("/sign-in?{next}")))
+}
+
+impl FromRequestParts<Arc<Pages>> for Signed {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, pages: &Arc<Pages>) -> Result<Signed, Failed> {
+        let visit = match Visit::from_request_parts(parts, pages).await {
+            Ok(visit) => visit,
+            Err(never) => match never {},
+        };
+        let away = || {
+            let why = "The console needs the gateway behind it, and there is none here.";
+            Failed::from(message(&visit.place, StatusCode::SERVICE_UNAVAILABLE, "No gateway", why))
+        };
+        let calls = Calls::of(parts).ok_or_else(away)?;
+        match me(&calls).await {
+            Ok(me) => Ok(Signed { visit, me, calls }),
+            // A form's answer can't be led back to by an address alone.
+            Err(refused) if refused.status == StatusCode::UNAUTHORIZED => Err(to_sign_in(&visit).into()),
+            Err(refused) => {
+                let text = sentence(&refused.message);
+                Err(message(&visit.place, refused.status, "Not right now", &text).into())
+            }
+        }
+    }
+}
+
+async fn me(calls: &Calls) -> Result<Me, Refused> {
+    let who: Data<WhoAmI> = calls.call_unseen(Method::GET, "/v1/auth/me", None).await.read()?;
+    let WhoAmI { user, organization } = who.data;
+    let all: Data<Vec<Organization>> =
+        calls.call_unseen(Method::GET, "/v1/organizations", None).await.read()?;
+    let mut organizations = all.data;
+    organizations.iter_mut().for_each(|known| known.current = known.id == organization.id);
+    organizations.sort_by_key(|known| !known.current);
+    // A role that this program does not know has no rights here.
+    let role = Role::named(&organization.role).unwrap_or(Role::Viewer);
+    Ok(Me { user, role, organizations })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn messages_become_sentences() {
+        assert_eq!(sentence("the key is not known"), "The key is not known.");
+        assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence(""), "");
+    }
+}
