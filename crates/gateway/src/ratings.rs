@@ -9,6 +9,7 @@ mod limits;
 mod moderation;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -34,6 +35,8 @@ const NAME_CHARS_MAX: usize = 40;
 const COMMENT_CHARS_MAX: usize = 4_000;
 /// Longest reason of a report or of a moderator.
 const REASON_CHARS_MAX: usize = 500;
+/// How long the store is waited for.
+const READ_MAX: Duration = Duration::from_millis(2_000);
 /// Comments of a page where nobody says how many, and the most.
 const PAGE: (i64, i64) = (20, 100);
 
@@ -117,12 +120,12 @@ async fn show(worker: &Arc<Worker>, mut parts: Parts) -> Answer {
     let model = model(&desk)?;
     let (after, limit) = page(&parts)?;
     let user = session::visitor(&parts).ok().map(|visitor| visitor.user.id.clone());
-    let asked = model.clone();
-    let page = desk
-        .store(move |gateway| async move {
-            gateway.store.rating_page(&asked, user.as_deref(), after.as_ref(), limit).await
-        })
-        .await?;
+    let (asked, may_rate) = (model.clone(), user.is_some());
+    let read = desk.store(move |gateway| async move {
+        gateway.store.rating_page(&asked, user.as_deref(), after.as_ref(), limit).await
+    });
+    // Pages wait for it: one that is late is shown without.
+    let page = tokio::time::timeout(READ_MAX, read).await.map_err(|_| GatewayError::StoreUnavailable)??;
     let full = i64::try_from(page.comments.len()).is_ok_and(|count| count == limit);
     let next = page.comments.last().filter(|_| full).map(|last| cursor(last.created, &last.id));
     let [one, two, three, four, five] = page.counts;
@@ -134,6 +137,7 @@ async fn show(worker: &Arc<Worker>, mut parts: Parts) -> Answer {
         "comments": page.comments.iter().map(object).collect::<Vec<_>>(),
         "next": next,
         "own": page.own.as_ref().map(own),
+        "may_rate": may_rate,
     });
     let mut response = data(&answer);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -218,7 +222,7 @@ fn page(parts: &Parts) -> Result<(Option<RatingAt>, i64), GatewayError> {
     let limit = ask("limit").map_or(Some(PAGE.0), |text| text.parse().ok());
     let limit = limit.filter(|limit| (1..=PAGE.1).contains(limit));
     let limit = limit.ok_or_else(|| invalid(format!("`limit` is a whole number from 1 to {}", PAGE.1)))?;
-    let after = ask("after").map(|text| place(text)).transpose()?;
+    let after = ask("after").map(place).transpose()?;
     Ok((after.map(|(at, id)| RatingAt(at, id)), limit))
 }
 

@@ -36,6 +36,7 @@ mod prose;
 mod provider;
 mod providers;
 mod rankings;
+mod ratings;
 pub mod safe;
 mod scores;
 mod shell;
@@ -109,6 +110,7 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .merge(console::router())
         .merge(door::router())
         .merge(sign_in::router())
+        .merge(ratings::router())
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
         .layer(from_fn(compress::compress))

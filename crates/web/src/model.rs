@@ -21,6 +21,7 @@ use crate::index::{Row, modality};
 use crate::machine::jsonld;
 use crate::not_found;
 use crate::prose::Prose;
+use crate::ratings::{self, Behind, Score as Rated};
 use crate::scores::{self, About};
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Snippet};
@@ -72,6 +73,9 @@ struct ModelPage {
     data: Vec<DataBlock>,
     /// Sections of their own: days, use, apps; empty where nothing is known.
     activity: String,
+    /// What people think of it; empty where nobody says.
+    ratings: String,
+    is_rated: bool,
 }
 
 /// A question, and its answer with code set apart.
@@ -179,6 +183,7 @@ pub(crate) fn find(visit: &Visit, author: &str, slug: &str) -> Found {
 pub(crate) async fn model(
     visit: Visit,
     headers: HeaderMap,
+    behind: Behind,
     Path((author, slug)): Path<(String, String)>,
 ) -> Response {
     let at = match find(&visit, &author, &slug) {
@@ -193,15 +198,28 @@ pub(crate) async fn model(
         return not_found::page_of(&visit);
     };
     let order = routed::order(&*visit.world, at, visit.now);
+    let rated = ratings::of_model(&visit, &behind, &model.id).await;
+    let score = rated.as_ref().and_then(|rated| rated.score.as_ref());
     if visit.is_json {
-        return shell::json(&twin::told(&visit, at, model, &order));
+        return shell::json(&twin::told(&visit, at, model, &order, score));
     }
-    let mut page = page(&visit, at, model, row, &order);
+    let mut page = page(&visit, at, model, row, &order, score);
     page.activity = activity::sections(&visit, &headers, at).await;
-    shell::page(StatusCode::OK, &page)
+    page.is_rated = score.is_some();
+    let is_private = rated.as_ref().is_some_and(|rated| rated.is_private);
+    page.ratings = rated.map(|rated| rated.html).unwrap_or_default();
+    let response = shell::page(StatusCode::OK, &page);
+    if is_private { shell::private(response) } else { response }
 }
 
-fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> ModelPage {
+fn page(
+    visit: &Visit,
+    at: usize,
+    model: &Model,
+    row: &Row,
+    order: &Order,
+    rated: Option<&Rated>,
+) -> ModelPage {
     let snapshot = visit.snapshot();
     let author = snapshot.author(&model.author).map_or_else(|| model.author.to_string(), |a| a.name.clone());
     let path = format!("/{}", model.id);
@@ -217,7 +235,7 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         (model.name.as_str(), path.as_str()),
     ];
     ModelPage {
-        data: data(visit, at, &told.faq, &way),
+        data: data(visit, at, &told.faq, &way, rated),
         tasks: describe::best_for(snapshot, at),
         snippets: told.snippets,
         key_variable: told.key_variable,
@@ -249,6 +267,8 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         offers,
         columns,
         activity: String::new(),
+        ratings: String::new(),
+        is_rated: false,
     }
 }
 
@@ -327,11 +347,20 @@ fn speeds(offers: &[Offer]) -> Option<Chart> {
 }
 
 /// The page for search engines.
-fn data(visit: &Visit, at: usize, faq: &[Faq], way: &[(&str, &str)]) -> Vec<DataBlock> {
+fn data(
+    visit: &Visit,
+    at: usize,
+    faq: &[Faq],
+    way: &[(&str, &str)],
+    rated: Option<&Rated>,
+) -> Vec<DataBlock> {
     let base_url = &visit.place.base_url;
     let product = jsonld::model(visit.snapshot(), at, base_url, "").map(|mut product| {
         // There is no picture of it yet.
-        product.as_object_mut().map(|map| map.remove("image"));
+        if let Some(map) = product.as_object_mut() {
+            map.remove("image");
+            map.extend(rated.map(|rated| (String::from("aggregateRating"), rated.jsonld())));
+        }
         product
     });
     let questions = (!faq.is_empty()).then(|| jsonld::questions(faq));

@@ -188,4 +188,4 @@ fn is_number(text: &str) -> bool {
 #[cfg(test)]
 mod payloads;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,10 +7,11 @@ use types::{PriceKind, Quote};
 
 use super::routed::Order;
 use crate::Live;
+use crate::ratings::Score;
 use crate::visit::Visit;
 
 /// The whole page's data.
-pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order) -> Value {
+pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order, score: Option<&Score>) -> Value {
     let snapshot = visit.snapshot();
     let picks = visit.picks();
     let picked = picks.of_model(at).iter().map(|pick| {
@@ -35,6 +36,7 @@ pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order) -> Va
         "benchmarks": model.benchmarks,
         "source": model.source,
         "as_of": model.as_of,
+        "ratings": score.map(Score::json),
         "parameters": snapshot.model_parameters(at),
         "routing": { "supposes_all_providers_on": order.is_supposed, "picked": picked.collect::<Vec<_>>() },
         "offers": snapshot.endpoints_of(at).iter().filter_map(|at| offer(visit, *at as usize, order)).collect::<Vec<_>>(),
