@@ -6,6 +6,7 @@ mod conformance;
 mod docs;
 mod eval;
 mod fuzz;
+mod opinions;
 mod postgres;
 mod screens;
 mod sh;

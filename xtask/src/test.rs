@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 
 use crate::postgres::Postgres;
-use crate::{docs, eval, fuzz, screens, sh, style, tools};
+use crate::{docs, eval, fuzz, opinions, screens, sh, style, tools};
 
 /// Usages priced in the test run; `xtask eval prices` prices twenty times as many.
 const PRICES_SAMPLE: u32 = 500;
@@ -83,6 +83,7 @@ const STEPS: [Step; 18] = [
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
     ("screens", |_| screens::take(&screens::Programs::built()).map(Tally::of)),
     ("browser", |_| screens::browse(&screens::Programs::built()).map(Tally::of)),
+    ("opinions", |_| opinions::run().map(Tally::of)),
     ("fuzz", |_| fuzz::all(FUZZ_SECONDS).map(|(passed, failed)| Tally { passed, failed })),
 ];
 

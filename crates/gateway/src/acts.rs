@@ -2,7 +2,8 @@
 //! made it and whatever came of it.
 //!
 //! - Which requests: all but `GET` on routes for managers, sessions and the operator; and who came in by a public route of people.
-//!   One that nobody proved to be somebody is not written down: there is nobody to name.
+//!   One that nobody proved to be somebody is not written down: there is nobody to name. Nor is what people think of models: who is
+//!   behind a name that they chose is no business of those who read the log of their organization.
 //! - What of it: the names of the fields that were asked for, and the values of those that name no person and keep no secret; of
 //!   an act that was refused only what it was: whoever mistypes writes a secret anywhere.
 //! - An act is on disk before its answer leaves. Where the log can't be written, the act stands and the log of the process says so.
@@ -26,7 +27,8 @@ use crate::key::Manager;
 use crate::router::{Route, plain};
 
 /// Fields whose values are written down.
-const SHOWN: [&str; 34] = [
+const SHOWN: [&str; 35] = [
+    "action",
     "amount",
     "amount_usd",
     "archived",
@@ -79,7 +81,7 @@ impl Trail {
     pub(crate) fn begin(route: &Route, parts: &Parts, body: &Bytes) -> Option<Trail> {
         let is_people = route.access == Access::Public && route.path.starts_with("/v1/auth/");
         let is_administered = matches!(route.access, Access::Manage(_) | Access::Session | Access::Operator);
-        if route.method == "GET" || !(is_administered || is_people) {
+        if route.method == "GET" || route.is_opinion() || !(is_administered || is_people) {
             return None;
         }
         Some(Trail {

@@ -75,6 +75,8 @@ pub struct Gateway {
     pub receipts: crate::receipts::Signer,
     /// How people come in.
     pub people: crate::auth::settings::People,
+    /// What people think of models.
+    pub ratings: crate::ratings::Ratings,
     /// How money comes in.
     pub payments: crate::payments::Payments,
     /// Accounts that pay less at present.

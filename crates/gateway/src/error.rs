@@ -146,6 +146,14 @@ pub enum GatewayError {
     /// Replays are few at a time.
     #[error("{0}; ask again when one has ended")]
     ReplayBusy(&'static str),
+    /// Somebody rates or reports too much.
+    #[error("{why}; try again in {} s", .retry_after.as_secs().max(1))]
+    RatingsLimited {
+        /// How much one may.
+        why: &'static str,
+        /// When the next one fits.
+        retry_after: Duration,
+    },
     /// Every endpoint is limiting us.
     #[error("{provider} is limiting requests: {message}")]
     ProviderBusy {
@@ -358,6 +366,7 @@ impl GatewayError {
             GatewayError::TokensLimited { .. } => (429, "tokens_limited"),
             GatewayError::TooManyInFlight(_) => (429, "too_many_in_flight"),
             GatewayError::ReplayBusy(_) => (429, "replay_busy"),
+            GatewayError::RatingsLimited { .. } => (429, "ratings_limited"),
             GatewayError::ProviderBusy { .. } => (429, "provider_rate_limited"),
             GatewayError::ProviderRefused { status, kind, .. } => (*status, kind),
             GatewayError::ProviderFailed { timeout: true, .. } => (504, "provider_timeout"),
@@ -393,6 +402,7 @@ impl GatewayError {
         match self {
             GatewayError::RateLimited { retry_after, .. }
             | GatewayError::TokensLimited { retry_after, .. }
+            | GatewayError::RatingsLimited { retry_after, .. }
             | GatewayError::Resting { retry_after, .. } => Some(*retry_after),
             GatewayError::ProviderBusy { retry_after, .. } => *retry_after,
             GatewayError::Auth(error) => error.retry_after(),

@@ -65,6 +65,7 @@ mod planning;
 mod policies;
 mod presets;
 mod pump;
+pub mod ratings;
 pub mod receipts;
 pub mod replay;
 pub mod replaying;

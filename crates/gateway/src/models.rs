@@ -18,6 +18,7 @@ use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::listings::{Rendered, cached, view};
 use crate::router::{json, query};
+use crate::world::World;
 
 /// `GET /v1/models`. Clients of Anthropic, which send its version, get its shape; OpenRouter's own SDKs a price where nobody
 /// knows one. Whoever sends a key sees its account's policies and presets too, and only models that the key may call.
@@ -187,9 +188,8 @@ pub fn count(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBod
     Ok(json(json!({ "data": { "count": count } }).to_string()))
 }
 
-/// The model that the path names, by id or alias.
-fn named(worker: &Worker, parts: &Parts) -> Result<usize, GatewayError> {
-    let world = worker.gateway.world.load();
+/// The model of this world that the path names, by id or alias.
+pub(crate) fn named(world: &World, parts: &Parts) -> Result<usize, GatewayError> {
     let path = parts.uri.path();
     let mut segments = path.split('/').skip_while(|s| *s != "models" && *s != "model").skip(1);
     let decode = |segment: Option<&str>| {
@@ -210,16 +210,16 @@ fn named(worker: &Worker, parts: &Parts) -> Result<usize, GatewayError> {
 
 /// `GET /v1/models/{author}/{slug}`.
 pub fn one(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
-    let model = named(worker, parts)?;
     let world = worker.gateway.world.load_full();
+    let model = named(&world, parts)?;
     let body = view(&worker.gateway, &world, |v| export::model(v, model)).ok_or(GatewayError::Internal)?;
     Ok(Rendered::new(body).answer(parts))
 }
 
 /// `GET /v1/models/{author}/{slug}/endpoints`.
 pub fn endpoints(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
-    let model = named(worker, parts)?;
     let world = worker.gateway.world.load_full();
+    let model = named(&world, parts)?;
     let body =
         view(&worker.gateway, &world, |v| export::endpoints(v, model)).ok_or(GatewayError::Internal)?;
     Ok(Rendered::new(body).answer(parts))

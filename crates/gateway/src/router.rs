@@ -28,7 +28,7 @@ use crate::settings::GENERATION_ID;
 use crate::{
     access, activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
     embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
-    models, openapi, organization, payments, policies, presets, receipts, replay, rerank, responses,
+    models, openapi, organization, payments, policies, presets, ratings, receipts, replay, rerank, responses,
     route as dry_run, webhooks,
 };
 
@@ -53,6 +53,11 @@ impl Route {
     /// The dialect of its errors, and whether it makes a generation.
     pub(crate) const fn speaks(&self) -> (Dialect, bool) {
         self.handler.speaks()
+    }
+
+    /// What somebody says of a model, or against what others say.
+    pub(crate) fn is_opinion(&self) -> bool {
+        matches!(self.handler, Handler::Ratings(at) if at.is_opinion())
     }
 }
 
@@ -103,6 +108,7 @@ pub(crate) enum Handler {
     Payments(payments::routes::At),
     Auth(auth::routes::At),
     Organization(organization::routes::At),
+    Ratings(ratings::At),
     Catalog,
     ModelsDev,
     Schema,
@@ -281,7 +287,11 @@ fn find(path: &str) -> Vec<&'static Route> {
 
 /// A path can be there under conditions only.
 fn is_mounted(gateway: &crate::app::Gateway, handler: Handler) -> bool {
-    handler != Handler::Payments(payments::routes::At::Stripe) || payments::webhook::is_mounted(gateway)
+    match handler {
+        Handler::Payments(payments::routes::At::Stripe) => payments::webhook::is_mounted(gateway),
+        Handler::Ratings(_) => gateway.ratings.is_on,
+        _ => true,
+    }
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -348,7 +358,13 @@ async fn answer<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if let Access::Manage(_) = route.access {
+    let is_administered = match route.access {
+        Access::Manage(_) => true,
+        // What the operator changes is written down with who did it.
+        Access::Operator => route.method != "GET",
+        _ => false,
+    };
+    if is_administered {
         let manager = key::Manager(key::caller(worker, &parts, route.access)?);
         parts.extensions.insert(manager);
     }
@@ -410,6 +426,7 @@ async fn handle(
         Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
         Handler::Organization(at) => Box::pin(organization::routes::serve(worker, at, parts, body)).await,
         Handler::Auth(at) => Box::pin(auth::routes::serve(worker, at, parts, body)).await,
+        Handler::Ratings(at) => Box::pin(ratings::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,
         Handler::Schema => catalog_feeds::schema(worker, &parts).await,

@@ -10,7 +10,7 @@ use types::{AccountId, Timestamp};
 
 use crate::changes::{self, Counter};
 use crate::db::{Tx, decode_row};
-use crate::{Store, StoreError, organizations};
+use crate::{Store, StoreError, organizations, ratings};
 
 /// Records of one step.
 const STEP_ROWS: i64 = 500;
@@ -112,6 +112,17 @@ const OF_PERSON: &[(&str, &str)] = &[
             FROM identities WHERE user_id = $1 ORDER BY created",
     ),
     (
+        "ratings",
+        "SELECT id, model, name, CAST(stars AS TEXT) AS stars, comment, CAST(created AS TEXT) AS created_us,
+            CAST(edited AS TEXT) AS edited_us, CAST(hidden AS TEXT) AS hidden_us, hidden_why
+            FROM ratings WHERE user_id = $1 ORDER BY created",
+    ),
+    (
+        "reports_of_ratings",
+        "SELECT rating, reason, CAST(created AS TEXT) AS created_us, CAST(resolved AS TEXT) AS resolved_us
+            FROM rating_reports WHERE reporter = $1 ORDER BY created",
+    ),
+    (
         "own_acts",
         "SELECT CAST(seq AS TEXT) AS number, CAST(at AS TEXT) AS at_us, account, action, object, address,
             CAST(status AS TEXT) AS status FROM audit WHERE actor = $1 ORDER BY seq",
@@ -198,6 +209,7 @@ impl Store {
         }
         erase(&mut tx, &found.account, now).await?;
         redact(&mut tx, user, now).await?;
+        ratings::erase(&mut tx, user).await?;
         for sql in [
             "DELETE FROM members WHERE user_id = $1",
             "DELETE FROM recovery_codes WHERE user_id = $1",

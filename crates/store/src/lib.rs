@@ -40,6 +40,7 @@ mod organizations;
 mod payments;
 mod people;
 mod provider_use;
+mod ratings;
 mod responses;
 mod rollups;
 mod rules;
@@ -82,6 +83,10 @@ pub use organizations::{Invited, Member, Organization, Project, ServiceAccount};
 pub use payments::{Dispute, Notice, RefundPlan, Says, Taken};
 pub use people::{MailedToken, Presence, Session, User};
 pub use provider_use::ProviderUse;
+pub use ratings::{
+    BY_REPORTS, Hidden, Moderation, NewRating, NewReport, Queue, QueueAt, Queued, Rating, RatingAt,
+    RatingPage, Report,
+};
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{
     RULE_BYTES_MAX, RULES_MAX, RuleKind, RuleName, RuleRow, SLUG_BYTES_MAX, Written, check_slug,

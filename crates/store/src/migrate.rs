@@ -27,6 +27,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (16, "identities at issuers", include_str!("migrations/0016_identities.sql")),
     (17, "use and attempts for the public pages", include_str!("migrations/0017_traffic.sql")),
     (18, "the catalog that was last in place", include_str!("migrations/0018_catalog_seen.sql")),
+    (19, "ratings of models and reports of them", include_str!("migrations/0019_ratings.sql")),
     (20, "prices that changed", include_str!("migrations/0020_price_changes.sql")),
 ];
 

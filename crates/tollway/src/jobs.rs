@@ -9,6 +9,7 @@ pub(crate) mod mails;
 pub(crate) mod pages;
 pub(crate) mod payments;
 pub(crate) mod poll;
+pub(crate) mod ratings;
 pub(crate) mod reload;
 pub(crate) mod telemetry;
 pub(crate) mod vitals;

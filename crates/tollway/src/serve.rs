@@ -20,6 +20,7 @@ use gateway::contents::{Contents, Heard};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::mail::{Mail, Mailer};
+use gateway::ratings::Ratings;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,7 +37,7 @@ use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
 use crate::jobs::telemetry::{self as telling, Exporter};
 use crate::jobs::{
-    alerts, catalog_news, contents, expire, fold, mails, pages, payments, poll, reload, vitals,
+    alerts, catalog_news, contents, expire, fold, mails, pages, payments, poll, ratings, reload, vitals,
 };
 use crate::site::{LiveSite, Records};
 use crate::vigil::Vigil;
@@ -120,6 +121,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
     tokio::spawn(alerts::run(Arc::clone(&gateway), events, jobs_stopping.clone()));
     tokio::spawn(catalog_news::run(Arc::clone(&gateway), jobs_stopping.clone()));
+    tokio::spawn(ratings::run(Arc::clone(&gateway), jobs_stopping.clone()));
     tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
     let keeping = tokio::spawn(contents::write(Arc::clone(&gateway), heard, jobs_stopping.clone()));
     tokio::spawn(contents::forget(Arc::clone(&gateway), jobs_stopping.clone()));
@@ -210,6 +212,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         people: wire_up::people(&config, &payments.public_url),
         payments,
         contents,
+        ratings: Ratings::new(config.site.ratings, config.site.ratings_hide_reports),
         metrics,
         store,
         control,

@@ -22,6 +22,7 @@ use gateway::mail::Mailer;
 use gateway::metrics::Metrics;
 use gateway::payments::stripe::Stripe;
 use gateway::payments::{Payments, Seller};
+use gateway::ratings::Ratings;
 use gateway::replaying::Bounds;
 use gateway::rules::Rules;
 use gateway::settings::{Brand, Settings};
@@ -225,6 +226,7 @@ pub(crate) struct Shared {
     pub(crate) payments: Payments,
     pub(crate) people: People,
     pub(crate) contents: Contents,
+    pub(crate) ratings: Ratings,
 }
 
 /// Puts it together.
@@ -254,6 +256,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         retries: Default::default(),
         payments: shared.payments,
         people: shared.people,
+        ratings: shared.ratings,
         contents: shared.contents,
         discounts: Default::default(),
         guardrails: Default::default(),

@@ -7,6 +7,7 @@ mod network;
 mod price;
 mod role;
 mod task;
+mod text;
 mod time;
 mod usage;
 
@@ -20,5 +21,6 @@ pub use price::{
 pub use role::{Right, Role};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use task::Task;
+pub use text::is_unseen;
 pub use time::{Clock, SystemClock, TestClock, Timestamp};
 pub use usage::{Usage, UsageSource};

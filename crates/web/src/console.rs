@@ -4,6 +4,7 @@
 mod amount;
 pub(crate) mod form;
 pub(crate) mod frame;
+mod moderation;
 mod overview;
 pub(crate) mod signed;
 
@@ -19,4 +20,5 @@ pub(crate) fn router() -> Router<Arc<Pages>> {
     Router::new()
         .route("/console", get(overview::overview))
         .route("/console/organization", post(overview::organization))
+        .route(moderation::PATH, get(moderation::show).post(moderation::decide))
 }

@@ -39,6 +39,7 @@ mod prose;
 mod provider;
 mod providers;
 mod rankings;
+mod ratings;
 pub mod safe;
 mod scores;
 mod shell;
@@ -139,6 +140,7 @@ fn routes() -> Router<Arc<Pages>> {
         .merge(console::router())
         .merge(door::router())
         .merge(sign_in::router())
+        .merge(ratings::router())
         .fallback(not_found::not_found)
         .layer(map_response(headers::secure))
         .layer(from_fn(compress::compress))

@@ -25,6 +25,7 @@ use crate::not_found;
 use crate::popularity;
 use crate::prose::Prose;
 use crate::rankings;
+use crate::ratings::{self, Behind, Score as Rated};
 use crate::scores::{self, About};
 use crate::shell::{self, Crumb, Shell};
 use crate::snippets::{self, Kind, Snippet};
@@ -87,6 +88,9 @@ struct ModelPage {
     streams_min: u64,
     /// What the prices were; empty where nothing is watched.
     history: String,
+    /// What people think of it; empty where nobody says.
+    ratings: String,
+    is_rated: bool,
 }
 
 /// A question, and its answer with code set apart.
@@ -194,6 +198,7 @@ pub(crate) fn find(visit: &Visit, author: &str, slug: &str) -> Found {
 pub(crate) async fn model(
     visit: Visit,
     headers: HeaderMap,
+    behind: Behind,
     Path((author, slug)): Path<(String, String)>,
 ) -> Response {
     let at = match find(&visit, &author, &slug) {
@@ -210,18 +215,25 @@ pub(crate) async fn model(
     let order = routed::order(&*visit.world, at, visit.now);
     let watch = visit.site.prices().await;
     let endpoints: Vec<usize> = snapshot.endpoints_of(at).iter().map(|at| *at as usize).collect();
+    let rated = ratings::of_model(&visit, &behind, &model.id).await;
+    let score = rated.as_ref().and_then(|rated| rated.score.as_ref());
     if visit.is_json {
         let popularity = popularity::of(&visit, &headers).await;
         let history = watch.map(|watch| watch::told(snapshot, &watch, &endpoints));
-        let told = twin::told(&visit, at, model, &order, popularity.as_deref(), history);
+        let beside = twin::Beside { popularity: popularity.as_deref(), history, score };
+        let told = twin::told(&visit, at, model, &order, beside);
         return rankings::for_viewer(shell::json(&told), visit.site.viewer(&headers).await);
     }
-    let mut page = page(&visit, at, model, row, &order);
+    let mut page = page(&visit, at, model, row, &order, score);
     page.activity = activity::sections(&visit, &headers, at).await;
     page.by_hour = activity::by_hour(&visit, at).await;
     page.effective = effective::of(&visit, &headers, at).await;
     page.history = history(&visit, watch.as_deref(), &endpoints);
-    shell::page(StatusCode::OK, &page)
+    page.is_rated = score.is_some();
+    let is_private = rated.as_ref().is_some_and(|rated| rated.is_private);
+    page.ratings = rated.map(|rated| rated.html).unwrap_or_default();
+    let response = shell::page(StatusCode::OK, &page);
+    if is_private { shell::private(response) } else { response }
 }
 
 /// The section of prices as they were; empty where nothing is watched.
@@ -230,7 +242,14 @@ pub(crate) fn history(visit: &Visit, watch: Option<&PriceWatch>, endpoints: &[us
     history.and_then(|history| history.render().ok()).unwrap_or_default()
 }
 
-fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> ModelPage {
+fn page(
+    visit: &Visit,
+    at: usize,
+    model: &Model,
+    row: &Row,
+    order: &Order,
+    rated: Option<&Rated>,
+) -> ModelPage {
     let snapshot = visit.snapshot();
     let author = snapshot.author(&model.author).map_or_else(|| model.author.to_string(), |a| a.name.clone());
     let path = format!("/{}", model.id);
@@ -246,7 +265,7 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         (model.name.as_str(), path.as_str()),
     ];
     ModelPage {
-        data: data(visit, at, &told.faq, &way),
+        data: data(visit, at, &told.faq, &way, rated),
         tasks: describe::best_for(snapshot, at),
         snippets: told.snippets,
         key_variable: told.key_variable,
@@ -285,6 +304,8 @@ fn page(visit: &Visit, at: usize, model: &Model, row: &Row, order: &Order) -> Mo
         cache_days: CACHE_DAYS,
         streams_min: activity::STREAMS_MIN,
         history: String::new(),
+        ratings: String::new(),
+        is_rated: false,
     }
 }
 
@@ -363,10 +384,21 @@ fn speeds(offers: &[Offer]) -> Option<Chart> {
 }
 
 /// The page for search engines.
-fn data(visit: &Visit, at: usize, faq: &[Faq], way: &[(&str, &str)]) -> Vec<DataBlock> {
+fn data(
+    visit: &Visit,
+    at: usize,
+    faq: &[Faq],
+    way: &[(&str, &str)],
+    rated: Option<&Rated>,
+) -> Vec<DataBlock> {
     let base_url = &visit.place.base_url;
     let picture = visit.snapshot().models.get(at).map(|model| card::path(&model.id)).unwrap_or_default();
-    let product = jsonld::model(visit.snapshot(), at, base_url, &picture);
+    let product = jsonld::model(visit.snapshot(), at, base_url, &picture).map(|mut product| {
+        if let Some(map) = product.as_object_mut() {
+            map.extend(rated.map(|rated| (String::from("aggregateRating"), rated.jsonld())));
+        }
+        product
+    });
     let questions = (!faq.is_empty()).then(|| jsonld::questions(faq));
     let all = product.into_iter().chain(questions).chain([jsonld::breadcrumbs(base_url, way)]);
     all.map(|value| DataBlock(jsonld::script_text(&value))).collect()

@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 use ammonia::{Builder, UrlRelative};
 use askama::filters::HtmlSafe;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use types::is_unseen;
 
 /// The longest text that is read; the rest is left out.
 pub const MARKDOWN_CHARS_MAX: usize = 20_000;
@@ -102,30 +103,6 @@ pub fn plain(text: &str) -> String {
 /// Without what can't be seen or turns the order of what can.
 fn readable(text: &str) -> String {
     text.chars().take(MARKDOWN_CHARS_MAX).filter(|c| !is_unseen(*c)).collect()
-}
-
-fn is_unseen(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        // Marks of direction, joiners, fillers, tags and private use.
-        '\u{ad}'
-        | '\u{34f}'
-        | '\u{61c}'
-        | '\u{115f}'..='\u{1160}'
-        | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{3164}'
-        | '\u{e000}'..='\u{f8ff}'
-        | '\u{feff}'
-        | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}'
-        | '\u{fffe}'..='\u{ffff}'
-        | '\u{e0000}'..='\u{10ffff}' => true,
-        c => c.is_control(),
-    }
 }
 
 /// The events that pass.

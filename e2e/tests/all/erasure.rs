@@ -11,7 +11,7 @@ use crate::people::{PASSWORD, newcomer, sign_in};
 const TRACE: &str = "ca11ab1eca11ab1eca11ab1eca11ab1e";
 
 /// Files of a folder in which a text stands.
-fn found(dir: &Path, text: &str) -> Vec<String> {
+pub(crate) fn found(dir: &Path, text: &str) -> Vec<String> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(dir).expect("a folder").flatten() {
         let path = entry.path();

@@ -38,6 +38,7 @@ mod payments;
 mod people;
 mod policies;
 mod public_pages;
+mod ratings;
 mod replay;
 mod routing;
 mod rules;

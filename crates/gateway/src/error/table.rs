@@ -87,6 +87,7 @@ docs! {
     "rate_limited" 429 "The key's requests per minute are used up." "Wait for `Retry-After` seconds.";
     "too_many_in_flight" 429 "The key has its maximum of calls in flight." "Wait for one to end.";
     "replay_busy" 429 "A replay of the account is under way, or as many as the node runs at once." "Ask again when it has ended.";
+    "ratings_limited" 429 "The person has rated or reported as much as one may in a minute or a day." "Wait for `Retry-After` seconds.";
     "provider_rate_limited" 429 "Every endpoint that could serve the call is limiting us." "Wait for `Retry-After` seconds.";
     "internal" 500 "A bug here." "Report it with the generation id.";
     "provider_error" 502 "Every attempt failed; `metadata.previous_errors` lists them." "Try again, or choose another model.";

@@ -29,6 +29,7 @@ fn every_error_is_in_the_table_and_in_the_form_clients_read() {
         GatewayError::ModelRetired { model: "a/b".into(), since: None, successor: Some("a/c".into()) },
         GatewayError::Overloaded(5),
         GatewayError::ReplayBusy("busy"),
+        GatewayError::RatingsLimited { why: "five a minute", retry_after: Duration::from_secs(9) },
         GatewayError::RuleNotFound { kind: RuleKind::Policy, name: "x".into(), suggestions: Vec::new() },
         GatewayError::RuleNotFound {
             kind: RuleKind::Preset,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::settings::Brand;
 
 /// In the order of their tags.
-pub(super) const FILES: [(&str, &str); 21] = [
+pub(super) const FILES: [(&str, &str); 22] = [
     ("shared", include_str!("shared.json")),
     ("chat", include_str!("chat.json")),
     ("responses", include_str!("responses.json")),
@@ -18,6 +18,7 @@ pub(super) const FILES: [(&str, &str); 21] = [
     ("gemini", include_str!("gemini.json")),
     ("tasks", include_str!("tasks.json")),
     ("models", include_str!("models.json")),
+    ("ratings", include_str!("ratings.json")),
     ("insight", include_str!("insight.json")),
     ("usage", include_str!("usage.json")),
     ("keys", include_str!("keys.json")),

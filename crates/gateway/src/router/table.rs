@@ -13,6 +13,7 @@ use crate::insight::At as Look;
 use crate::keys::api::Op as Keys;
 use crate::organization::routes::At as Org;
 use crate::payments::routes::At as Pay;
+use crate::ratings::At as Opinion;
 use crate::rules::edit::Op;
 use crate::webhooks::Op as Webhooks;
 
@@ -87,6 +88,27 @@ pub const ROUTES: &[Route] = &[
     get("/v1/models/{author}/{slug}", PUBLIC, H::Model, "one model"),
     get("/v1/model/{author}/{slug}", PUBLIC, H::Model, "one model, OpenRouter's other path"),
     get("/v1/models/{author}/{slug}/endpoints", PUBLIC, H::Endpoints, "its offers"),
+    get(
+        "/v1/models/{author}/{slug}/ratings",
+        PUBLIC,
+        H::Ratings(Opinion::Show),
+        "what people here think of a model",
+    ),
+    put(
+        "/v1/models/{author}/{slug}/ratings",
+        SESSION,
+        H::Ratings(Opinion::Put),
+        "rate a model, or edit one's rating",
+    ),
+    delete(
+        "/v1/models/{author}/{slug}/ratings",
+        SESSION,
+        H::Ratings(Opinion::Delete),
+        "take one's rating back",
+    ),
+    post("/v1/ratings/{id}/report", SESSION, H::Ratings(Opinion::Report), "say that a rating is improper"),
+    get("/v1/moderation", OPERATOR, H::Ratings(Opinion::Queue), "ratings that were reported, or are hidden"),
+    post("/v1/moderation/{id}", OPERATOR, H::Ratings(Opinion::Decide), "decide what becomes of one"),
     get("/v1/providers", PUBLIC, H::Providers, "who serves models"),
     post(
         "/v1/route",

@@ -16,6 +16,7 @@ mod open;
 mod organizations;
 mod payments;
 mod people;
+mod ratings;
 mod responses;
 mod rules;
 mod tamper;

@@ -160,6 +160,8 @@ pub struct SiteSettings {
     pub rankings_accounts_min: usize,
     pub rankings_requests_min: u64,
     pub public_stats: bool,
+    pub ratings: bool,
+    pub ratings_hide_reports: i64,
 }
 
 /// `[routing]`

@@ -20,7 +20,6 @@ enum ShownTo {
     /// Who has this right in the organization that they work in.
     With(Right),
     /// Who runs this server.
-    #[expect(dead_code, reason = "the operator's pages come next")]
     Operator,
 }
 
@@ -28,8 +27,15 @@ const fn section(path: &'static str, name: &'static str, right: Right) -> Sectio
     Section { path, name, shown_to: ShownTo::With(right) }
 }
 
+const fn operators(path: &'static str, name: &'static str) -> Section {
+    Section { path, name, shown_to: ShownTo::Operator }
+}
+
 /// The sections in their groups. A page stands here once it exists.
-const GROUPS: [(&str, &[Section]); 1] = [("Use", &[section(CONSOLE, "Overview", Right::Read)])];
+const GROUPS: [(&str, &[Section]); 2] = [
+    ("Use", &[section(CONSOLE, "Overview", Right::Read)]),
+    ("Server", &[operators("/console/moderation", "Moderation")]),
+];
 
 /// A group of links.
 pub(crate) struct Group {

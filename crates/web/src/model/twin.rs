@@ -8,17 +8,20 @@ use types::{PriceKind, Quote};
 use super::routed::Order;
 use crate::Live;
 use crate::popularity::Popularity;
+use crate::ratings::Score;
 use crate::visit::Visit;
 
+/// What is told beside the catalog's facts.
+pub(crate) struct Beside<'a> {
+    pub(crate) popularity: Option<&'a Popularity>,
+    /// What the prices were.
+    pub(crate) history: Option<Value>,
+    /// What people think of it.
+    pub(crate) score: Option<&'a Score>,
+}
+
 /// The whole page's data.
-pub(crate) fn told(
-    visit: &Visit,
-    at: usize,
-    model: &Model,
-    order: &Order,
-    popularity: Option<&Popularity>,
-    history: Option<Value>,
-) -> Value {
+pub(crate) fn told(visit: &Visit, at: usize, model: &Model, order: &Order, beside: Beside<'_>) -> Value {
     let snapshot = visit.snapshot();
     let picks = visit.picks();
     let picked = picks.of_model(at).iter().map(|pick| {
@@ -43,10 +46,11 @@ pub(crate) fn told(
         "benchmarks": model.benchmarks,
         "source": model.source,
         "as_of": model.as_of,
+        "ratings": beside.score.map(Score::json),
         "parameters": snapshot.model_parameters(at),
         "routing": { "supposes_all_providers_on": order.is_supposed, "picked": picked.collect::<Vec<_>>() },
-        "used": popularity.and_then(|known| known.told(&model.id)),
-        "price_history": history,
+        "used": beside.popularity.and_then(|known| known.told(&model.id)),
+        "price_history": beside.history,
         "offers": snapshot.endpoints_of(at).iter().filter_map(|at| offer(visit, *at as usize, order)).collect::<Vec<_>>(),
     })
 }

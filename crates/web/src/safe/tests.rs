@@ -50,11 +50,44 @@ fn check(html: &str, of: &str) {
     }
 }
 
-#[test]
-fn nothing_hostile_runs() {
+/// Hostile texts, one of each class.
+pub(crate) fn hostile() -> Vec<String> {
     let payloads: Vec<String> = PAYLOADS.lines().filter(|line| !line.is_empty()).map(unescape).collect();
     assert!(payloads.len() >= 150, "{}", payloads.len());
-    for payload in &payloads {
+    payloads
+}
+
+/// A page on which a stranger's words stand: what was made of their Markdown (`class="said"`) is of the list, and everything else has
+/// the elements and attributes of the same page with plain words on it.
+#[track_caller]
+pub(crate) fn runs_nothing(page: &str, plain: &str, of: &str) {
+    assert_eq!(marks(page, of), marks(plain, "plain words"), "{of}");
+}
+
+/// The tags of a page without what is said on it; values of fields are left out.
+fn marks(page: &str, of: &str) -> Vec<String> {
+    let mut rest = page;
+    let mut own = String::new();
+    while let Some((before, after)) = rest.split_once("<div class=\"said\">") {
+        own.push_str(before);
+        let (said, more) = after.split_once("</div>").unwrap();
+        check(said, of);
+        rest = more;
+    }
+    own.push_str(rest);
+    let tags = own.split('<').skip(1).map(|part| {
+        let (tag, _) = part.split_once('>').unwrap_or_else(|| panic!("an open tag in {of}"));
+        match tag.split_once(" value=\"") {
+            Some((before, after)) => format!("{before}{}", after.split_once('"').unwrap().1),
+            None => tag.to_owned(),
+        }
+    });
+    tags.collect()
+}
+
+#[test]
+fn nothing_hostile_runs() {
+    for payload in &hostile() {
         let places = [
             payload.clone(),
             format!("Good model. {payload} I use it daily."),

@@ -52,6 +52,12 @@ impl Shop {
         Shop { app, manager, team, issuer, _others: others }
     }
 
+    /// A rating by somebody new.
+    async fn rating(&self, number: usize) -> String {
+        let (person, _) = come_in(&self.app, &format!("rater{number}@example.com"), &[]).await;
+        rate(&person).await
+    }
+
     /// Who runs the server, in a new session.
     pub(super) async fn visitor(&self, password: &str) -> Actor {
         let asked = json!({ "email": "ops@example.com", "password": password });
@@ -124,6 +130,7 @@ impl Shop {
             }
             "/auth" => ("code_challenge", CHALLENGE.to_owned()),
             "/v1/auth/sessions/{id}" => ("id", self.session().await),
+            "/v1/ratings/{id}/report" | "/v1/moderation/{id}" => ("id", self.rating(path.len()).await),
             path if path.starts_with("/v1/policies/{name}") => {
                 self.put("/v1/policies/careful", &json!({ "models": ["sandbox/echo"] })).await;
                 ("name", String::from("careful"))
@@ -179,6 +186,10 @@ impl Shop {
             "POST /v1/auth/accept" => {
                 let made = self.app.cli(&["users", "invite", "guest@example.com"]).await;
                 vec![("token", made["token"].clone())]
+            }
+            "DELETE /v1/models/{author}/{slug}/ratings" => {
+                rate(&self.visitor(PASSWORD).await).await;
+                Vec::new()
             }
             "POST /v1/auth/sign-in" => {
                 come_in(&self.app, "ada@example.com", &[]).await;
@@ -268,4 +279,11 @@ impl Shop {
 pub(super) fn text(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found.map_or_else(|| panic!("no {pointer} in {value}"), str::to_owned)
+}
+
+/// Has somebody rate a model; the rating's id.
+async fn rate(person: &Actor) -> String {
+    let asked = json!({ "stars": 4, "name": "Somebody" });
+    let path = "/v1/models/mistralai/mistral-small-2603/ratings";
+    text(&person.request("PUT", path).json(&asked).send().await.json(), "/data/id")
 }

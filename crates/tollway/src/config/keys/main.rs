@@ -334,6 +334,21 @@ pub(super) static KEYS: &[Key<Config>] = &[
         kind: Kind::Flag(|c, v| c.site.public_stats = v),
     },
     Key {
+        path: "site.ratings",
+        preset: Value("on"),
+        example: "off",
+        doc: "Whether people who are signed in rate models and comment on them ([ratings.md](ratings.md)). `off`: what was written is kept \
+              and shown to nobody.",
+        kind: Kind::Choice { allowed: &["on", "off"], set: |c, v| c.site.ratings = v == "on" },
+    },
+    Key {
+        path: "site.ratings_hide_reports",
+        preset: Value("3"),
+        example: "5",
+        doc: "How many people have to report a rating for it to be hidden until a moderator has looked at it.",
+        kind: Kind::Number { min: 1, max: 1_000_000, set: |c, v| c.site.ratings_hide_reports = v as i64 },
+    },
+    Key {
         path: "routing.accept_peer_slugs",
         preset: Value("true"),
         example: "false",
