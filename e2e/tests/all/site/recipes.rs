@@ -93,7 +93,7 @@ fn step(html: &Html, name: &str) -> String {
     let headings = within(recipe, "h3");
     let heading = headings.iter().find(|heading| text(**heading).ends_with(name));
     let Some(heading) = heading else { return String::new() };
-    let mut behind = heading.next_siblings().filter_map(scraper::ElementRef::wrap);
+    let behind = heading.next_siblings().filter_map(scraper::ElementRef::wrap);
     let figure =
         behind.take_while(|element| element.value().name() != "h3").find(|e| e.value().name() == "figure");
     figure.map(|figure| within(figure, "code")[0].text().collect()).unwrap_or_default()
