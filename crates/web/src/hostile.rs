@@ -42,7 +42,9 @@ fn catalog(harmless: bool) -> Arc<Snapshot> {
     let root = folder.path();
     write(&root.join("sources/feed.toml"), "name = \"Feed\"\nurl = \"https://feed.example\"\n");
     for (at, name) in NAMES.iter().enumerate() {
-        let name = toml(&if harmless { format!("Harmless {at}") } else { name.clone() });
+        // The catalog refuses control characters; the rest it takes as it is.
+        let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let name = toml(&if harmless { format!("Harmless {at}") } else { name });
         write(&root.join(format!("authors/evil-{at}.toml")), &format!("name = {name}\n"));
         let model = format!(
             "name = {name}\ndescription = {name}\nfamily = {name}\nsource = \"feed\"\nas_of = \"2026-07-02\"\n\
