@@ -145,6 +145,18 @@ async function sourcesOfAFact(page) {
   expect((await sources.first().locator("a[href^=http]").count()) > 0, "a source has no address");
 }
 
+async function menuOfNarrowScreens(page) {
+  await page.goto(`${much}/models`);
+  const menu = page.locator("header details.menu");
+  const link = menu.getByRole("link", { name: "Providers" });
+  expect(!(await page.locator("header nav.wide").isVisible()), "the wide navigation is shown on a narrow screen");
+  expect(!(await link.isVisible()), "the menu is open before anybody asked");
+  await page.locator("header details.menu summary").focus();
+  await page.keyboard.press("Enter");
+  await link.click();
+  expect(new URL(page.url()).pathname === "/providers", "the menu does not lead to the providers");
+}
+
 async function everySectionIsLookedAt(page) {
   await page.goto(`${much}/`);
   const paths = await page.$$eval("header nav a", (links) => links.map((link) => new URL(link.href).pathname));
@@ -157,6 +169,7 @@ const checks = [
   ["without scripts, search finds", searchWithoutScripts, { scripts: false }],
   ["without scripts, filters narrow and can be taken away", filterWithoutScripts, { scripts: false }],
   ["without scripts, a fact opens to its sources", sourcesOfAFact, { scripts: false }],
+  ["on a narrow screen, without scripts, the menu leads on", menuOfNarrowScreens, { scripts: false, width: 390 }],
   ["the list follows what one types", searchAsOneTypes, {}],
   ["offers are sorted by a click", sortOffers, {}],
   ["a fact opens to its sources", sourcesOfAFact, {}],

@@ -42,7 +42,9 @@ fn catalog(harmless: bool) -> Arc<Snapshot> {
     let root = folder.path();
     write(&root.join("sources/feed.toml"), "name = \"Feed\"\nurl = \"https://feed.example\"\n");
     for (at, name) in NAMES.iter().enumerate() {
-        let name = toml(&if harmless { format!("Harmless {at}") } else { name.clone() });
+        // The catalog refuses control characters; the rest it takes as it is.
+        let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let name = toml(&if harmless { format!("Harmless {at}") } else { name });
         write(&root.join(format!("authors/evil-{at}.toml")), &format!("name = {name}\n"));
         let model = format!(
             "name = {name}\ndescription = {name}\nfamily = {name}\nsource = \"feed\"\nas_of = \"2026-07-02\"\n\
@@ -61,13 +63,17 @@ fn catalog(harmless: bool) -> Arc<Snapshot> {
         write(&root.join(format!("providers/p-{at}/provider.toml")), &provider);
         let endpoint = format!(
             "model = \"evil-{at}/m-{at}\"\nprovider_model_id = {name}\nsource = \"feed\"\nas_of = \"2026\"\n\
-             [facts]\nquantization = {name}\n[price]\ninput_usd_per_mtok = \"0.1\"\noutput_usd_per_mtok = \"0.2\"\n\
+             [price]\ninput_usd_per_mtok = \"0.1\"\noutput_usd_per_mtok = \"0.2\"\n\
              cache_read_usd_per_mtok = \"0.01\"\n"
         );
         write(&root.join(format!("providers/p-{at}/endpoints/m-{at}.toml")), &endpoint);
     }
     let loaded = catalog::load_dir(root);
-    Arc::new(loaded.unwrap_or_else(|problems| panic!("{:?}", problems.iter().take(3).collect::<Vec<_>>())))
+    Arc::new(
+        loaded.unwrap_or_else(|problems| {
+            panic!("{:?}", problems.iter().step_by(100).take(12).collect::<Vec<_>>())
+        }),
+    )
 }
 
 fn pages(snapshot: &Arc<Snapshot>, app: &'static str) -> Router {

@@ -167,14 +167,12 @@ fn drawn(
         else {
             continue;
         };
-        let mut own =
-            changes.iter().filter(|(_, price)| price.kind == kind && price.condition.is_empty()).rev();
-        let mut points = Vec::new();
-        let mut own = own.by_ref().peekable();
-        if let (Some(since), Some((_, first))) = (since, own.peek()) {
-            points.push((place(*since), height(kind, first.before)));
-        }
-        points.extend(own.map(|(change, price)| (place(change.at), height(kind, price.after))));
+        let is_own = |price: &Changed| price.kind == kind && price.condition.is_empty();
+        let own: Vec<_> = changes.iter().rev().filter(|(_, price)| is_own(price)).collect();
+        let start = since.zip(own.first());
+        let start = start.map(|(since, (_, first))| (place(since), height(kind, first.before)));
+        let after = own.iter().map(|(change, price)| (place(change.at), height(kind, price.after)));
+        let points: Points = start.into_iter().chain(after).collect();
         let name =
             format!("{}, {}", named(visit.snapshot(), endpoint), format::price_name(kind).to_lowercase());
         series.push((name, points));

@@ -23,7 +23,6 @@ fn call(n: u64) -> GenerationRecord {
     let title = n.is_multiple_of(2).then(|| "Night Owl".to_owned());
     call.app = Some(App { title, referer });
     call.streamed = true;
-    call.usage.cache_read = n % 7;
     let answer = Attempt {
         endpoint: "mistral/small".to_owned(),
         status: 200,
@@ -78,15 +77,6 @@ both! {
         assert_eq!(output, calls.iter().map(|call| call.usage.output).sum::<u64>().cast_signed());
         assert_eq!(models.iter().map(|row| row.sums.failed).sum::<i64>(), 6);
 
-        let cached = store.cache_use(0, PublicDefault::Counted).await.unwrap();
-        let whole = |usage: &types::Usage| usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h;
-        let (input, read): (u64, u64) =
-            calls.iter().fold((0, 0), |(input, read), call| (input + whole(&call.usage), read + call.usage.cache_read));
-        let sum = |of: fn(&CacheUseRow) -> i64| cached.iter().map(of).sum::<i64>().unsigned_abs();
-        assert!(read > 0, "some of it was read from a cache");
-        assert_eq!((sum(|row| row.input), sum(|row| row.cache_read)), (input, read));
-        assert_eq!(store.cache_use(i64::MAX, PublicDefault::Counted).await.unwrap(), []);
-
         let apps = store.traffic(&everything(TrafficBy::App)).await.unwrap();
         assert_eq!((requests(&apps, "Night Owl"), requests(&apps, "owl.example.com")), (30, 30));
         let tasks = store.traffic(&everything(TrafficBy::Task)).await.unwrap();
@@ -102,6 +92,25 @@ both! {
         let first = store.traffic(&first).await.unwrap();
         let expect = calls.iter().filter(|call| call.created.day() == NOW.day()).count();
         assert_eq!(first.iter().map(|row| row.sums.requests).sum::<i64>(), i64::try_from(expect).unwrap());
+    }
+
+    async fn what_was_read_from_caches_is_told_by_provider(store) {
+        accounts(&store).await;
+        let mut calls = calls(30);
+        for (read, call) in (0..7).cycle().zip(&mut calls) {
+            call.usage.cache_read = read;
+        }
+        fold(&store, "s1", 0, 10, &calls).await.unwrap();
+        let cached = store.cache_use(0, PublicDefault::Counted).await.unwrap();
+        let whole = |usage: &types::Usage| usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h;
+        let (input, read): (u64, u64) =
+            calls.iter().fold((0, 0), |(input, read), call| (input + whole(&call.usage), read + call.usage.cache_read));
+        let sum = |of: fn(&CacheUseRow) -> i64| cached.iter().map(of).sum::<i64>().unsigned_abs();
+        assert!(read > 0 && input > read, "{read} of {input}");
+        assert_eq!((sum(|row| row.requests), sum(|row| row.input), sum(|row| row.cache_read)), (30, input, read));
+        let models: std::collections::BTreeSet<&str> = cached.iter().map(|row| row.model.as_str()).collect();
+        assert_eq!(models.into_iter().collect::<Vec<_>>(), ["author/model-0", "author/model-1"]);
+        assert_eq!(store.cache_use(i64::MAX, PublicDefault::Counted).await.unwrap(), []);
     }
 
     async fn a_key_that_stays_out_is_in_no_answer(store) {
