@@ -40,7 +40,7 @@ async function signIn(page, email, path) {
   await page.fill("input[name=email]", email);
   await page.fill("input[name=password]", PASSWORD);
   await page.click("main button[type=submit]");
-  await page.waitForURL((url) => url.pathname === path.split("#")[0]);
+  await page.waitForURL((url) => url.pathname === path.split(/[?#]/)[0]);
 }
 
 async function rate(page, stars, name, comment) {
@@ -167,7 +167,6 @@ for (const [name, check, options] of checks) {
   const { page, complaints, close } = await open(browser, base, options);
   page.setDefaultTimeout(20_000);
   await check(page, complaints).catch((error) => complaints.push(`${error.message.split("\n").slice(0, 3).join(" ")} (at ${page.url()})`));
-  if (process.env.TOLLWAY_PICTURES) await page.screenshot({ path: `${process.env.TOLLWAY_PICTURES}/${checks.findIndex(([one]) => one === name)}.png`, fullPage: true });
   await close();
   failed += complaints.length;
   console.log([`${complaints.length ? "FAIL" : "ok  "} ${name}`, ...complaints.map((one) => `       ${one}`)].join("\n"));

@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, sentence};
+use super::signed::{Made, Signed, sentence};
 use crate::format::Shown;
 use crate::ratings::{day, stars};
 use crate::safe::{self, SafeHtml};
@@ -122,6 +122,11 @@ async fn page(
     let reply =
         signed.calls.call(Method::GET, &address("/v1/moderation", signed.visit.ask("after")), None).await;
     let Page { data, next } = reply.read().map_err(|refused| signed.failed(&refused))?;
+    if let Some(first) = data.first() {
+        let body = json!({ "action": "hide", "why": "It insults people." }).to_string();
+        let path = format!("/v1/moderation/{}", first.id);
+        signed.calls.note(Made { method: Method::POST, path, body: Some(body) });
+    }
     let page = Moderation {
         shell: Frame::of(signed, "Moderation", PATH).told(signed, &DONE).problem(problem),
         is_hidden,

@@ -65,7 +65,9 @@ async fn ratings_are_a_mean_a_table_and_who_said_what() {
         "aria-label=\"4 of 5 stars\"",
         "href=\"/acme/bare?after=17.rat_1#ratings\"",
         "href=\"/sign-in?next=%2Facme%2Fbare%23ratings\"",
-        "\"aggregateRating\":{\"@type\":\"AggregateRating\",\"bestRating\":5,\"ratingCount\":3,\"ratingValue\":\"4.0\",\"worstRating\":1}",
+        "\"AggregateRating\"",
+        "\"ratingValue\":\"4.0\"",
+        "\"ratingCount\":3",
     ] {
         page.holds(text);
     }
@@ -117,7 +119,7 @@ async fn each_form_is_one_call_and_leads_back() {
             "stars=4&name=+Ada+&comment=a%0D%0Ab",
             "PUT /v1/models/acme/bare/ratings",
             json!({"data": {"edited_at": null}}),
-            r#"{"comment":"a\r\nb","name":"Ada","stars":4}"#,
+            json!({"stars": 4, "name": "Ada", "comment": "a\r\nb"}),
             "rated",
         ),
         (
@@ -125,16 +127,23 @@ async fn each_form_is_one_call_and_leads_back() {
             "stars=5&name=Ada",
             "PUT /v1/models/acme/bare/ratings",
             edited,
-            r#"{"comment":"","name":"Ada","stars":5}"#,
+            json!({"stars": 5, "name": "Ada", "comment": ""}),
             "edited",
         ),
-        ("/acme/bare/ratings/delete", "", "DELETE /v1/models/acme/bare/ratings", json!({}), "", "deleted"),
+        (
+            "/acme/bare/ratings/delete",
+            "",
+            "DELETE /v1/models/acme/bare/ratings",
+            json!({}),
+            Value::Null,
+            "deleted",
+        ),
         (
             "/acme/bare/ratings/report",
             "id=rat_2&reason=spam",
             "POST /v1/ratings/rat_2/report",
             json!({}),
-            r#"{"reason":"spam"}"#,
+            json!({"reason": "spam"}),
             "reported",
         ),
     ] {
@@ -142,7 +151,8 @@ async fn each_form_is_one_call_and_leads_back() {
         let done = visit(&api, path, Some(form)).await;
         let to = format!("/acme/bare?done={word}#ratings");
         assert_eq!((done.status, done.header("location")), (303, to.as_str()), "{path}");
-        assert_eq!(api.sent(call), [sent]);
+        let bodies = api.sent(call).into_iter().map(|body| serde_json::from_str(&body).unwrap_or_default());
+        assert_eq!(bodies.collect::<Vec<Value>>(), [sent]);
         // From elsewhere nothing is sent, and who is not signed in is asked to.
         let foreign = send(&api, path, Some(form), &[("sec-fetch-site", "cross-site")]).await;
         assert_eq!((foreign.status, api.sent(call).len()), (403, 1));

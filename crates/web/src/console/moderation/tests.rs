@@ -39,6 +39,7 @@ async fn what_was_reported_stands_with_who_said_what() {
         "Hidden by reports since 3 Jul 2026.",
         "href=\"/console/moderation?queue=reported&#38;after=17.rat_1\"",
         "GET /v1/moderation",
+        "POST /v1/moderation/rat_1",
         "<a href=\"/console/moderation\" aria-current=\"page\">Moderation</a>",
     ] {
         page.holds(text);
