@@ -185,12 +185,19 @@ pub const ROUTES: &[Route] = &[
     post("/v1/feedback", ANY_KEY, H::Feedback, "what a caller thinks of an answer; keys merge"),
     post("/v1/generation/feedback", ANY_KEY, H::Feedback, "the same, under OpenRouter's name"),
     get("/v1/generation", ANY_KEY, H::Generation, "the record of one generation"),
+    get("/v1/generation/plan", ANY_KEY, H::GenerationPlan, "why a generation went where it went"),
     get("/v1/activity", ANY_KEY, H::Activity, "use by hour, day or month, model, provider and key"),
     post(
         "/v1/analytics/query",
         ANY_KEY,
         H::Insight(Look::Query),
         "any metrics by any of what use is told apart by",
+    ),
+    get(
+        "/v1/analytics/query",
+        ANY_KEY,
+        H::Insight(Look::Link),
+        "the same as an address that can be a link; also as CSV",
     ),
     get(
         "/v1/manage/apikey/{id}/usage",
