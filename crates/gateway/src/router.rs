@@ -29,7 +29,7 @@ use crate::{
     access, activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
     embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
     models, openapi, organization, payments, policies, presets, receipts, replay, rerank, responses,
-    route as dry_run, webhooks,
+    route as dry_run, server, webhooks,
 };
 
 /// Largest body of whom nobody knows.
@@ -104,6 +104,7 @@ pub(crate) enum Handler {
     Payments(payments::routes::At),
     Auth(auth::routes::At),
     Organization(organization::routes::At),
+    Server(server::At),
     Catalog,
     ModelsDev,
     Schema,
@@ -411,6 +412,7 @@ async fn handle(
         Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
         Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
         Handler::Organization(at) => Box::pin(organization::routes::serve(worker, at, parts, body)).await,
+        Handler::Server(at) => Box::pin(server::serve(worker, at, parts, body)).await,
         Handler::Auth(at) => Box::pin(auth::routes::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,
         Handler::ModelsDev => catalog_feeds::models_dev(worker, &parts).await,

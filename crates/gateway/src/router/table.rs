@@ -14,6 +14,7 @@ use crate::keys::api::Op as Keys;
 use crate::organization::routes::At as Org;
 use crate::payments::routes::At as Pay;
 use crate::rules::edit::Op;
+use crate::server::At as Server;
 use crate::webhooks::Op as Webhooks;
 
 const PUBLIC: Access = Access::Public;
@@ -398,6 +399,26 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/v1/organization/audit", GOVERN, H::Organization(Org::Audit), "who did what in it, newest first"),
     get("/v1/audit", OPERATOR, H::Organization(Org::AuditAll), "who did what on this server"),
+    get("/v1/server/users", OPERATOR, H::Server(Server::Users), "everybody who may sign in"),
+    patch("/v1/server/users/{id}", OPERATOR, H::Server(Server::User), "let somebody in no more, or again"),
+    get(
+        "/v1/server/organizations",
+        OPERATOR,
+        H::Server(Server::Organizations),
+        "every organization, with its credit and use",
+    ),
+    get(
+        "/v1/server/margin",
+        OPERATOR,
+        H::Server(Server::Margin),
+        "what was charged, what providers take, and the difference",
+    ),
+    get(
+        "/v1/server/providers",
+        OPERATOR,
+        H::Server(Server::Providers),
+        "which providers are on, why, and how they do",
+    ),
     get("/catalog.json", PUBLIC, H::Catalog, "the whole catalog with provenance"),
     get("/api.json", PUBLIC, H::ModelsDev, "the whole catalog in the models.dev shape"),
     get("/catalog/schema.json", PUBLIC, H::Schema, "JSON Schema of /catalog.json"),
