@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use types::Right;
 
+use super::server;
 use super::signed::{Made, Organization, Signed};
 use crate::assets::CONSOLE_CSS_URL;
 use crate::shell::{CONSOLE, Shell};
@@ -20,7 +21,6 @@ enum ShownTo {
     /// Who has this right in the organization that they work in.
     With(Right),
     /// Who runs this server.
-    #[expect(dead_code, reason = "the operator's pages come next")]
     Operator,
 }
 
@@ -28,8 +28,35 @@ const fn section(path: &'static str, name: &'static str, right: Right) -> Sectio
     Section { path, name, shown_to: ShownTo::With(right) }
 }
 
+const fn operator(path: &'static str, name: &'static str) -> Section {
+    Section { path, name, shown_to: ShownTo::Operator }
+}
+
 /// The sections in their groups. A page stands here once it exists.
-const GROUPS: [(&str, &[Section]); 1] = [("Use", &[section(CONSOLE, "Overview", Right::Read)])];
+const GROUPS: [(&str, &[Section]); 3] = [
+    (
+        "Use",
+        &[
+            section(CONSOLE, "Overview", Right::Read),
+            section("/console/logs", "Logs", Right::Read),
+            section("/console/alerts", "Alerts", Right::Read),
+        ],
+    ),
+    ("Organization", &[section("/console/audit", "Audit log", Right::Govern)]),
+    (
+        "Server",
+        &[
+            operator(server::PEOPLE, "People"),
+            operator(server::MARGIN, "Margin"),
+            operator(server::PROVIDERS, "Providers"),
+        ],
+    ),
+];
+
+/// Whether the console has a page at this path: what is not there yet is not linked.
+pub(crate) fn is_page(path: &str) -> bool {
+    GROUPS.iter().any(|(_, sections)| sections.iter().any(|section| section.path == path))
+}
 
 /// A group of links.
 pub(crate) struct Group {
