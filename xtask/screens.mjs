@@ -1,9 +1,10 @@
 // Usage: node screens.mjs OUT_DIR PLACE=BASE_URL... Opens every page at every size and in both colour schemes, writes a picture of
 // each and all of them on one sheet, and fails on a console error, a report of the policy, a failed or foreign request, a page
 // that moves or scrolls sideways, one without a title, and a serious finding of axe-core.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { consolePages } from "./console_pages.mjs";
 import { accessible, judge, launch, open } from "./site_browser.mjs";
 import { pages } from "./site_pages.mjs";
 
@@ -14,19 +15,24 @@ const schemes = ["light", "dark"];
 /** Pages that are open at once. */
 const AT_ONCE = 3;
 
+const looksOf = (name) => widths.flatMap((width) => schemes.map((scheme) => ({ width, scheme, file: `${name}-${width}-${scheme}.png` })));
 const shots = pages.flatMap(([name, path, where]) =>
-  where.map((place) => ({
-    name,
-    path,
-    place,
-    looks: widths.flatMap((width) => schemes.map((scheme) => ({ width, scheme, file: `${name}-${place}-${width}-${scheme}.png` }))),
-  })),
+  where.map((place) => ({ name, path, place, base: places.get(place), looks: looksOf(`${name}-${place}`) })),
 );
+// The console has one server, and an organization for each amount of data.
+const made = JSON.parse(readFileSync(process.env.TOLLWAY_CONSOLE_MADE, "utf8"));
+for (const [name, path, where] of consolePages) {
+  for (const place of where) {
+    const { cookie, ids } = made[place];
+    const full = path.replaceAll(/\{(\w+)\}/g, (_, id) => encodeURIComponent(ids[id]));
+    const called = `console-${name}`;
+    shots.push({ name: called, path: full, place, base: places.get("console"), cookie, looks: looksOf(`${called}-${place}`) });
+  }
+}
 
-async function visit(browser, { name, path, place }, { width, scheme, file }) {
-  const base = places.get(place);
+async function visit(browser, { name, path, base, cookie }, { width, scheme, file }) {
   const statuses = name === "not-found" ? [404] : [200];
-  const { page, complaints, close } = await open(browser, base, { width, scheme, statuses });
+  const { page, complaints, close } = await open(browser, base, { width, scheme, statuses, cookie });
   const answer = await page.goto(base + path, { waitUntil: "load" });
   if (!statuses.includes(answer.status())) complaints.push(`status ${answer.status()}`);
   complaints.push(...(await judge(page)));

@@ -1,6 +1,7 @@
 // Usage: node site_browse.mjs PLACE=BASE_URL... Uses the site as people do: by keyboard alone, without scripts, and with them. Each
 // check that fails is named; any is a failure of the whole.
 import { launch, open } from "./site_browser.mjs";
+import { consolePages } from "./console_pages.mjs";
 import { pages } from "./site_pages.mjs";
 
 const places = new Map(process.argv.slice(2).map((place) => [place.slice(0, place.indexOf("=")), place.slice(place.indexOf("=") + 1)]));
@@ -160,7 +161,7 @@ async function menuOfNarrowScreens(page) {
 async function everySectionIsLookedAt(page) {
   await page.goto(`${much}/`);
   const paths = await page.$$eval("header nav a", (links) => links.map((link) => new URL(link.href).pathname));
-  const known = new Set(pages.map(([, path]) => path.split("?")[0]));
+  const known = new Set([...pages, ...consolePages].map(([, path]) => path.split("?")[0]));
   const missing = paths.filter((path) => !known.has(path));
   expect(missing.length === 0, `no row in site_pages.mjs for ${missing}`);
 }

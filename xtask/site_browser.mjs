@@ -17,8 +17,8 @@ export function launch() {
   });
 }
 
-/** A page in a context of its own, and the list of what goes wrong on it. */
-export async function open(browser, base, { width = 1280, scheme = "light", scripts = true, statuses = [200] } = {}) {
+/** A page in a context of its own, for whoever has the cookie, and the list of what goes wrong on it. */
+export async function open(browser, base, { width = 1280, scheme = "light", scripts = true, statuses = [200], cookie = null } = {}) {
   const complaints = [];
   const context = await browser.newContext({
     viewport: { width, height: 844 },
@@ -26,6 +26,10 @@ export async function open(browser, base, { width = 1280, scheme = "light", scri
     reducedMotion: "reduce",
     javaScriptEnabled: scripts,
   });
+  if (cookie) {
+    const at = cookie.indexOf("=");
+    await context.addCookies([{ name: cookie.slice(0, at), value: cookie.slice(at + 1), url: base }]);
+  }
   const page = await context.newPage();
   page.on("console", (message) => {
     const isOfStatus = message.text().includes("status of 404") && statuses.includes(404);

@@ -3,15 +3,17 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{sh, tools};
 
 /// States that the preview shows, in the order of its ports.
 const STATES: [&str; 3] = ["little", "much", "none"];
+/// Scripts that use the site as people do.
+const BROWSED: [&str; 2] = ["site_browse.mjs", "console_see.mjs"];
 /// Tries to find ports beside each other.
 const TRIES_MAX: usize = 100;
 
@@ -47,7 +49,11 @@ pub fn take(programs: &Programs) -> Result<bool> {
 
 /// Search, filters, sorting and sources with scripts and without, and every page by keyboard; true when all of it worked.
 pub fn browse(programs: &Programs) -> Result<bool> {
-    drive(programs, |node| node.arg(sh::root().join("xtask/site_browse.mjs")))
+    let mut is_well = true;
+    for script in BROWSED {
+        is_well &= drive(programs, |node| node.arg(sh::root().join("xtask").join(script)))?;
+    }
+    Ok(is_well)
 }
 
 /// Runs a script for Node with the addresses of all places behind its own arguments.
@@ -59,6 +65,7 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     command.current_dir(dir.path()).env_clear().env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}"));
     command.env("TOLLWAY_DATA_DIR", dir.path().join("data"));
     let mut server = sh::Server::start(&mut command, "TERM", &dir.path().join("log"))?;
+    let (_console, console_port, made) = console(programs, dir.path())?;
     let first = ports_in_a_row()?;
     let mut command = Command::new(&programs.preview);
     command.current_dir(dir.path()).arg(first.to_string());
@@ -68,11 +75,37 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     preview.wait_until("the preview", || ports().all(sh::listens))?;
     let mut node = Command::new(tools::node_bin()?.join("node"));
     script(&mut node).arg(format!("real=http://127.0.0.1:{port}"));
+    node.arg(format!("console=http://127.0.0.1:{console_port}")).env("TOLLWAY_CONSOLE_MADE", made);
     node.args(STATES.iter().zip(ports()).map(|(state, port)| format!("{state}=http://127.0.0.1:{port}")));
     node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
         .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
     let (status, _) = sh::tee(&mut node)?;
     Ok(status.success())
+}
+
+/// A server whose console has something to show: it, its port, and the file that says how to look at it. Providers of the catalog are
+/// answered for by the script while it makes the data.
+fn console(programs: &Programs, dir: &Path) -> Result<(sh::Server, u16, PathBuf)> {
+    let [port, upstream] = sh::free_ports()?;
+    let (log, made) = (dir.join("console.log"), dir.join("console.json"));
+    let mut command = Command::new(&programs.tollway);
+    command.current_dir(dir).env_clear().env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}"));
+    command.env("TOLLWAY_DATA_DIR", dir.join("console"));
+    for provider in ["MISTRAL", "GROQ"] {
+        command.env(format!("TOLLWAY_PROVIDERS__{provider}__API_KEY"), "made-up");
+        command.env(
+            format!("TOLLWAY_PROVIDERS__{provider}__BASE_URL"),
+            format!("http://127.0.0.1:{upstream}/v1"),
+        );
+    }
+    let mut server = sh::Server::start(&mut command, "TERM", &log)?;
+    server.wait_until("Tollway", || sh::listens(port))?;
+    let mut node = Command::new(tools::node_bin()?.join("node"));
+    node.arg(sh::root().join("xtask/console_data.mjs")).arg(format!("http://127.0.0.1:{port}"));
+    node.args([&log, &made]).arg(upstream.to_string());
+    let (status, _) = sh::tee(&mut node)?;
+    ensure!(status.success(), "the console's data could not be made");
+    Ok((server, port, made))
 }
 
 /// The first of as many free ports beside each other as the preview has states.

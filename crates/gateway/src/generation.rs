@@ -1,29 +1,56 @@
 //! `GET /v1/generation?id=`: the record of one generation, with the formula of its bill. Read from the books, so within a second
 //! of the last byte.
 
+pub(crate) mod plan;
+
 use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
 use ledger::{Attempt, Fee, GenerationRecord, Routed};
-use serde_json::{Value, json};
-use store::StoreError;
-use types::GenerationId;
+use serde_json::{Map, Value, json};
+use store::{Corrected, StoreError};
+use types::{AccountId, GenerationId};
 
 use crate::app::Worker;
 use crate::auth::Access;
 use crate::bill::bill;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
+use crate::insight::log::{tags, trace_of};
 use crate::key::{caller, rfc3339};
 use crate::router;
 
 /// Finds the record among those of the caller's account.
 pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<ResponseBody>, GatewayError> {
     let key = caller(worker, parts, Access::AnyKey)?;
+    let Found { record, corrections, feedback } = find(worker, parts, &key.account.id).await?;
+    let gateway = &worker.gateway;
+    let bill = bill(&record, &corrections, &gateway.receipts, &gateway.settings.brand.slug);
+    let mut data = data(&record, bill);
+    if let Value::Object(data) = &mut data {
+        data.insert(String::from("key"), json!(record.key));
+        data.insert(String::from("tags"), tags(&record).collect());
+        data.insert(String::from("trace_id"), json!(trace_of(&record)));
+        data.insert(String::from("feedback"), json!((!feedback.is_empty()).then_some(feedback)));
+    }
+    Ok(router::json(json!({ "data": data }).to_string()))
+}
+
+/// What is known of a generation.
+struct Found {
+    record: GenerationRecord,
+    corrections: Vec<Corrected>,
+    /// What was said of its answer.
+    feedback: Map<String, Value>,
+}
+
+/// What is known of the generation that `id` of the query names.
+async fn find(worker: &Arc<Worker>, parts: &Parts, account: &AccountId) -> Result<Found, GatewayError> {
     let text = router::query(parts).into_iter().find(|(name, _)| name == "id").map(|(_, value)| value);
     let text = text.ok_or_else(|| {
-        GatewayError::InvalidRequest(String::from("`id` is missing; ask for `/v1/generation?id=gen-...`"))
+        let path = parts.uri.path();
+        GatewayError::InvalidRequest(format!("`id` is missing; ask for `{path}?id=gen-...`"))
     })?;
     let id = GenerationId::parse(&text).ok_or_else(|| {
         GatewayError::InvalidRequest(String::from(
@@ -31,21 +58,18 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         ))
     })?;
     let gateway = Arc::clone(&worker.gateway);
-    let account = key.account.id.clone();
+    let account = account.clone();
     let found = worker
         .gateway
         .on_control(async move {
             let record = gateway.store.generation(&id, &account).await?;
             let corrections = gateway.store.corrections(&id).await?;
-            Ok((record, corrections))
+            let feedback = gateway.store.feedback(&id, &account).await?;
+            Ok(Found { record, corrections, feedback })
         })
         .await;
     match found {
-        Some(Ok((record, corrections))) => {
-            let gateway = &worker.gateway;
-            let bill = bill(&record, &corrections, &gateway.receipts, &gateway.settings.brand.slug);
-            Ok(router::json(json!({ "data": data(&record, bill) }).to_string()))
-        }
+        Some(Ok(found)) => Ok(found),
         Some(Err(StoreError::NotFound(_))) => Err(GatewayError::NotFound(String::from(
             "no generation of this account has that id; a record is readable within a second of the last byte",
         ))),

@@ -7,6 +7,7 @@ pub mod export;
 pub(crate) mod exports;
 pub(crate) mod fields;
 pub(crate) mod focus;
+mod link;
 pub(crate) mod log;
 pub(crate) mod span;
 pub(crate) mod table;
@@ -30,6 +31,7 @@ use crate::key::caller;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum At {
     Query,
+    Link,
     KeyUsage,
     AccountUsage,
     Log,
@@ -49,6 +51,7 @@ where
 {
     match at {
         At::Query => analytics::query(worker, parts, body).await,
+        At::Link => link::query(worker, &parts).await,
         At::KeyUsage => usage::of_key(worker, &parts).await,
         At::AccountUsage => usage::of_account(worker, &parts).await,
         At::Log => log::list(worker, &parts).await,

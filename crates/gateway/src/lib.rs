@@ -78,6 +78,7 @@ pub mod router;
 pub mod rules;
 mod sandbox;
 pub mod seals;
+mod server;
 pub mod settings;
 pub mod settle;
 pub mod span;

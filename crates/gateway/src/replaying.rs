@@ -8,13 +8,19 @@ mod tally;
 mod told;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::GenerationRecord;
+use ledger::{GenerationRecord, RequestFacts};
+use routing::name::Names;
+use routing::plan::Plan;
 use routing::policy::Policy;
 use store::{Store, StoreError};
 use tokio::time::Instant;
 use types::{AccountId, GenerationId, Timestamp};
+
+use self::again::Other;
+use crate::world::World;
 
 pub use tally::{Shift, Tally};
 pub use told::{Figures, Told, usd};
@@ -109,6 +115,21 @@ pub async fn read(
             return Ok((tally, Some(Cut::Time(bounds.time_max))));
         }
     }
+}
+
+/// Decides one recorded request once more: the plan, and the chance of each of its steps to come first.
+///
+/// # Errors
+/// A model of the policy that nobody knows; a policy of which nothing is served here.
+pub(crate) fn once(
+    world: Arc<World>,
+    names: &Names,
+    terms: Terms,
+    record: &GenerationRecord,
+    facts: &RequestFacts,
+) -> Result<(Plan, Vec<f64>), String> {
+    let again = Other::new(world, names, terms)?.decide(record, facts);
+    Ok((again.plan, again.chances))
 }
 
 fn take(mut tally: Tally, page: &[GenerationRecord]) -> Tally {

@@ -12,7 +12,7 @@ use http::request::Parts;
 use http_body::Body;
 use routing::gate::{self, Gate, Seen};
 use routing::health::Size;
-use routing::plan::Step;
+use routing::plan::{Plan, Step};
 use routing::quality::Work;
 use serde_json::{Value, json};
 use types::{Money, Usage};
@@ -116,12 +116,7 @@ fn told(
         told
     };
     let plan: Vec<Value> = decision.plan.steps.iter().map(told).collect();
-    let rejected = decision.plan.rejected.iter().take(REJECTED_MAX).filter_map(|(index, step)| {
-        let endpoint = world.snapshot.endpoints.get(*index as usize)?;
-        let reason = decision.plan.funnel.iter().find(|line| line.step == *step).map(|line| line.reason);
-        Some(json!({"endpoint": endpoint.id, "step": step, "reason": reason}))
-    });
-    let rejected: Vec<Value> = rejected.collect();
+    let rejected = rejected(world, &decision.plan);
     let first = |key: &str| plan.first().and_then(|step| step.get(key)).cloned().unwrap_or_default();
     json!({
         "requested_model": course.name,
@@ -146,7 +141,22 @@ fn told(
     })
 }
 
-fn step(world: &World, own: Option<&Own>, step: &Step, (worst, size): (Option<Money>, Size)) -> Value {
+/// What a plan leaves out, with the filter that did it.
+pub(crate) fn rejected(world: &World, plan: &Plan) -> Vec<Value> {
+    let told = plan.rejected.iter().take(REJECTED_MAX).filter_map(|(index, step)| {
+        let endpoint = world.snapshot.endpoints.get(*index as usize)?;
+        let reason = plan.funnel.iter().find(|line| line.step == *step).map(|line| line.reason);
+        Some(json!({"endpoint": endpoint.id, "step": step, "reason": reason}))
+    });
+    told.collect()
+}
+
+pub(crate) fn step(
+    world: &World,
+    own: Option<&Own>,
+    step: &Step,
+    (worst, size): (Option<Money>, Size),
+) -> Value {
     let endpoint = world.snapshot.endpoints.get(step.endpoint as usize);
     let model = endpoint.and_then(|e| e.model_in(&world.snapshot)).map(|model| model.id.to_string());
     let provider = endpoint.and_then(|e| e.provider_in(&world.snapshot)).map(|p| p.id.to_string());

@@ -29,7 +29,7 @@ use crate::{
     access, activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
     embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
     models, openapi, organization, payments, policies, presets, ratings, receipts, replay, rerank, responses,
-    route as dry_run, webhooks,
+    route as dry_run, server, webhooks,
 };
 
 /// Largest body of whom nobody knows.
@@ -88,6 +88,7 @@ pub(crate) enum Handler {
     Key,
     Credits,
     Generation,
+    GenerationPlan,
     ReceiptKeys,
     Feedback,
     Activity,
@@ -109,6 +110,7 @@ pub(crate) enum Handler {
     Auth(auth::routes::At),
     Organization(organization::routes::At),
     Ratings(ratings::At),
+    Server(server::At),
     Catalog,
     ModelsDev,
     Schema,
@@ -404,6 +406,7 @@ async fn handle(
         Handler::Key => key::show(worker, &parts).await,
         Handler::Credits => credits::show(worker, &parts).await,
         Handler::Generation => generation::show(worker, &parts).await,
+        Handler::GenerationPlan => generation::plan::show(worker, &parts).await,
         Handler::ReceiptKeys => Ok(receipts::show(worker)),
         Handler::Feedback => feedback::create(worker, parts, body).await,
         Handler::Activity => activity::list(worker, &parts).await,
@@ -425,6 +428,7 @@ async fn handle(
         Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
         Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
         Handler::Organization(at) => Box::pin(organization::routes::serve(worker, at, parts, body)).await,
+        Handler::Server(at) => Box::pin(server::serve(worker, at, parts, body)).await,
         Handler::Auth(at) => Box::pin(auth::routes::serve(worker, at, parts, body)).await,
         Handler::Ratings(at) => Box::pin(ratings::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,

@@ -21,6 +21,7 @@ mod contents;
 mod corrections;
 mod db;
 mod dialect;
+mod earned;
 mod entries;
 mod erasure;
 mod error;
@@ -64,6 +65,7 @@ pub use byok::{BYOK_KEYS_MAX, ByokBalance, ByokChanges, ByokCredited, ByokRow, B
 pub use catalog_seen::{CatalogSeen, ModelUse, PriceChangeRow};
 pub use contents::{Content, Privacy};
 pub use corrections::{Corrected, PriceVersion, Rerate, RerateStep, Rerated};
+pub use earned::{EarnedBy, EarnedRow};
 pub use erasure::Exported;
 pub use error::StoreError;
 pub use facets::{DIMENSION, DIMENSIONS_MAX, OTHER, VALUES_PER_DAY_MAX, VALUES_PER_HOUR_MAX};

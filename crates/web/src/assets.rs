@@ -38,6 +38,8 @@ pub(crate) static SCRIPTS: [Asset; 3] = [
     script("/assets/table.js", include_str!("../assets/table.js")),
     script("/assets/copy.js", include_str!("../assets/copy.js")),
 ];
+/// Follows the log of the console; loaded there only.
+pub(crate) static TAIL: Asset = script("/assets/tail.js", include_str!("../assets/tail.js"));
 pub(crate) static ICON: Asset =
     Asset { path: "/favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") };
 
@@ -48,6 +50,8 @@ pub(crate) static CONSOLE_CSS_URL: LazyLock<String> = LazyLock::new(|| CONSOLE_C
 /// Where pages load the scripts from.
 pub(crate) static SCRIPT_URLS: LazyLock<Vec<String>> =
     LazyLock::new(|| SCRIPTS.iter().map(Asset::url).collect());
+/// Where the log loads its script from.
+pub(crate) static TAIL_URL: LazyLock<String> = LazyLock::new(|| TAIL.url());
 /// Where pages load the icon from.
 pub(crate) static ICON_URL: LazyLock<String> = LazyLock::new(|| ICON.url());
 
@@ -87,6 +91,10 @@ pub(crate) async fn script_of(uri: Uri) -> Response {
         Some((script, url)) => script.response(url, &uri),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+pub(crate) async fn tail(uri: Uri) -> Response {
+    TAIL.response(&TAIL_URL, &uri)
 }
 
 pub(crate) async fn icon(uri: Uri) -> Response {

@@ -136,6 +136,7 @@ fn routes() -> Router<Arc<Pages>> {
         .route(assets::CSS.path, get(assets::css))
         .route(assets::CONSOLE_CSS.path, get(assets::console_css))
         .route(assets::ICON.path, get(assets::icon))
+        .route(assets::TAIL.path, get(assets::tail))
         .merge(scripts)
         .merge(console::router())
         .merge(door::router())

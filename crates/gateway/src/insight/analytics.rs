@@ -1,4 +1,5 @@
-//! `POST /v1/analytics/query`: any metrics by any of what use is told apart by, in OpenRouter's shape. Read from the rollups.
+//! `POST /v1/analytics/query`: any metrics by any of what use is told apart by, in OpenRouter's shape. Read from the rollups. A GET asks
+//! the same in an address ([`super::link`]).
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use super::table::{Row, Wanted, needs};
 use super::{Scope, invalid};
 use crate::app::Worker;
 use crate::body::ResponseBody;
+use crate::csv::{cell, line};
 use crate::desk::Desk;
 use crate::error::GatewayError;
 use crate::router;
@@ -31,38 +33,38 @@ const ROWS: usize = 1_000;
 const ROWS_MAX: usize = 10_000;
 const EXAMPLE: &str = r#"{"metrics": ["total_usage"], "dimensions": ["model"], "granularity": "day"}"#;
 
-#[derive(Debug, Deserialize)]
-struct Asked {
-    metrics: Vec<String>,
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    pub(super) metrics: Vec<String>,
     #[serde(default)]
-    dimensions: Vec<String>,
+    pub(super) dimensions: Vec<String>,
     #[serde(default)]
-    filters: Vec<AskedFilter>,
-    granularity: Option<String>,
-    time_range: Option<TimeRange>,
-    order_by: Option<OrderBy>,
-    limit: Option<usize>,
+    pub(super) filters: Vec<AskedFilter>,
+    pub(super) granularity: Option<String>,
+    pub(super) time_range: Option<TimeRange>,
+    pub(super) order_by: Option<OrderBy>,
+    pub(super) limit: Option<usize>,
     #[serde(flatten)]
-    rest: serde_json::Map<String, Value>,
+    pub(super) rest: serde_json::Map<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]
-struct TimeRange {
-    start: String,
-    end: Option<String>,
+pub(super) struct TimeRange {
+    pub(super) start: String,
+    pub(super) end: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct OrderBy {
-    field: String,
-    direction: Option<String>,
+pub(super) struct OrderBy {
+    pub(super) field: String,
+    pub(super) direction: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct AskedFilter {
-    field: String,
-    operator: String,
-    value: Value,
+pub(super) struct AskedFilter {
+    pub(super) field: String,
+    pub(super) operator: String,
+    pub(super) value: Value,
 }
 
 /// A bound of a metric.
@@ -303,6 +305,14 @@ impl Bound {
     }
 }
 
+/// An answer before it is written down.
+pub(super) struct Answer {
+    query: Query,
+    rows: Vec<Row>,
+    found: usize,
+    took_ms: u64,
+}
+
 /// Answers a query.
 pub(crate) async fn query<B>(
     worker: &Arc<Worker>,
@@ -312,26 +322,65 @@ pub(crate) async fn query<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let scope = Scope::of(worker, &parts)?;
     let desk = Desk::open(worker, &parts);
-    let query = Query::read(desk.body(body, EXAMPLE).await?, desk.now().seconds())?;
+    let asked = desk.body(body, EXAMPLE).await?;
+    Ok(router::json(answer(worker, &parts, asked).await?.json()))
+}
+
+/// Asks the rollups.
+pub(super) async fn answer(
+    worker: &Arc<Worker>,
+    parts: &Parts,
+    asked: Asked,
+) -> Result<Answer, GatewayError> {
+    let scope = Scope::of(worker, parts)?;
+    let desk = Desk::open(worker, parts);
+    let query = Query::read(asked, desk.now().seconds())?;
     let wanted = query.wanted(scope)?;
     let began = Instant::now();
     let rows = desk.store(|gateway| async move { wanted.ask(&gateway.store).await }).await?;
     let (rows, found) = query.ordered(rows);
-    let [start, end] = query.span.ends();
-    let metadata = json!({
-        "row_count": rows.len(),
-        "truncated": found > rows.len(),
-        "query_time_ms": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "time_range": {"start": start, "end": end},
-    });
-    let rows: Vec<String> = rows.iter().map(|row| query.row(row)).collect();
-    Ok(router::json(format!(
-        "{{\"data\":{{\"data\":[{}],\"metadata\":{metadata},\"warnings\":{}}}}}",
-        rows.join(","),
-        json!(query.warnings)
-    )))
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Answer { query, rows, found, took_ms })
+}
+
+impl Answer {
+    /// In OpenRouter's shape.
+    pub(super) fn json(&self) -> String {
+        let [start, end] = self.query.span.ends();
+        let metadata = json!({
+            "row_count": self.rows.len(),
+            "truncated": self.found > self.rows.len(),
+            "query_time_ms": self.took_ms,
+            "time_range": {"start": start, "end": end},
+        });
+        let rows: Vec<String> = self.rows.iter().map(|row| self.query.row(row)).collect();
+        format!(
+            "{{\"data\":{{\"data\":[{}],\"metadata\":{metadata},\"warnings\":{}}}}}",
+            rows.join(","),
+            json!(self.query.warnings)
+        )
+    }
+
+    /// As lines for a sheet; the first names the columns, what can't be told is empty.
+    pub(super) fn csv(&self) -> String {
+        let query = &self.query;
+        let is_split = query.grain != Grain::Whole;
+        let names = query.dimensions.iter().map(|(name, _)| cell(name));
+        let names = names.chain(query.metrics.iter().map(|(name, _)| name.clone()));
+        let mut text =
+            line(&is_split.then(|| String::from("date")).into_iter().chain(names).collect::<Vec<_>>());
+        for row in &self.rows {
+            let told = query.metrics.iter().map(|(_, metric)| match metric.of(&row.figures) {
+                Told::Nothing => String::new(),
+                told => told.json(),
+            });
+            let groups = row.groups.iter().map(|value| cell(value));
+            let cells = is_split.then(|| row.at.clone()).into_iter().chain(groups).chain(told);
+            text.push_str(&line(&cells.collect::<Vec<_>>()));
+        }
+        text
+    }
 }
 
 #[cfg(test)]

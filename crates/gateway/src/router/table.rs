@@ -15,6 +15,7 @@ use crate::organization::routes::At as Org;
 use crate::payments::routes::At as Pay;
 use crate::ratings::At as Opinion;
 use crate::rules::edit::Op;
+use crate::server::At as Server;
 use crate::webhooks::Op as Webhooks;
 
 const PUBLIC: Access = Access::Public;
@@ -207,12 +208,19 @@ pub const ROUTES: &[Route] = &[
     post("/v1/feedback", ANY_KEY, H::Feedback, "what a caller thinks of an answer; keys merge"),
     post("/v1/generation/feedback", ANY_KEY, H::Feedback, "the same, under OpenRouter's name"),
     get("/v1/generation", ANY_KEY, H::Generation, "the record of one generation"),
+    get("/v1/generation/plan", ANY_KEY, H::GenerationPlan, "why a generation went where it went"),
     get("/v1/activity", ANY_KEY, H::Activity, "use by hour, day or month, model, provider and key"),
     post(
         "/v1/analytics/query",
         ANY_KEY,
         H::Insight(Look::Query),
         "any metrics by any of what use is told apart by",
+    ),
+    get(
+        "/v1/analytics/query",
+        ANY_KEY,
+        H::Insight(Look::Link),
+        "the same as an address that can be a link; also as CSV",
     ),
     get(
         "/v1/manage/apikey/{id}/usage",
@@ -413,6 +421,26 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/v1/organization/audit", GOVERN, H::Organization(Org::Audit), "who did what in it, newest first"),
     get("/v1/audit", OPERATOR, H::Organization(Org::AuditAll), "who did what on this server"),
+    get("/v1/server/users", OPERATOR, H::Server(Server::Users), "everybody who may sign in"),
+    patch("/v1/server/users/{id}", OPERATOR, H::Server(Server::User), "let somebody in no more, or again"),
+    get(
+        "/v1/server/organizations",
+        OPERATOR,
+        H::Server(Server::Organizations),
+        "every organization, with its credit and use",
+    ),
+    get(
+        "/v1/server/margin",
+        OPERATOR,
+        H::Server(Server::Margin),
+        "what was charged, what providers take, and the difference",
+    ),
+    get(
+        "/v1/server/providers",
+        OPERATOR,
+        H::Server(Server::Providers),
+        "which providers are on, why, and how they do",
+    ),
     get("/catalog.json", PUBLIC, H::Catalog, "the whole catalog with provenance"),
     get("/api.json", PUBLIC, H::ModelsDev, "the whole catalog in the models.dev shape"),
     get("/catalog/schema.json", PUBLIC, H::Schema, "JSON Schema of /catalog.json"),

@@ -2,7 +2,8 @@ use ledger::{App, Attempt, Routed, Status};
 
 use super::*;
 use crate::{
-    APPS_PER_DAY_MAX, CacheUseRow, OTHER, PublicDefault, Tally, TrafficBy, TrafficQuestion, TrafficRow,
+    APPS_PER_DAY_MAX, CacheUseRow, EarnedBy, EarnedRow, OTHER, PublicDefault, Tally, TrafficBy, TrafficQuestion,
+    TrafficRow,
 };
 
 const HOUR: i64 = 3_600_000_000;
@@ -205,5 +206,26 @@ both! {
             assert_eq!(again.verify().await.unwrap().problems, []);
             again.close().await;
         }
+    }
+}
+
+both! {
+    async fn what_was_earned_is_what_was_charged_less_what_providers_take(store) {
+        accounts(&store).await;
+        let calls = calls(60);
+        fold(&store, "s1", 0, 10, &calls).await.unwrap();
+        for by in [EarnedBy::Model, EarnedBy::Provider, EarnedBy::Account] {
+            let rows = store.earned(by, 0, i64::MAX).await.unwrap();
+            let total = rows.iter().fold(EarnedRow::default(), |sum, row| sum.plus(row));
+            let charged: i64 = calls.iter().map(|call| call.charged.nanos()).sum();
+            let taken: i64 = calls.iter().map(|call| call.provider_cost.nanos()).sum();
+            assert_eq!((total.requests, total.charged.nanos(), total.provider_cost.nanos()), (60, charged, taken), "{by:?}");
+            assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.charged)));
+        }
+        assert_eq!(store.earned(EarnedBy::Account, 0, i64::MAX).await.unwrap().len(), 3);
+        let first = NOW.day();
+        let of_first: i64 = calls.iter().filter(|call| call.created.day() == first).count().try_into().unwrap();
+        let rows = store.earned(EarnedBy::Provider, first, first + 1).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.requests).sum::<i64>(), of_first);
     }
 }

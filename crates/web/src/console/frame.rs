@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use types::Right;
 
+use super::server;
 use super::signed::{Made, Organization, Signed};
 use crate::assets::CONSOLE_CSS_URL;
 use crate::shell::{CONSOLE, Shell};
@@ -27,15 +28,36 @@ const fn section(path: &'static str, name: &'static str, right: Right) -> Sectio
     Section { path, name, shown_to: ShownTo::With(right) }
 }
 
-const fn operators(path: &'static str, name: &'static str) -> Section {
+const fn operator(path: &'static str, name: &'static str) -> Section {
     Section { path, name, shown_to: ShownTo::Operator }
 }
 
 /// The sections in their groups. A page stands here once it exists.
-const GROUPS: [(&str, &[Section]); 2] = [
-    ("Use", &[section(CONSOLE, "Overview", Right::Read)]),
-    ("Server", &[operators("/console/moderation", "Moderation")]),
+const GROUPS: [(&str, &[Section]); 3] = [
+    (
+        "Use",
+        &[
+            section(CONSOLE, "Overview", Right::Read),
+            section("/console/logs", "Logs", Right::Read),
+            section("/console/alerts", "Alerts", Right::Read),
+        ],
+    ),
+    ("Organization", &[section("/console/audit", "Audit log", Right::Govern)]),
+    (
+        "Server",
+        &[
+            operator(server::PEOPLE, "People"),
+            operator(server::MARGIN, "Margin"),
+            operator(server::PROVIDERS, "Providers"),
+            operator("/console/moderation", "Moderation"),
+        ],
+    ),
 ];
+
+/// Whether the console has a page at this path: what is not there yet is not linked.
+pub(crate) fn is_page(path: &str) -> bool {
+    GROUPS.iter().any(|(_, sections)| sections.iter().any(|section| section.path == path))
+}
 
 /// A group of links.
 pub(crate) struct Group {

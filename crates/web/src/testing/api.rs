@@ -49,7 +49,8 @@ impl FakeApi {
         )
     }
 
-    /// With an answer for `METHOD /path`, whatever its query is; a later one takes the place of an earlier.
+    /// With an answer for `METHOD /path`, whatever its query is; a later one takes the place of an earlier. With `?` and a piece of the
+    /// query behind it only where that is in it.
     pub(crate) fn answering(mut self, what: &str, status: u16, body: Value) -> FakeApi {
         self.answers.insert(0, (what.to_owned(), status, body));
         self
@@ -72,7 +73,11 @@ impl Api for FakeApi {
     fn call(&self, request: Request<Bytes>) -> Soon<'_, Response<Bytes>> {
         let line = format!("{} {}", request.method(), request.uri());
         self.asked.lock().push((line.clone(), String::from_utf8_lossy(request.body()).into_owned()));
-        let found = self.answers.iter().find(|(known, ..)| line.split('?').next() == Some(known));
+        let (path, query) = line.split_once('?').unwrap_or((&line, ""));
+        let found = self.answers.iter().find(|(known, ..)| {
+            let (known, piece) = known.split_once('?').unwrap_or((known, ""));
+            known == path && query.contains(piece)
+        });
         let (status, body) = match found {
             Some((_, status, body)) => (*status, body.clone()),
             None => (
