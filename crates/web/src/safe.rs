@@ -209,6 +209,6 @@ fn is_number(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod payloads;
+pub(crate) mod payloads;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,10 @@ use std::ops::Deref;
 use types::Right;
 
 use super::signed::{Made, Organization, Signed};
+use super::{
+    account, approved, budgets, credits, guardrails, invoices, keys, members, policies, presets, privacy,
+    projects, provider_keys, settings, webhooks,
+};
 use crate::assets::CONSOLE_CSS_URL;
 use crate::shell::{CONSOLE, Shell};
 
@@ -29,7 +33,36 @@ const fn section(path: &'static str, name: &'static str, right: Right) -> Sectio
 }
 
 /// The sections in their groups. A page stands here once it exists.
-const GROUPS: [(&str, &[Section]); 1] = [("Use", &[section(CONSOLE, "Overview", Right::Read)])];
+const GROUPS: [(&str, &[Section]); 5] = [
+    ("Use", &[section(CONSOLE, "Overview", Right::Read)]),
+    (
+        "Build",
+        &[
+            section(keys::PATH, "Keys", Right::Read),
+            section(presets::PATH, "Presets", Right::Read),
+            section(policies::PATH, "Policies", Right::Read),
+            section(guardrails::PATH, "Guardrails", Right::Read),
+            section(provider_keys::PATH, "Provider keys", Right::Read),
+        ],
+    ),
+    (
+        "Organization",
+        &[
+            section(settings::PATH, "Organization", Right::Read),
+            section(members::PATH, "Members", Right::Read),
+            section(projects::PATH, "Projects", Right::Read),
+            section(budgets::PATH, "Budgets", Right::Read),
+            section(approved::PATH, "Approved models", Right::Read),
+            section(privacy::PATH, "Privacy", Right::Read),
+            section(webhooks::PATH, "Webhooks", Right::Read),
+        ],
+    ),
+    (
+        "Money",
+        &[section(credits::PATH, "Credits", Right::Read), section(invoices::PATH, "Invoices", Right::Pay)],
+    ),
+    ("You", &[section(account::PATH, "Account", Right::Read)]),
+];
 
 /// A group of links.
 pub(crate) struct Group {

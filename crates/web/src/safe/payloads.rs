@@ -1,7 +1,7 @@
 //! Hostile texts, one class a line: `\n`, `\t`, `\xHH` and `\uHHHH` stand for their characters. Each is tried by itself, within a
 //! sentence, a list, a quote and a link.
 
-pub(super) const PAYLOADS: &str = r##"<script>alert(1)</script>
+pub(crate) const PAYLOADS: &str = r##"<script>alert(1)</script>
 <SCRIPT SRC=//evil.example/x.js></SCRIPT>
 <scr<script>ipt>alert(1)</scr</script>ipt>
 <script/x>alert(1)</script>
