@@ -9,6 +9,8 @@ mod credits;
 pub(crate) mod form;
 pub(crate) mod frame;
 mod guardrails;
+#[cfg(test)]
+mod hostile;
 mod invoices;
 mod keys;
 mod members;
