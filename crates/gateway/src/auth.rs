@@ -147,6 +147,9 @@ pub enum Access {
     Manage(Right),
     /// Either kind of key.
     AnyKey,
+    /// An API key; or a management key, or who is signed in, whose role in the organization has a right. What they ask for is decided and
+    /// not called.
+    Decide(Right),
     /// Who is signed in.
     Session,
     /// A management key of the owner's account, or who runs this server: what it shows is nobody else's.
@@ -200,6 +203,9 @@ pub fn authenticate(
         Access::Manage(_) if !rules.management => Err(GatewayError::WrongKeyKind(
             "this needs a management key; make one with `tollway keys create --management`",
         )),
+        Access::Decide(right) if rules.management && !rules.role.may(right) => {
+            Err(AuthError::Role { role: rules.role, right }.into())
+        }
         Access::Manage(right) if !rules.role.may(right) => {
             Err(AuthError::Role { role: rules.role, right }.into())
         }

@@ -85,11 +85,30 @@ pub(crate) fn admit(
     let text = key_text(headers).or(key_in_query);
     let key = authenticate(&gateway.keys.load(), text, Access::ApiKey, &settings.brand.key_prefix, created)?;
     check_address(&key, headers)?;
+    enter(worker, started, slot, key)
+}
+
+/// Lets in whoever asks for a decision and is known already.
+pub(crate) fn admit_known(worker: &Arc<Worker>, key: Arc<KeyState>) -> Result<Admitted, GatewayError> {
+    let started = Instant::now();
+    worker.gateway.metrics.requests.fetch_add(1, Ordering::Relaxed);
+    let slot = Slot::take(worker).map_err(GatewayError::Overloaded)?;
+    enter(worker, started, slot, key)
+}
+
+fn enter(
+    worker: &Worker,
+    started: Instant,
+    slot: Slot,
+    key: Arc<KeyState>,
+) -> Result<Admitted, GatewayError> {
+    let gateway = &worker.gateway;
+    let created = gateway.clock.now();
     key.take_request(created).map_err(|retry_after| GatewayError::RateLimited {
         per_minute: key.rules.requests_per_minute.unwrap_or_default(),
         retry_after,
     })?;
-    let permit = key.enter(settings.key_concurrency_max).map_err(GatewayError::TooManyInFlight)?;
+    let permit = key.enter(gateway.settings.key_concurrency_max).map_err(GatewayError::TooManyInFlight)?;
     if gateway.journal.is_unwell() {
         return Err(GatewayError::BooksUnavailable("the journal can't be written"));
     }
@@ -235,7 +254,7 @@ pub(crate) async fn answer_call(
     let hints = intake::read(headers, &gateway.settings.brand)?;
     let world = gateway.world.load_full();
     let seed = worker.seed();
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: false };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: false, policy: None };
     let mut course = Course::of(gateway, &world, call, &hints, &asker)?;
     let filled = extra.filled.as_ref();
     course.warnings.extend(filled.iter().flat_map(|filled| filled.warnings.iter().cloned()));

@@ -68,7 +68,7 @@ where
     };
     let world = gateway.world.load_full();
     let hints = Hints::default();
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0, dry: true };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed: 0, dry: true, policy: None };
     let course = Course::of(gateway, &world, &call, &hints, &asker)?;
     let asking = Asking { world: &world, call: &call, hints: &hints, course: &course, asker: &asker };
     let Decision { plan, facts, own, .. } = planning::decide(gateway, &asking);

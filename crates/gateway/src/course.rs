@@ -25,6 +25,9 @@ use crate::world::World;
 /// Most characters of a model's name that are kept.
 const NAME_CHARS_MAX: usize = 200;
 
+/// What a policy is called that came along with the request.
+const SENT: &str = "policy/sent";
+
 /// Where a request may go.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Course {
@@ -71,6 +74,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) seed: u64,
     /// Nothing is called: nothing is tried out either.
     pub(crate) dry: bool,
+    /// A policy that came along with the request, in place of the model that it names: to be tried before it is written.
+    pub(crate) policy: Option<&'a Policy>,
 }
 
 impl Course {
@@ -85,6 +90,7 @@ impl Course {
         let request = call.asked();
         let brand = &gateway.settings.names.brand;
         let first = request.model.as_deref().or(request.models.first().map(String::as_str));
+        let first = asker.policy.map(|_| SENT).or(first);
         let asked = first.map(str::to_owned).ok_or_else(|| {
             GatewayError::InvalidRequest(format!(
                 "`model` is missing; name one from GET /v1/models, or `{brand}/auto`"
@@ -228,11 +234,18 @@ impl Course {
         asker: &Asker<'_>,
         name: &str,
     ) -> Result<Option<String>, GatewayError> {
-        let rule = policy(gateway, &asker.key.account.id, name)?;
-        let (route, decided) = route(&rule.parsed, call, hints, asker);
-        self.policy = Some(match decided.and_then(|at| rule.parsed.rules.get(at)) {
-            Some(decided) => format!("{}@{} {}", rule.slug, rule.version, decided.name),
-            None => format!("{}@{}", rule.slug, rule.version),
+        let kept;
+        let (policy, called) = match asker.policy {
+            Some(sent) => (sent, name.to_owned()),
+            None => {
+                kept = policy(gateway, &asker.key.account.id, name)?;
+                (&kept.parsed, format!("{}@{}", kept.slug, kept.version))
+            }
+        };
+        let (route, decided) = route(policy, call, hints, asker);
+        self.policy = Some(match decided.and_then(|at| policy.rules.get(at)) {
+            Some(decided) => format!("{called} {}", decided.name),
+            None => called,
         });
         self.dial = route.dial;
         self.cache = Some(route.cache);

@@ -21,10 +21,12 @@ pub(crate) fn caller(worker: &Worker, parts: &Parts, access: Access) -> Result<A
     if let Some(Visit(visit)) = parts.extensions.get::<Visit>() {
         let visitor = visit.as_ref().map_err(Clone::clone)?;
         return match access {
-            Access::Manage(right) if !visitor.role.may(right) => {
+            Access::Manage(right) | Access::Decide(right) if !visitor.role.may(right) => {
                 Err(AuthError::Role { role: visitor.role, right }.into())
             }
-            Access::Manage(_) | Access::AnyKey | Access::Session => Ok(Arc::clone(&visitor.key)),
+            Access::Manage(_) | Access::Decide(_) | Access::AnyKey | Access::Session => {
+                Ok(Arc::clone(&visitor.key))
+            }
             Access::Operator if visitor.user.is_operator => Ok(Arc::clone(&visitor.key)),
             Access::Operator => Err(GatewayError::WrongKeyKind(NOT_THE_OPERATOR)),
             Access::ApiKey | Access::Public => {

@@ -1,6 +1,9 @@
 //! `POST /v1/route`: the decision about a request without making it. No call, no charge; the same function decides as for
 //! live traffic, so what it says is what would happen at this moment.
 //!
+//! An API key asks as itself. A management key or a session whose role may build asks as a key of the organization with no rules of its
+//! own: for the editors of policies. A `policy` in the body is tried before it is written.
+//!
 //! The answer is repeatable: the seed is a hash of the request, or `?seed=` of the query.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,18 +16,21 @@ use http_body::Body;
 use routing::gate::{self, Gate, Seen};
 use routing::health::Size;
 use routing::plan::{Plan, Step};
+use routing::policy::Policy;
 use routing::quality::Work;
 use serde_json::{Value, json};
-use types::{Money, Usage};
+use types::{Money, Right, Usage};
 use wire::call::PathSays;
 use wire::hub::Dialect;
 
 use crate::app::Worker;
+use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::byok::{self, Own};
 use crate::course::{Asker, Course};
 use crate::error::GatewayError;
 use crate::intake::Preference;
+use crate::key::caller;
 use crate::planning::{self, Asking, Decision, funnel};
 use crate::settings::ROUTER_VERSION;
 use crate::world::World;
@@ -46,7 +52,8 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let gateway = &worker.gateway;
-    let admitted = call::admit(worker, &parts.headers, None)?;
+    let key = caller(worker, &parts, Access::Decide(Right::Build))?;
+    let admitted = call::admit_known(worker, key)?;
     let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     let says = PathSays { model: None, stream: false, memory: None };
     let first = call::scan(Dialect::Chat, &body, &says)?;
@@ -69,7 +76,8 @@ where
             hash.finish()
         }
     };
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: true };
+    let policy = sent_policy(&body)?;
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed, dry: true, policy: policy.as_ref() };
     let mut course = Course::of(gateway, &world, &call, &hints, &asker)?;
     if let Some(whole) = &whole {
         course.warnings.extend(whole.filled.warnings.iter().cloned());
@@ -97,6 +105,17 @@ where
     let warnings: Vec<_> =
         course.warnings.iter().map(|w| json!({"code": w.code, "message": w.message})).collect();
     Ok(router::json(json!({"data": data, "warnings": warnings}).to_string()))
+}
+
+/// The policy in the body, which is to be tried before it is written.
+fn sent_policy(body: &[u8]) -> Result<Option<Policy>, GatewayError> {
+    let members = wire::json::object(body).unwrap_or_default();
+    let Some(sent) = wire::json::find(body, &members, "policy") else { return Ok(None) };
+    let text =
+        body.get(sent.value.clone()).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+    let policy = Policy::read(text)
+        .map_err(|error| GatewayError::InvalidRequest(format!("`policy` can't be followed: {error}")))?;
+    Ok(Some(policy))
 }
 
 fn told(

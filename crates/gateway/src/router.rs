@@ -326,7 +326,7 @@ where
             "the request has both `Content-Length` and `Transfer-Encoding`; send one of them",
         )));
     }
-    if matches!(route.access, Access::Manage(_) | Access::AnyKey | Access::Session | Access::Operator) {
+    if !matches!(route.access, Access::Public | Access::ApiKey) {
         Box::pin(auth::session::note(worker, &mut parts)).await;
     }
     if !route.handler.calls() {

@@ -248,13 +248,15 @@ impl Answer {
     }
 
     #[track_caller]
-    pub(crate) fn holds(&self, text: &str) {
+    pub(crate) fn holds(&self, text: &str) -> &Answer {
         assert!(self.text.contains(text), "no `{text}` in:\n{}", self.text);
+        self
     }
 
     #[track_caller]
-    pub(crate) fn lacks(&self, text: &str) {
+    pub(crate) fn lacks(&self, text: &str) -> &Answer {
         assert!(!self.text.contains(text), "`{text}` is in:\n{}", self.text);
+        self
     }
 }
 

@@ -53,10 +53,11 @@ async fn every_route_asks_for_the_caller_that_its_table_says() {
     app.anonymous().post("/v1/auth/accept", &claim).await.expect(201);
     let (manager, _) = app.new_key(&["--management"]).await;
     let public = |access| access == Access::Public;
-    let with_key = |access| matches!(access, Access::Public | Access::AnyKey | Access::ApiKey);
+    let with_key =
+        |access| matches!(access, Access::Public | Access::AnyKey | Access::ApiKey | Access::Decide(_));
     let manages = |role: Role, access| match access {
         Access::Public | Access::AnyKey => true,
-        Access::Manage(right) => role.may(right),
+        Access::Manage(right) | Access::Decide(right) => role.may(right),
         _ => false,
     };
     let with_manager = move |access| manages(Role::Admin, access) || access == Access::Operator;

@@ -29,7 +29,7 @@ pub(super) struct Decided {
 
 pub(super) fn decide(incoming: &mut Incoming<'_, '_>) -> Result<Decided, GatewayError> {
     let Incoming { worker, call, admitted, hints, world, course, seed, .. } = incoming;
-    let asker = Asker { key: &admitted.key, at: admitted.created, seed: *seed, dry: false };
+    let asker = Asker { key: &admitted.key, at: admitted.created, seed: *seed, dry: false, policy: None };
     let asking = Asking { world, call, hints, course, asker: &asker };
     let Decision { plan, facts, conversation, judged, hedged, own, .. } =
         planning::decide(&worker.gateway, &asking);

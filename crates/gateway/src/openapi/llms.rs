@@ -78,8 +78,9 @@ fn calls(areas: &[Area], url: &str) -> String {
     let mut managing = String::from("\n## Optional\n\n");
     for area in areas {
         let routes = ROUTES.iter().filter(|route| area.operations.contains_key(&name(route)));
-        let (open, kept): (Vec<&Route>, Vec<&Route>) = routes
-            .partition(|route| matches!(route.access, Access::ApiKey | Access::AnyKey | Access::Public));
+        let (open, kept): (Vec<&Route>, Vec<&Route>) = routes.partition(|route| {
+            matches!(route.access, Access::ApiKey | Access::AnyKey | Access::Decide(_) | Access::Public)
+        });
         if !open.is_empty() {
             let about = area.tag.as_ref().and_then(|tag| tag.get("description").and_then(Value::as_str));
             list.push_str(&format!("\n## {}\n\n{}\n\n", area.tag_name(), about.unwrap_or_default()));

@@ -108,7 +108,7 @@ pub(super) fn build(route: &Route, tag: &str, told: &Told, call_headers: &Map<St
     put("security", security(route.access, told));
     // Which of the two kinds of key it is, OpenAPI has no word for.
     put("x-access", json!(access_name(route.access)));
-    if let Access::Manage(right) = route.access {
+    if let Access::Manage(right) | Access::Decide(right) = route.access {
         // What the role of whoever calls has to allow.
         put("x-right", json!(right.name()));
         put("x-roles", json!(right.holders()));
@@ -141,7 +141,7 @@ fn parameters(route: &Route, told: &Told) -> Vec<Value> {
 
 /// Whether who is signed in may call it.
 const fn takes_session(access: Access) -> bool {
-    matches!(access, Access::Session | Access::AnyKey | Access::Manage(_) | Access::Operator)
+    !matches!(access, Access::Public | Access::ApiKey)
 }
 
 const fn access_name(access: Access) -> &'static str {
@@ -149,7 +149,7 @@ const fn access_name(access: Access) -> &'static str {
         Access::Public => "public",
         Access::ApiKey => "api_key",
         Access::Manage(_) => "management_key",
-        Access::AnyKey => "any_key",
+        Access::AnyKey | Access::Decide(_) => "any_key",
         Access::Session => "session",
         Access::Operator => "operator",
     }
@@ -162,7 +162,7 @@ fn security(access: Access, told: &Told) -> Value {
         Access::Public => json!([]),
         Access::ApiKey => json!([{ "key": [] }]),
         Access::Session => json!([{ "session": [] }, { "cookie": [] }]),
-        Access::Manage(_) | Access::AnyKey | Access::Operator => {
+        Access::Manage(_) | Access::AnyKey | Access::Decide(_) | Access::Operator => {
             json!([{ "key": [] }, { "session": [] }, { "cookie": [] }])
         }
     }
@@ -211,9 +211,9 @@ fn errors<'t>(
     told: &'t Told,
     generates: bool,
 ) -> BTreeMap<u16, Vec<&'t str>> {
-    let with_key = matches!(access, Access::ApiKey | Access::AnyKey | Access::Manage(_) | Access::Operator);
+    let with_key = !matches!(access, Access::Public | Access::Session);
     let with_session = takes_session(access);
-    let with_right = matches!(access, Access::Manage(right) if right != Right::Read);
+    let with_right = matches!(access, Access::Manage(right) | Access::Decide(right) if right != Right::Read);
     let groups: [(bool, &[&str]); 9] = [
         (with_right, &["role_insufficient"]),
         (with_session, &["organization_unknown"]),

@@ -15,10 +15,13 @@ use crate::router;
 pub(crate) fn show(worker: &Arc<Worker>) -> Response<ResponseBody> {
     let gateway = &worker.gateway;
     let today = gateway.clock.now().day();
-    router::json(json!({ "data": object(&gateway.settings.fees, today) }).to_string())
+    router::json(
+        json!({ "data": object(&gateway.settings.fees, today, gateway.payments.stripe.is_some()) })
+            .to_string(),
+    )
 }
 
-fn object(fees: &Fees, today: i64) -> Value {
+fn object(fees: &Fees, today: i64, offered: bool) -> Value {
     let now = fees.step_on(today);
     let mut from = None;
     let mut schedule = Vec::new();
@@ -33,6 +36,7 @@ fn object(fees: &Fees, today: i64) -> Value {
         "as_of": date(today),
         "summary": fees.sentences(today, &date),
         "top_up": {
+            "offered": offered,
             "percent": now.percent.to_string(),
             "until": now.until.map(date),
             "fee_on": fees.fee_on.name(),

@@ -23,6 +23,7 @@ const API_KEY: Access = Access::ApiKey;
 const ANY_KEY: Access = Access::AnyKey;
 const SESSION: Access = Access::Session;
 const OPERATOR: Access = Access::Operator;
+const DECIDE: Access = Access::Decide(Right::Build);
 const READ: Access = Access::Manage(Right::Read);
 const BUILD: Access = Access::Manage(Right::Build);
 const PAY: Access = Access::Manage(Right::Pay);
@@ -113,7 +114,7 @@ pub const ROUTES: &[Route] = &[
     get("/v1/providers", PUBLIC, H::Providers, "who serves models"),
     post(
         "/v1/route",
-        API_KEY,
+        DECIDE,
         H::Route,
         "the plan for a chat request, with reasons and cost bounds; nothing is called, nothing charged",
     ),

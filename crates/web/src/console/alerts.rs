@@ -60,7 +60,7 @@ pub(crate) async fn alerts(signed: Signed) -> Result<Response, Failed> {
 fn line(alert: &Alert, names: &Names) -> Line {
     let told = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let text = |name: &str| alert.data.get(name).map(told).unwrap_or_default();
-    let usd = |name: &str| amount::of_text(&text(name)).short;
+    let usd = |name: &str| amount::usd(&text(name)).short;
     let key = names.key(&text("key")).filter(|_| frame::is_page("/console/keys"));
     let key = key.map(|key| ("Open the key", format!("/console/keys/{}", segment(&key.hash))));
     let model = |word| {

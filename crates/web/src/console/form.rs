@@ -35,6 +35,40 @@ impl Form {
         self.raw(name).unwrap_or_default().to_owned()
     }
 
+    /// Every value of a name, such as boxes of a group; empty ones are left out.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let of_name = self.0.iter().filter(|(known, _)| known == name);
+        of_name.map(|(_, value)| value.trim()).filter(|value| !value.is_empty()).collect()
+    }
+
+    /// Whether one of the values of a name is this.
+    pub(crate) fn is(&self, name: &str, value: &str) -> bool {
+        self.all(name).contains(&value)
+    }
+
+    /// What was listed in a field: between commas, white space and lines.
+    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
+        let typed = self.text(name).unwrap_or_default();
+        typed.split([',', ' ', '\t', '\r', '\n']).filter(|item| !item.is_empty()).collect()
+    }
+
+    /// The lines of a field.
+    pub(crate) fn lines(&self, name: &str) -> Vec<&str> {
+        let typed = self.text(name).unwrap_or_default();
+        typed.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+    }
+
+    /// With a value more: what a page fills its form with before anybody typed.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Form {
+        self.0.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With a box ticked, or not.
+    pub(crate) fn ticked(self, name: &str, is: bool) -> Form {
+        if is { self.with(name, "yes") } else { self }
+    }
+
     /// Whether a box is ticked.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.text(name).is_some()
@@ -114,6 +148,15 @@ mod tests {
         ]);
         assert_eq!((form.text("name"), form.raw("name"), form.text("empty")), (Some("a"), Some(" a "), None));
         assert!(form.has("on") && !form.has("off"));
+        assert_eq!(form.all("tag"), ["x", "y"]);
+        assert!(form.is("tag", "y") && !form.is("tag", "z"));
+        let form = Form::default()
+            .with("models", "a/b, c/*\r\n d/e,")
+            .with("lines", " one \n\n two")
+            .ticked("off", false);
+        assert_eq!(form.list("models"), ["a/b", "c/*", "d/e"]);
+        assert_eq!(form.lines("lines"), ["one", "two"]);
+        assert!(!form.has("off"));
         assert_eq!(Value::Object(form.object(&["name", "empty"])), serde_json::json!({"name": "a"}));
     }
 

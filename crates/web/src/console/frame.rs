@@ -6,6 +6,10 @@ use types::Right;
 
 use super::server;
 use super::signed::{Made, Organization, Signed};
+use super::{
+    account, approved, budgets, credits, guardrails, invoices, keys, members, policies, presets, privacy,
+    projects, provider_keys, settings, webhooks,
+};
 use crate::assets::CONSOLE_CSS_URL;
 use crate::shell::{CONSOLE, Shell};
 
@@ -33,7 +37,7 @@ const fn operator(path: &'static str, name: &'static str) -> Section {
 }
 
 /// The sections in their groups. A page stands here once it exists.
-const GROUPS: [(&str, &[Section]); 3] = [
+const GROUPS: [(&str, &[Section]); 6] = [
     (
         "Use",
         &[
@@ -42,7 +46,34 @@ const GROUPS: [(&str, &[Section]); 3] = [
             section("/console/alerts", "Alerts", Right::Read),
         ],
     ),
-    ("Organization", &[section("/console/audit", "Audit log", Right::Govern)]),
+    (
+        "Build",
+        &[
+            section(keys::PATH, "Keys", Right::Read),
+            section(presets::PATH, "Presets", Right::Read),
+            section(policies::PATH, "Policies", Right::Read),
+            section(guardrails::PATH, "Guardrails", Right::Read),
+            section(provider_keys::PATH, "Provider keys", Right::Read),
+        ],
+    ),
+    (
+        "Organization",
+        &[
+            section(settings::PATH, "Organization", Right::Read),
+            section(members::PATH, "Members", Right::Read),
+            section(projects::PATH, "Projects", Right::Read),
+            section(budgets::PATH, "Budgets", Right::Read),
+            section(approved::PATH, "Approved models", Right::Read),
+            section(privacy::PATH, "Privacy", Right::Read),
+            section(webhooks::PATH, "Webhooks", Right::Read),
+            section("/console/audit", "Audit log", Right::Govern),
+        ],
+    ),
+    (
+        "Money",
+        &[section(credits::PATH, "Credits", Right::Read), section(invoices::PATH, "Invoices", Right::Pay)],
+    ),
+    ("You", &[section(account::PATH, "Account", Right::Read)]),
     (
         "Server",
         &[

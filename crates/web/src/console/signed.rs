@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::http::header::{
-    CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, ORIGIN, RETRY_AFTER, SET_COOKIE, USER_AGENT,
+    CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, IF_MATCH, ORIGIN, RETRY_AFTER, SET_COOKIE, USER_AGENT,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -22,16 +22,12 @@ use crate::message::message;
 use crate::shell::{self, Failed};
 use crate::visit::{Pages, Visit};
 
+/// From where a browser says that a request is.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// What goes along with each call of a page: who it is, and from where.
-const PASSED_ON: [HeaderName; 7] = [
-    COOKIE,
-    HOST,
-    ORIGIN,
-    USER_AGENT,
-    FORWARDED,
-    HeaderName::from_static("sec-fetch-site"),
-    HeaderName::from_static("x-forwarded-for"),
-];
+const PASSED_ON: [HeaderName; 7] =
+    [COOKIE, HOST, ORIGIN, USER_AGENT, FORWARDED, FETCH_SITE, HeaderName::from_static("x-forwarded-for")];
 
 /// The management API for one request of a page, whoever is behind it.
 pub(crate) struct Calls {
@@ -48,6 +44,15 @@ pub(crate) struct Made {
     pub(crate) path: String,
     /// What it sends, when that is no secret.
     pub(crate) body: Option<String>,
+}
+
+/// What is sent with a call.
+struct Sent {
+    body: Option<String>,
+    /// It is refused where somebody was quicker to write another version than this.
+    version: Option<u64>,
+    /// It changes nothing.
+    is_question: bool,
 }
 
 /// What the API answered, as bytes.
@@ -133,10 +138,21 @@ impl Calls {
 
     /// A call that the page's foot does not show: of the frame, or with a secret in it.
     pub(crate) async fn call_unseen(&self, method: Method, path: &str, body: Option<String>) -> Reply {
-        let mut request = Request::new(Bytes::from(body.unwrap_or_default()));
+        self.call_as(method, path, Sent { body, version: None, is_question: false }).await
+    }
+
+    async fn call_as(&self, method: Method, path: &str, sent: Sent) -> Reply {
+        let mut request = Request::new(Bytes::from(sent.body.unwrap_or_default()));
         *request.method_mut() = method;
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let version = sent.version.map(|version| HeaderValue::from_str(&format!("\"{version}\"")));
+        if let Some(Ok(version)) = version {
+            request.headers_mut().insert(IF_MATCH, version);
+        }
+        if sent.is_question {
+            request.headers_mut().insert(FETCH_SITE, HeaderValue::from_static("same-origin"));
+        }
         let uri = path.parse();
         let answered = match uri {
             Ok(uri) => {
@@ -182,6 +198,7 @@ pub(crate) struct Organization {
 /// A person.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct User {
+    pub(crate) id: String,
     pub(crate) email: String,
     pub(crate) name: Option<String>,
     pub(crate) is_operator: bool,
@@ -250,6 +267,55 @@ impl Signed {
         reply.read()
     }
 
+    /// What a path of the API answers, where a page can do without.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refused> {
+        let read: Result<Data<T>, Refused> = self.calls.call(Method::GET, path, None).await.read();
+        read.map(|data| data.data)
+    }
+
+    /// What a path answers to a question that is sent along and changes nothing: whichever link led to the page, it is the page that
+    /// asks, so the call counts as one of this site's own.
+    pub(crate) async fn query<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Refused> {
+        let shown = body.to_string();
+        self.offers(Method::POST, path, Some(body));
+        let asks = Sent { body: Some(shown), version: None, is_question: true };
+        let read: Result<Data<T>, Refused> = self.calls.call_as(Method::POST, path, asks).await.read();
+        read.map(|data| data.data)
+    }
+
+    /// The same with a secret in it, which the page's foot does not show.
+    pub(crate) async fn send_unseen(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Refused> {
+        let reply = self.calls.call_unseen(method, path, body.map(ToString::to_string)).await;
+        if reply.status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
+        reply.read()
+    }
+
+    /// Writes a rule over the version that somebody saw; without one, whatever is there.
+    pub(crate) async fn send_over(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        version: Option<u64>,
+    ) -> Result<Value, Refused> {
+        let text = body.map(ToString::to_string);
+        self.calls.note(Made { method: method.clone(), path: path.to_owned(), body: text.clone() });
+        let sent = Sent { body: text, version, is_question: false };
+        self.calls.call_as(method, path, sent).await.read()
+    }
+
+    /// Notes the call that a form of this page makes, for the page's foot.
+    pub(crate) fn offers(&self, method: Method, path: &str, body: Option<&Value>) {
+        self.calls.note(Made { method, path: path.to_owned(), body: body.map(ToString::to_string) });
+    }
+
     /// A refusal as a page.
     pub(crate) fn failed(&self, refused: &Refused) -> Failed {
         if refused.status == StatusCode::UNAUTHORIZED && refused.kind == "session_invalid" {
@@ -274,6 +340,12 @@ pub(crate) fn sentence(message: &str) -> String {
         text.push('.');
     }
     text
+}
+
+/// A name as a segment of a path of the API, whatever was typed.
+pub(crate) fn segment(name: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    encoded.replace('+', "%20")
 }
 
 /// To the page where one signs in, and back to here.
@@ -324,7 +396,13 @@ async fn me(calls: &Calls) -> Result<Me, Refused> {
 
 #[cfg(test)]
 mod tests {
-    use super::sentence;
+    use super::{segment, sentence};
+
+    #[test]
+    fn a_name_stays_in_its_segment() {
+        assert_eq!(segment("a/../b c?x#y%"), "a%2F..%2Fb%20c%3Fx%23y%25");
+        assert_eq!(segment("careful-1.2_x"), "careful-1.2_x");
+    }
 
     #[test]
     fn messages_become_sentences() {

@@ -17,6 +17,7 @@ use crate::site::Soon;
 pub(crate) struct FakeApi {
     answers: Vec<(String, u16, Value)>,
     asked: Mutex<Vec<(String, String)>>,
+    versions: Mutex<Vec<String>>,
 }
 
 impl FakeApi {
@@ -26,7 +27,7 @@ impl FakeApi {
         let ways = json!({"data": {"password": true, "sign_up": "open", "issuers": [
             {"id": "corp", "name": "Corp", "url": "/v1/auth/oidc/corp"}
         ]}});
-        FakeApi { answers: Vec::new(), asked: Mutex::default() }
+        FakeApi { answers: Vec::new(), asked: Mutex::default(), versions: Mutex::default() }
             .answering("GET /v1/auth/me", 401, over)
             .answering("GET /v1/auth/methods", 200, ways)
     }
@@ -63,6 +64,11 @@ impl FakeApi {
         of.map(|(_, body)| body.clone()).collect()
     }
 
+    /// Over which versions something was written: every `If-Match`.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        self.versions.lock().clone()
+    }
+
     /// The paths of the calls so far, with their queries.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().iter().map(|(line, _)| line.clone()).collect()
@@ -73,6 +79,8 @@ impl Api for FakeApi {
     fn call(&self, request: Request<Bytes>) -> Soon<'_, Response<Bytes>> {
         let line = format!("{} {}", request.method(), request.uri());
         self.asked.lock().push((line.clone(), String::from_utf8_lossy(request.body()).into_owned()));
+        let version = request.headers().get("if-match").and_then(|version| version.to_str().ok());
+        self.versions.lock().extend(version.map(str::to_owned));
         let (path, query) = line.split_once('?').unwrap_or((&line, ""));
         let found = self.answers.iter().find(|(known, ..)| {
             let (known, piece) = known.split_once('?').unwrap_or((known, ""));

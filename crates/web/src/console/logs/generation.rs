@@ -287,7 +287,7 @@ fn stats(record: &Record) -> Vec<Stat> {
     );
     let ttft = record.ttft_ms.map_or_else(Shown::unknown, format::milliseconds);
     vec![
-        stat("Charged", amount::of_text(&record.total_cost), String::new()),
+        stat("Charged", amount::usd(&record.total_cost), String::new()),
         stat("Tokens", format::short(tokens), split),
         stat("First token", ttft, String::new()),
         stat("In all", format::milliseconds(record.duration_ms), String::new()),
@@ -305,7 +305,7 @@ pub(crate) fn stats_of(totals: &Totals) -> Vec<Stat> {
     let failed = format!("{} failed", format::count(totals.failed));
     let began = format!("from {}", at(&totals.first_at).short);
     vec![
-        Stat { name: "Charged", value: amount::of_text(&totals.charged_usd), note: String::new() },
+        Stat { name: "Charged", value: amount::usd(&totals.charged_usd), note: String::new() },
         Stat { name: "Calls", value: format::short(totals.requests), note: failed },
         Stat { name: "Tokens", value: format::short(tokens), note: split },
         Stat { name: "Span", value: format::milliseconds(totals.span_ms), note: began },

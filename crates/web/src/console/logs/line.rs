@@ -132,7 +132,7 @@ fn line(one: &Listed, names: &Names, today: i64) -> Line {
         key: names.of(&one.key).to_owned(),
         input: format::short(one.tokens_prompt),
         output: format::short(one.tokens_completion),
-        cost: amount::of_text(&one.charged_usd),
+        cost: amount::usd(&one.charged_usd),
         ttft: one.ttft_ms.map_or_else(Shown::unknown, format::milliseconds),
         duration: format::milliseconds(one.duration_ms),
         notes,

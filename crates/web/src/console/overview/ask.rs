@@ -186,7 +186,7 @@ impl Row {
 
     /// An amount in dollars.
     pub(super) fn money(&self, name: &str) -> Money {
-        self.as_number(name).and_then(amount::money).unwrap_or_default()
+        self.as_number(name).and_then(amount::number).unwrap_or_default()
     }
 
     /// An amount as it is shown.

@@ -117,7 +117,7 @@ pub(crate) async fn margin(signed: Signed) -> Result<Response, Failed> {
 
 fn stats(total: &Row) -> Vec<Stat> {
     let stat =
-        |name, text: &str, note: &str| Stat { name, value: amount::of_text(text), note: note.to_owned() };
+        |name, text: &str, note: &str| Stat { name, value: amount::usd(text), note: note.to_owned() };
     let share = share(total.margin_share);
     vec![
         stat("Charged", &total.charged_usd, "fees for own keys included"),
@@ -142,9 +142,9 @@ fn line(row: &Row, organizations: &[Organization]) -> Line {
             (None, value) => value.to_owned(),
         },
         requests: format::short(row.requests),
-        charged: amount::of_text(&row.charged_usd),
-        cost: amount::of_text(&row.provider_cost_usd),
-        margin: amount::of_text(&row.margin_usd),
+        charged: amount::usd(&row.charged_usd),
+        cost: amount::usd(&row.provider_cost_usd),
+        margin: amount::usd(&row.margin_usd),
         share: row
             .margin_share
             .map(|share| format!("{:.1}%", share * 100.0))

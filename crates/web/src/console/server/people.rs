@@ -95,8 +95,8 @@ async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> R
         user,
     };
     let line = |one: Organization| Line {
-        balance: amount::of_text(&one.balance_usd),
-        used: amount::of_text(&one.metered_usd),
+        balance: amount::usd(&one.balance_usd),
+        used: amount::usd(&one.metered_usd),
         since: at(&one.created_at),
         one,
     };

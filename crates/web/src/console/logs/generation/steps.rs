@@ -171,7 +171,7 @@ fn left_out(again: Again) -> (String, Table, String) {
             Shown::same(format!(
                 "{}; about {}{time}",
                 step.reason,
-                amount::of_text(&step.expected_cost_usd).short
+                amount::usd(&step.expected_cost_usd).short
             )),
         ]
     });
@@ -240,7 +240,7 @@ fn ended(record: &Record) -> Step {
 
 fn settled(record: &Record) -> Step {
     let mut step = Step::new(Shown::same(""), "Settled");
-    step.chip = Some(("good", amount::of_text(&record.total_cost).short));
+    step.chip = Some(("good", amount::usd(&record.total_cost).short));
     step.fact("Charged", format!("{} USD", record.total_cost));
     if record.cost_usd != record.total_cost {
         step.fact("At list prices", format!("{} USD", record.cost_usd));
@@ -269,7 +269,7 @@ fn settled(record: &Record) -> Step {
                 Shown::same(line.formula.clone()),
                 Shown::same(format::count(line.units)),
                 Shown::same(format!("${}", line.price_usd_per_mtok)),
-                amount::of_text(&line.amount_usd),
+                amount::usd(&line.amount_usd),
             ]
         });
         step.table = Some(Table {
@@ -284,7 +284,7 @@ fn settled(record: &Record) -> Step {
             vec![
                 super::at(&one.created_at),
                 Shown::same(one.price_version.clone()),
-                amount::of_text(&one.charged_usd),
+                amount::usd(&one.charged_usd),
             ]
         });
         let table = Table {

@@ -1,0 +1,177 @@
+//! `/console/presets/{slug}` and `/console/presets/new`: one preset, with its versions.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use types::Right;
+
+use super::{PATH, Preset};
+use crate::console::form::{Form, done};
+use crate::console::frame::Frame;
+use crate::console::signed::{Signed, segment, sentence};
+use crate::console::versions::{self, Version};
+use crate::shell::{self, Crumb, Failed};
+
+const DONE: [(&str, &str); 1] = [("saved", "The preset is written. It holds from the next request on.")];
+const STATUSES: [(&str, &str); 3] = [
+    ("active", "In use"),
+    ("disabled", "Switched off: refuses requests"),
+    ("archived", "Put away: refuses requests"),
+];
+/// What a new one begins with.
+const CONFIG: &str = "{\n  \"model\": \"MODEL\",\n  \"temperature\": 0.2,\n  \"max_tokens\": 300\n}";
+
+#[derive(Template)]
+#[template(path = "console/preset.html")]
+struct One {
+    shell: Frame,
+    crumbs: Vec<Crumb>,
+    /// Empty: a new one.
+    slug: String,
+    path: String,
+    base_url: String,
+    form: Form,
+    statuses: &'static [(&'static str, &'static str)],
+    versions: Vec<Version>,
+    warnings: Vec<String>,
+    may_build: bool,
+}
+
+/// What a page is made of beside what the API tells.
+#[derive(Default)]
+struct Typed {
+    form: Option<Form>,
+    problem: Option<String>,
+    warnings: Vec<String>,
+}
+
+/// `GET /console/presets/new`.
+pub(crate) async fn new(signed: Signed) -> Result<Response, Failed> {
+    Ok(blank(&signed, StatusCode::OK, Typed::default()))
+}
+
+fn blank(signed: &Signed, status: StatusCode, typed: Typed) -> Response {
+    let model = format!("{}/auto", signed.visit.place.brand_slug);
+    let config = CONFIG.replace("MODEL", &model);
+    let form = typed.form.unwrap_or_else(|| Form::default().with("status", "active").with("config", config));
+    let page = One {
+        shell: Frame::of(signed, "New preset", PATH).problem(typed.problem),
+        crumbs: vec![Crumb::new(PATH, "Presets")],
+        slug: String::new(),
+        path: format!("{PATH}/new"),
+        base_url: signed.visit.place.base_url.clone(),
+        form,
+        statuses: STATUSES.as_slice(),
+        versions: Vec::new(),
+        warnings: typed.warnings,
+        may_build: signed.me.may(Right::Build),
+    };
+    shell::private(shell::page(status, &page))
+}
+
+/// `GET /console/presets/{slug}`.
+pub(crate) async fn show(Path(slug): Path<String>, signed: Signed) -> Result<Response, Failed> {
+    page(&signed, &slug, StatusCode::OK, Typed::default()).await
+}
+
+async fn page(signed: &Signed, slug: &str, status: StatusCode, typed: Typed) -> Result<Response, Failed> {
+    let api = format!("/v1/presets/{}", segment(slug));
+    let preset: Preset = signed.get(&api).await?;
+    let rows: Vec<Value> = signed.ask(&format!("{api}/versions")).await.unwrap_or_default();
+    let form = typed.form.unwrap_or_else(|| filled(&preset));
+    signed.offers(
+        Method::PUT,
+        &api,
+        Some(&json!({ "system_prompt": "...", "config": preset.designated_version.config })),
+    );
+    let page = One {
+        shell: Frame::of(signed, &preset.name, PATH).told(signed, &DONE).problem(typed.problem),
+        crumbs: vec![Crumb::new(PATH, "Presets")],
+        path: format!("{PATH}/{}", segment(&preset.slug)),
+        base_url: signed.visit.place.base_url.clone(),
+        slug: preset.slug,
+        form,
+        statuses: STATUSES.as_slice(),
+        versions: versions::of(&rows, &["config", "system_prompt"]),
+        warnings: typed.warnings,
+        may_build: signed.me.may(Right::Build),
+    };
+    Ok(shell::private(shell::page(status, &page)))
+}
+
+fn filled(preset: &Preset) -> Form {
+    let latest = &preset.designated_version;
+    Form::default()
+        .with("name", &preset.name)
+        .with("description", preset.description.clone().unwrap_or_default())
+        .with("status", &preset.status)
+        .with("system_prompt", latest.system_prompt.clone().unwrap_or_default())
+        .with("config", versions::pretty(&latest.config))
+        .with("version", latest.version.to_string())
+}
+
+/// What was typed.
+fn body(form: &Form) -> Result<Map<String, Value>, String> {
+    let mut body = form.object(&["name", "description", "status"]);
+    if let Some(prompt) = form.text("system_prompt") {
+        body.insert(String::from("system_prompt"), prompt.into());
+    }
+    body.insert(String::from("config"), versions::typed(form, "config", "the request's fields")?);
+    Ok(body)
+}
+
+/// `POST /console/presets/new`.
+pub(crate) async fn create(signed: Signed, form: Form) -> Result<Response, Failed> {
+    let again = |status, problem: String, form| {
+        let problem = Some(sentence(&problem));
+        Ok(blank(&signed, status, Typed { form: Some(form), problem, warnings: Vec::new() }))
+    };
+    let mut body = match body(&form) {
+        Ok(body) => body,
+        Err(why) => return again(StatusCode::BAD_REQUEST, why, form),
+    };
+    let slug = form.text("slug").unwrap_or_default().to_owned();
+    body.insert(String::from("slug"), slug.clone().into());
+    match signed.send(Method::POST, "/v1/presets", Some(&Value::Object(body))).await {
+        Ok(answer) => told(&signed, &slug, &answer).await,
+        Err(refused) => again(refused.status, refused.message, form),
+    }
+}
+
+/// It is written; what may not be meant so is said.
+async fn told(signed: &Signed, slug: &str, answer: &Value) -> Result<Response, Failed> {
+    let warnings = versions::warnings(answer);
+    match warnings.is_empty() {
+        true => Ok(done(&format!("{PATH}/{}?done=saved", segment(slug)))),
+        false => page(signed, slug, StatusCode::OK, Typed { warnings, ..Typed::default() }).await,
+    }
+}
+
+/// `POST /console/presets/{slug}`.
+pub(crate) async fn act(Path(slug): Path<String>, signed: Signed, form: Form) -> Result<Response, Failed> {
+    let api = format!("/v1/presets/{}", segment(&slug));
+    let version = versions::seen(&form);
+    if form.text("act") == Some("delete") {
+        return match signed.send_over(Method::DELETE, &api, None, version).await {
+            Ok(_) => Ok(done("/console/presets?done=deleted")),
+            Err(refused) => {
+                let problem = Some(sentence(&refused.message));
+                page(&signed, &slug, refused.status, Typed { problem, ..Typed::default() }).await
+            }
+        };
+    }
+    let again = |problem: String, form| {
+        let problem = Some(sentence(&problem));
+        Typed { form: Some(form), problem, warnings: Vec::new() }
+    };
+    let body = match body(&form) {
+        Ok(body) => Value::Object(body),
+        Err(why) => return page(&signed, &slug, StatusCode::BAD_REQUEST, again(why, form)).await,
+    };
+    match signed.send_over(Method::PUT, &api, Some(&body), version).await {
+        Ok(answer) => told(&signed, &slug, &answer).await,
+        Err(refused) => page(&signed, &slug, refused.status, again(refused.message, form)).await,
+    }
+}
