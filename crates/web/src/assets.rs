@@ -38,6 +38,17 @@ pub(crate) static SCRIPTS: [Asset; 3] = [
     script("/assets/table.js", include_str!("../assets/table.js")),
     script("/assets/copy.js", include_str!("../assets/copy.js")),
 ];
+/// The playground: one module out of several files, in the order in which they lean on each other.
+pub(crate) static CHAT_SCRIPT: Asset = script(
+    "/assets/chat.js",
+    concat!(
+        include_str!("../assets/chat/markdown.js"),
+        include_str!("../assets/chat/stream.js"),
+        include_str!("../assets/chat/history.js"),
+        include_str!("../assets/chat/show.js"),
+        include_str!("../assets/chat/page.js"),
+    ),
+);
 pub(crate) static ICON: Asset =
     Asset { path: "/favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") };
 
@@ -48,6 +59,8 @@ pub(crate) static CONSOLE_CSS_URL: LazyLock<String> = LazyLock::new(|| CONSOLE_C
 /// Where pages load the scripts from.
 pub(crate) static SCRIPT_URLS: LazyLock<Vec<String>> =
     LazyLock::new(|| SCRIPTS.iter().map(Asset::url).collect());
+/// Where the playground loads its own from.
+pub(crate) static CHAT_SCRIPT_URL: LazyLock<String> = LazyLock::new(|| CHAT_SCRIPT.url());
 /// Where pages load the icon from.
 pub(crate) static ICON_URL: LazyLock<String> = LazyLock::new(|| ICON.url());
 
@@ -89,13 +102,19 @@ pub(crate) async fn script_of(uri: Uri) -> Response {
     }
 }
 
+pub(crate) async fn chat_script(uri: Uri) -> Response {
+    CHAT_SCRIPT.response(&CHAT_SCRIPT_URL, &uri)
+}
+
 pub(crate) async fn icon(uri: Uri) -> Response {
     ICON.response(&ICON_URL, &uri)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ASK_AGAIN, Asset, CONSOLE_CSS, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS};
+    use super::{
+        ASK_AGAIN, Asset, CHAT_SCRIPT, CONSOLE_CSS, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS,
+    };
     use crate::testing::{get, several_on};
 
     #[test]
@@ -142,6 +161,8 @@ mod tests {
         assert!(style <= 60_000, "{style} bytes of style");
         assert!(CSS.text.len() <= 40_000, "{} bytes of style", CSS.text.len());
         assert!(scripts <= 40_000, "{scripts} bytes of script");
+        let chat = CHAT_SCRIPT.text.len();
+        assert!(chat <= 40_000, "{chat} bytes of the playground's script");
     }
 
     /// The `--name: #rrggbb` of one scheme.

@@ -14,6 +14,7 @@ pub mod calculate;
 mod calculator;
 pub mod chart;
 mod charts;
+mod chat;
 mod compare;
 mod compress;
 mod console;
@@ -104,8 +105,10 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route(feeds::MODELS, get(feeds::new_models))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::CONSOLE_CSS.path, get(assets::console_css))
+        .route(assets::CHAT_SCRIPT.path, get(assets::chat_script))
         .route(assets::ICON.path, get(assets::icon))
         .merge(scripts)
+        .merge(chat::router())
         .merge(console::router())
         .merge(door::router())
         .merge(sign_in::router())

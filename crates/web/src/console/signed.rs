@@ -182,6 +182,7 @@ pub(crate) struct Organization {
 /// A person.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct User {
+    pub(crate) id: String,
     pub(crate) email: String,
     pub(crate) name: Option<String>,
     pub(crate) is_operator: bool,
