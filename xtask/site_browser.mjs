@@ -21,13 +21,14 @@ export function launch() {
 }
 
 /** A page in a context of its own, and the list of what goes wrong on it. */
-export async function open(browser, base, { width = 1280, scheme = "light", scripts = true, statuses = [200] } = {}) {
+export async function open(browser, base, { width = 1280, scheme = "light", scripts = true, statuses = [200], state } = {}) {
   const complaints = [];
   const context = await browser.newContext({
     viewport: { width, height: 844 },
     colorScheme: scheme,
     reducedMotion: "reduce",
     javaScriptEnabled: scripts,
+    storageState: state,
   });
   const page = await context.newPage();
   page.on("console", (message) => {

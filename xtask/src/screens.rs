@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -50,7 +50,13 @@ pub fn browse(programs: &Programs) -> Result<bool> {
     drive(programs, |node| node.arg(sh::root().join("xtask/site_browse.mjs")))
 }
 
-/// Runs a script for Node with the addresses of all places behind its own arguments.
+/// From the first start to the first answer, and the playground in use; true when all of it worked.
+pub fn chat(programs: &Programs) -> Result<bool> {
+    drive(programs, |node| node.arg(sh::root().join("xtask/console_chat.mjs")))
+}
+
+/// Runs a script for Node with the addresses of all places behind its own arguments, and the token that a first start prints for its
+/// owner.
 fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command) -> Result<bool> {
     let dir = tempfile::tempdir()?;
     let port = sh::free_port()?;
@@ -58,7 +64,8 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     // An empty environment: only the sandbox is on, and every picture is the same everywhere.
     command.current_dir(dir.path()).env_clear().env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}"));
     command.env("TOLLWAY_DATA_DIR", dir.path().join("data"));
-    let mut server = sh::Server::start(&mut command, "TERM", &dir.path().join("log"))?;
+    let log = dir.path().join("log");
+    let mut server = sh::Server::start(&mut command, "TERM", &log)?;
     let first = ports_in_a_row()?;
     let mut command = Command::new(&programs.preview);
     command.current_dir(dir.path()).arg(first.to_string());
@@ -69,10 +76,18 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     let mut node = Command::new(tools::node_bin()?.join("node"));
     script(&mut node).arg(format!("real=http://127.0.0.1:{port}"));
     node.args(STATES.iter().zip(ports()).map(|(state, port)| format!("{state}=http://127.0.0.1:{port}")));
+    node.env("TOLLWAY_OWNER_TOKEN", owner_token(&log)?);
     node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
         .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
     let (status, _) = sh::tee(&mut node)?;
     Ok(status.success())
+}
+
+/// What the greeting of a first start leads its owner in with.
+fn owner_token(log: &Path) -> Result<String> {
+    let said = fs::read_to_string(log).context("reading what the server said")?;
+    let (_, after) = said.split_once("accept?token=").context("no token for the owner was printed")?;
+    Ok(after.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
 /// The first of as many free ports beside each other as the preview has states.

@@ -52,7 +52,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -82,6 +82,7 @@ const STEPS: [Step; 17] = [
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
     ("screens", |_| screens::take(&screens::Programs::built()).map(Tally::of)),
     ("browser", |_| screens::browse(&screens::Programs::built()).map(Tally::of)),
+    ("chat", |_| screens::chat(&screens::Programs::built()).map(Tally::of)),
     ("fuzz", |_| fuzz::all(FUZZ_SECONDS).map(|(passed, failed)| Tally { passed, failed })),
 ];
 

@@ -8,7 +8,6 @@ const FORM = "chat 1";
 const SETTINGS = ["system", "temperature", "max_tokens", "top_p", "effort", "preference", "dial", "providers", "tools", "schema"];
 
 class History {
-  /** @param {string} owner Whose conversations. */
   constructor(owner) {
     this.opened = new Promise((done, fail) => {
       const asked = indexedDB.open(`chat ${owner}`, 1);
@@ -18,7 +17,6 @@ class History {
     });
   }
 
-  /** @param {"readonly"|"readwrite"} mode @param {(all: IDBObjectStore) => IDBRequest} act */
   async run(mode, act) {
     const base = await this.opened;
     return new Promise((done, fail) => {
@@ -86,7 +84,6 @@ function step(value) {
   return one;
 }
 
-/** @param {File} picked @returns {Promise<{name: string, url: string}>} */
 function attached(picked) {
   return new Promise((done, fail) => {
     if (picked.size > FILE_MAX) return fail(new Refusal(`${picked.name} is larger than 8 MB.`));

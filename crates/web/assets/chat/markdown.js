@@ -1,6 +1,5 @@
-// Markdown of models as nodes. What a model writes is hostile until proven otherwise: nothing of it is ever parsed as HTML, every
-// character enters by textContent, links go to http and https alone, and pictures become their text, since fetching one would tell
-// its server what was said. Headings become strong paragraphs: the page has its own.
+// Markdown of models as nodes. Nothing of it is ever parsed as HTML, every character enters as text, links go to http and https
+// alone, and pictures become their text, since fetching one would tell its server what was said. The page has its own headings.
 
 /** Lists, quotes and emphasis within each other; what is deeper stays text. */
 const DEPTH_MAX = 6;
@@ -10,7 +9,6 @@ const INLINE_MAX = 20_000;
 const UNSEEN =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufeff\uffa0\ufff0-\uffff\u{e0000}-\u{10ffff}]/gu;
 
-/** @param {string} tag @param {string} [text] @param {string} [kind] @returns {HTMLElement} */
 function make(tag, text = "", kind = "") {
   const one = document.createElement(tag);
   if (text !== "") one.textContent = text;
@@ -18,7 +16,6 @@ function make(tag, text = "", kind = "") {
   return one;
 }
 
-/** @param {string} text @returns {DocumentFragment} */
 function markdown(text) {
   const whole = document.createDocumentFragment();
   blocks(text.replaceAll("\r\n", "\n").replaceAll(UNSEEN, "").split("\n"), whole, 0);
@@ -32,7 +29,6 @@ const QUOTE = /^ {0,3}> ?(.*)$/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])([ \t]+|$)(.*)$/;
 const UNDER = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 
-/** @param {string[]} lines @param {Node} into @param {number} depth */
 function blocks(lines, into, depth) {
   for (let at = 0; at < lines.length; ) {
     const line = lines[at];
@@ -130,7 +126,6 @@ const LINK = /!?\[([^[\]]{0,1000})\]\(\s*<?([^\s<>()]*(?:\([^\s<>()]*\)[^\s<>()]
 const ADDRESS = /https?:\/\/[^\s<>"'`\\]+/y;
 const MARKS = [["**", "strong"], ["__", "strong"], ["~~", "del"], ["*", "em"], ["_", "em"]];
 
-/** @param {string} text @param {Element} into @param {number} depth */
 function inline(text, into, depth) {
   if (text.length > INLINE_MAX || depth >= DEPTH_MAX) {
     into.append(text);
@@ -151,7 +146,7 @@ function inline(text, into, depth) {
   flush(text.length);
 }
 
-/** What begins here, if anything. @returns {{nodes: (Node|string)[], length: number} | null} */
+/** What begins here, if anything. */
 function marked(text, at, depth) {
   switch (text[at]) {
     case "\\":
@@ -194,7 +189,7 @@ function bare(text, at) {
   return { nodes: [anchor(address, address)], length: address.length };
 }
 
-/** A link where the address is one of the web; else its text. @returns {Node|string} */
+/** A link where the address is one of the web; else its text. */
 function anchor(address, text) {
   let url;
   try {

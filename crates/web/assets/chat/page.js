@@ -1,4 +1,4 @@
-// The playground: one conversation at a time, asked of one to four models side by side. Everything stays in this tab and this browser.
+// The playground: one conversation at a time, asked of up to four models side by side.
 
 const root = document.getElementById("chat");
 const { owner, slug, prefix } = root.dataset;
@@ -8,12 +8,14 @@ const $ = (id) => document.getElementById(id);
 /** What is on the screen. `running` has the calls under way, by `turn:place`. */
 const state = { now: whole({}), past: [], files: [], running: new Map(), history: null };
 
-// ---- the key
-
 /** The key of this tab: of whoever is signed in, and gone with the tab. */
 function key() {
   const kept = JSON.parse(sessionStorage.getItem("chat-key") ?? "null");
   return kept?.owner === owner ? kept : null;
+}
+
+function needKey() {
+  if (key() === null) throw new Refusal("Make a key first, or paste one of your own.");
 }
 
 function keepKey(value, about, isOwn = false) {
@@ -48,18 +50,16 @@ function beginKey() {
   showKey();
 }
 
-// ---- what is said to models
-
 /** The value of a number field; nothing when it is empty. */
 const number = (value) => (value.trim() === "" ? undefined : Number(value));
 
-function parsedField(name, label) {
+function parsedField(name) {
   const value = state.now.settings[name].trim();
   if (value === "") return undefined;
   try {
     return JSON.parse(value);
   } catch (error) {
-    throw new Refusal(`${label} are no JSON: ${error.message}`);
+    throw new Refusal(`What stands for ${name === "tools" ? "tools" : "the schema"} is no JSON: ${error.message}`);
   }
 }
 
@@ -98,8 +98,8 @@ function call(turn, place) {
   if (settings.effort !== "") body.reasoning = { effort: settings.effort };
   const order = settings.providers.split(/[\s,]+/).filter(Boolean);
   if (order.length > 0) body.provider = { order };
-  body.tools = parsedField("tools", "Tools");
-  const schema = parsedField("schema", "The schema's braces");
+  body.tools = parsedField("tools");
+  const schema = parsedField("schema");
   if (schema !== undefined) body.response_format = { type: "json_schema", json_schema: { name: "answer", strict: true, schema } };
   const headers = { [`${prefix}-Metadata`]: "enabled" };
   if (settings.preference !== "") headers[`${prefix}-Preference`] = settings.preference;
@@ -171,12 +171,12 @@ async function tried(act) {
 
 function ask() {
   const said = $("say").value;
-  if (key() === null) throw new Refusal("Make a key first, or paste one of your own.");
-  if (said.trim() === "" && state.files.length === 0) throw new Refusal("Write something to ask.");
+  needKey();
+  if (said.trim() === "" && state.files.length === 0) throw new Refusal("Write something first.");
   const { now } = state;
   if (now.models.some((one) => one.trim() === "")) throw new Refusal("Choose a model, or remove its column.");
-  parsedField("tools", "Tools");
-  parsedField("schema", "The schema's braces");
+  parsedField("tools");
+  parsedField("schema");
   if (now.title === "") now.title = said.trim().slice(0, 80) || state.files[0].name;
   now.turns.push({ text: said, files: state.files, answers: [] });
   $("say").value = "";
@@ -189,14 +189,12 @@ function ask() {
   showPast();
 }
 
-// ---- conversations
-
 async function keep(conversation) {
   conversation.updated = Date.now();
   const kept = state.past.filter((one) => one.id !== conversation.id);
   state.past = [conversation, ...kept];
   showPast();
-  await state.history?.keep(conversation).catch(() => problem("This browser does not let the conversation be kept."));
+  await state.history?.keep(conversation).catch(() => problem("The conversation could not be kept."));
 }
 
 function open(conversation) {
@@ -239,7 +237,7 @@ async function wipe() {
 
 async function bring(picked) {
   const found = await picked.text().then(JSON.parse).catch(() => null);
-  if (found?.form !== FORM) throw new Refusal(`${picked.name} is no conversation that was exported here.`);
+  if (found?.form !== FORM) throw new Refusal(`${picked.name} is no exported conversation.`);
   const brought = whole({ ...found, id: crypto.randomUUID() });
   open(brought);
   await keep(brought);
@@ -253,7 +251,7 @@ async function begin() {
     state.past = await state.history.all();
   } catch {
     state.history = null;
-    problem("This browser keeps no conversations for this page; they end with the tab.");
+    problem("This browser keeps no conversations; they end with the tab.");
   }
   state.now = whole({ models: [new URLSearchParams(location.search).get("model") ?? root.dataset.model] });
   if (state.past.length > 0) state.now.settings = { ...state.past[0].settings };

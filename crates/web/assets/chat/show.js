@@ -1,6 +1,5 @@
 // What the playground draws. Models' words, names and errors are set as text; markdown() is the one way to more.
 
-/** @param {string} name @param {() => unknown} act */
 function button(name, act, kind = "") {
   const one = make("button", name, kind);
   one.type = "button";
@@ -30,14 +29,11 @@ function showPast() {
 function showModels() {
   const field = (name, place) => {
     const label = make("label", "", "field");
-    label.append(make("span", state.now.models.length > 1 ? `Model ${place + 1}` : "Model"));
-    const input = make("input");
-    Object.assign(input, { value: name, autocomplete: "off", spellcheck: false, placeholder: "author/model" });
+    const input = Object.assign(make("input"), { value: name, autocomplete: "off", spellcheck: false, placeholder: "author/model" });
     input.setAttribute("list", "models");
     input.addEventListener("input", () => (state.now.models[place] = input.value));
-    // A list shows what fits what stands there: all of it, when one comes to choose another.
     input.addEventListener("focus", () => input.select());
-    label.append(input);
+    label.append(make("span", state.now.models.length > 1 ? `Model ${place + 1}` : "Model"), input);
     return label;
   };
   const remove = (place) => {
@@ -103,6 +99,8 @@ function answerOf(turn, place) {
   const card = make("article", "", "chat-answer");
   card.id = `answer-${turn}-${place}`;
   const answer = state.now.turns[turn].answers[place];
+  // Its model joined later.
+  card.hidden = !answer;
   if (!answer) return card;
   const isRunning = state.running.has(`${turn}:${place}`);
   card.append(make("h2", answer.model, "chat-name"));
@@ -120,7 +118,7 @@ function answerOf(turn, place) {
 }
 
 function again(turn, place) {
-  if (key() === null) throw new Refusal("Make a key first, or paste one of your own.");
+  needKey();
   state.now.turns[turn].answers[place] = undefined;
   return run(turn, place);
 }
@@ -139,18 +137,15 @@ function stepOf(step, isRunning, name) {
     parts.push(box);
   }
   if (step.content !== "") {
-    const content = make("div", "", "chat-text");
-    content.append(markdown(step.content));
-    parts.push(content);
+    parts.push(make("div", "", "chat-text"));
+    parts.at(-1).append(markdown(step.content));
   }
   for (const url of step.images.filter((one) => PICTURE.test(one))) parts.push(Object.assign(make("img"), { src: url, alt: "Picture by the model" }));
   for (const call of step.calls) parts.push(boxed(`Calls ${call.name}`, call.arguments));
-  if (isRunning && parts.length === 0) parts.push(make("p", "Waiting for the first token …", "quiet"));
+  if (isRunning && parts.length === 0) parts.push(make("p", "Waiting …", "quiet"));
   if (step.isStopped) parts.push(make("p", "Stopped.", "quiet"));
   if (step.error !== "") {
-    const box = make("p", step.error, "note bad");
-    box.setAttribute("role", "alert");
-    parts.push(box);
+    parts.push(Object.assign(make("p", step.error, "note bad"), { role: "alert" }));
   }
   if (!isRunning) parts.push(...figures(step));
   return parts;
@@ -171,16 +166,14 @@ function boxed(name, content) {
 /** Where the results of tools are typed in. */
 function resultsOf(turn, place, calls) {
   const form = make("form", "", "chat-results");
-  const fields = calls.map((call, at) => {
+  const fields = calls.map((call) => {
     const label = make("label", "", "field");
-    label.append(make("span", `Result of ${call.name}`));
-    const input = Object.assign(make("textarea"), { rows: 2, name: `result-${at}` });
-    label.append(input);
+    const input = Object.assign(make("textarea"), { rows: 2 });
+    label.append(make("span", `Result of ${call.name}`), input);
     form.append(label);
     return input;
   });
-  const send = make("button", calls.length > 1 ? "Send results" : "Send result");
-  form.append(send);
+  form.append(make("button", "Send"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const results = calls.map((call, at) => ({ id: call.id, text: fields[at].value }));
@@ -220,18 +213,14 @@ function figures({ meta, finish }) {
   ].filter(([, value]) => value !== "");
   if (rows.length === 0) return [];
   const list = make("dl", "", "chat-figures");
-  for (const [name, value] of rows) {
-    const pair = list.appendChild(make("div"));
-    pair.append(make("dt", name), make("dd", value));
-  }
+  for (const [name, value] of rows) list.appendChild(make("div")).append(make("dt", name), make("dd", value));
   return [list, ...why(meta, endpoint)];
 }
 
 function why(meta, endpoint) {
   const steps = listOf(meta.route?.plan?.steps);
   const chosen = steps.find((one) => one?.endpoint === endpoint);
-  const lines = [];
-  if (chosen) lines.push(`${chosen.endpoint}: ${text(chosen.reason)}`);
+  const lines = chosen ? [`${chosen.endpoint}: ${text(chosen.reason)}`] : [];
   for (const one of listOf(meta.route?.attempts).filter((one) => text(one?.outcome) !== "ok")) lines.push(`${text(one?.endpoint)} was tried and failed: ${text(one?.outcome)}`);
   const others = steps.filter((one) => one !== chosen).slice(0, 5);
   lines.push(...others.map((one) => `Next would have been ${text(one?.endpoint)}: ${text(one?.reason)}`));
@@ -243,8 +232,6 @@ function why(meta, endpoint) {
   box.append(make("summary", "Why there"), list);
   return [box];
 }
-
-// ---- what people do
 
 function listen() {
   const on = (id, event, act) => $(id).addEventListener(event, (happened) => tried(() => act(happened)));

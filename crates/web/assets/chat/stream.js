@@ -2,17 +2,14 @@
 
 /** What went wrong with a call, in the words of whoever refused it. */
 class Refusal extends Error {
-  /** @param {string} message @param {number} status */
   constructor(message, status = 0) {
     super(message);
     this.status = status;
   }
 }
 
-/** @param {unknown} value @returns {string} */
 const text = (value) => (typeof value === "string" ? value : "");
 
-/** @param {Response} answer @returns {Promise<Refusal>} */
 async function refusal(answer) {
   const body = await answer.json().catch(() => null);
   return new Refusal(text(body?.error?.message) || `The gateway answered ${answer.status}.`, answer.status);
@@ -23,10 +20,7 @@ function blank() {
   return { role: "assistant", content: "", reasoning: "", details: [], calls: [], images: [], finish: "", error: "", isStopped: false, meta: { id: "" } };
 }
 
-/**
- * Streams an answer into a message; `changed` is called whenever there is more of it.
- * @param {{key: string, headers: Record<string, string>, body: object, slug: string, signal: AbortSignal}} call
- */
+/** Streams an answer into a message; `changed` is called whenever there is more of it. */
 async function stream(call, message, changed) {
   const began = performance.now();
   const answer = await fetch("/v1/chat/completions", {
@@ -106,7 +100,7 @@ function detail(all, piece) {
   else for (const [name, value] of Object.entries(piece)) known[name] = ["text", "summary"].includes(name) ? text(known[name]) + text(value) : value;
 }
 
-/** The gateway's record of a call: it is there within a second of the last byte. @returns {Promise<object|null>} */
+/** The gateway's record of a call: it is there within a second of the last byte. */
 async function record(key, id) {
   for (const wait of [250, 500, 1_000, 2_000]) {
     await new Promise((done) => setTimeout(done, wait));
