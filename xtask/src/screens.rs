@@ -70,7 +70,7 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     let mut command = Command::new(&programs.preview);
     command.current_dir(dir.path()).arg(first.to_string());
     let mut preview = sh::Server::start(&mut command, "TERM", &dir.path().join("preview.log"))?;
-    server.wait_until("Tollway", || sh::listens(port))?;
+    server.wait_until("Tollway", || sh::listens(port) && owner_token(&log).is_ok())?;
     let ports = || (first..).take(STATES.len());
     preview.wait_until("the preview", || ports().all(sh::listens))?;
     let mut node = Command::new(tools::node_bin()?.join("node"));

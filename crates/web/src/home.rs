@@ -128,7 +128,7 @@ fn is_variable(word: &str) -> bool {
 }
 
 /// The shell variable that the examples keep the key in: `tollway` gives `TOLLWAY_KEY`.
-fn key_variable(brand_slug: &str) -> String {
+pub(crate) fn key_variable(brand_slug: &str) -> String {
     let upper =
         brand_slug.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     let name: String = upper.collect();

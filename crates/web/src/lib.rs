@@ -39,6 +39,7 @@ mod providers;
 mod rankings;
 pub mod safe;
 mod scores;
+pub mod setup;
 mod shell;
 mod sign_in;
 mod site;
@@ -100,6 +101,8 @@ pub fn router(site: Arc<dyn Site>) -> Router {
         .route("/status.atom", get(status::feed))
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
         .route("/{author}/{slug}/{provider}", get(offer::offer).fallback(not_found::not_found))
+        .route(setup::PATH, get(setup::setup))
+        .route("/setup/{client}", get(setup::client))
         .route("/robots.txt", get(feeds::robots))
         .route("/sitemap.xml", get(feeds::pages))
         .route(feeds::MODELS, get(feeds::new_models))

@@ -31,7 +31,11 @@ const fn section(path: &'static str, name: &'static str, right: Right) -> Sectio
 /// The sections in their groups. A page stands here once it exists.
 const GROUPS: [(&str, &[Section]); 1] = [(
     "Use",
-    &[section(CONSOLE, "Overview", Right::Read), section(crate::chat::PATH, "Playground", Right::Read)],
+    &[
+        section(CONSOLE, "Overview", Right::Read),
+        section(crate::chat::PATH, "Playground", Right::Read),
+        section(crate::setup::PATH, "Setup", Right::Read),
+    ],
 )];
 
 /// A group of links.
