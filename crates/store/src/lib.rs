@@ -39,6 +39,7 @@ mod orders;
 mod organizations;
 mod payments;
 mod people;
+mod provider_keys;
 mod provider_use;
 mod responses;
 mod rollups;
@@ -81,6 +82,7 @@ pub use orders::{NewOrder, ORDERS_LISTED_MAX, Order, OrderKind, OrderStatus};
 pub use organizations::{Invited, Member, Organization, Project, ServiceAccount};
 pub use payments::{Dispute, Notice, RefundPlan, Says, Taken};
 pub use people::{MailedToken, Presence, Session, User};
+pub use provider_keys::ProviderKey;
 pub use provider_use::ProviderUse;
 pub use responses::{CHAIN_MAX, StoredResponse};
 pub use rules::{

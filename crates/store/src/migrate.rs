@@ -27,6 +27,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (16, "identities at issuers", include_str!("migrations/0016_identities.sql")),
     (17, "use and attempts for the public pages", include_str!("migrations/0017_traffic.sql")),
     (18, "the catalog that was last in place", include_str!("migrations/0018_catalog_seen.sql")),
+    (22, "provider keys of the server", include_str!("migrations/0022_provider_keys.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

@@ -16,6 +16,7 @@ mod open;
 mod organizations;
 mod payments;
 mod people;
+mod provider_keys;
 mod responses;
 mod rules;
 mod tamper;
