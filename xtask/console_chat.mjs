@@ -59,12 +59,33 @@ async function settled(page, count) {
   }, count);
 }
 
+/** On the first page; without a network the provider can't be asked, and the key is kept. */
+async function pasteAProvidersKey(page) {
+  await page.goto(base);
+  expect((await page.textContent("#providers")).includes("Only the sandbox is on"), "more than the sandbox is on");
+  await page.selectOption(".key-form select", "mistral");
+  await page.fill(".key-form input", "no-real-key");
+  await page.click(".key-form button");
+  await page.waitForURL(/done=kept$/, { timeout: 40_000 });
+  expect((await page.textContent("#entered ~ *")).includes("Mistral") && !(await page.content()).includes("no-real-key"), "the key is not listed");
+  await page.goto(base);
+  expect(!(await page.textContent("#providers")).includes("Only the sandbox is on"), "the key does not act at once");
+  await page.goto(`${base}/console/server/provider-keys`);
+  await page.locator("td summary", { hasText: "Remove" }).click();
+  await page.locator("td button", { hasText: "Remove it for good" }).click();
+  await page.waitForURL(/done=gone$/);
+  const [complaint] = await accessible(page);
+  expect(complaint === undefined, complaint);
+}
+
 async function firstRunToFirstCall(page) {
   await page.goto(`${base}/accept?token=${process.env.TOLLWAY_OWNER_TOKEN}`);
   await page.fill("input[name=email]", "owner@example.com");
   await page.fill("input[name=password]", PASSWORD);
   await page.click("main form button[type=submit]");
   await page.waitForURL(`${base}/console`);
+  await pasteAProvidersKey(page);
+  await page.goto(`${base}/console`);
   await page.locator("nav.wide a", { hasText: "Playground" }).click();
   await page.waitForURL(`${base}/chat`);
   await page.waitForSelector("#chat:not([hidden])");

@@ -5,6 +5,7 @@ mod amount;
 pub(crate) mod form;
 pub(crate) mod frame;
 mod overview;
+pub(crate) mod server_keys;
 pub(crate) mod signed;
 
 use std::sync::Arc;
@@ -18,5 +19,6 @@ use crate::visit::Pages;
 pub(crate) fn router() -> Router<Arc<Pages>> {
     Router::new()
         .route("/console", get(overview::overview))
+        .route(server_keys::PATH, get(server_keys::show).post(server_keys::write))
         .route("/console/organization", post(overview::organization))
 }

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use types::Right;
 
+use super::server_keys;
 use super::signed::{Made, Organization, Signed};
 use crate::assets::CONSOLE_CSS_URL;
 use crate::shell::{CONSOLE, Shell};
@@ -20,7 +21,6 @@ enum ShownTo {
     /// Who has this right in the organization that they work in.
     With(Right),
     /// Who runs this server.
-    #[expect(dead_code, reason = "the operator's pages come next")]
     Operator,
 }
 
@@ -28,15 +28,22 @@ const fn section(path: &'static str, name: &'static str, right: Right) -> Sectio
     Section { path, name, shown_to: ShownTo::With(right) }
 }
 
+const fn operators(path: &'static str, name: &'static str) -> Section {
+    Section { path, name, shown_to: ShownTo::Operator }
+}
+
 /// The sections in their groups. A page stands here once it exists.
-const GROUPS: [(&str, &[Section]); 1] = [(
-    "Use",
-    &[
-        section(CONSOLE, "Overview", Right::Read),
-        section(crate::chat::PATH, "Playground", Right::Read),
-        section(crate::setup::PATH, "Setup", Right::Read),
-    ],
-)];
+const GROUPS: [(&str, &[Section]); 2] = [
+    (
+        "Use",
+        &[
+            section(CONSOLE, "Overview", Right::Read),
+            section(crate::chat::PATH, "Playground", Right::Read),
+            section(crate::setup::PATH, "Setup", Right::Read),
+        ],
+    ),
+    ("Server", &[operators(server_keys::PATH, "Provider keys")]),
+];
 
 /// A group of links.
 pub(crate) struct Group {

@@ -63,7 +63,6 @@ impl FakeApi {
     }
 
     /// The paths of the calls so far, with their queries.
-    #[expect(dead_code, reason = "for tests of what a page asks for")]
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().iter().map(|(line, _)| line.clone()).collect()
     }
