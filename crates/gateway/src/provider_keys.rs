@@ -31,6 +31,7 @@ use crate::byok::settings::{KeySettings, Tested};
 use crate::desk::Desk;
 use crate::error::GatewayError;
 use crate::key::rfc3339;
+use crate::keys::KeyState;
 use crate::router;
 use crate::world::World;
 
@@ -100,11 +101,11 @@ pub(crate) async fn serve<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    crate::key::caller(worker, &parts, Access::Operator)?;
+    let key = crate::key::caller(worker, &parts, Access::Operator)?;
     let desk = Desk::open(worker, &parts);
     match op {
         Op::List => list(&desk).await,
-        Op::Put => put(&desk, body).await,
+        Op::Put => put(&desk, body, &key).await,
         Op::Delete => delete(&desk).await,
     }
 }
@@ -123,7 +124,8 @@ async fn list(desk: &Desk<'_>) -> Result<Response<ResponseBody>, GatewayError> {
 /// What is shown of a key.
 fn object(world: &World, row: &ProviderKey) -> Value {
     let found = world.provider_of(&row.provider);
-    let (name, state) = found.map_or((None, None), |(known, state)| (Some(&known.name), Some(state)));
+    let name = found.map(|(known, _)| known.name.to_string());
+    let state = found.map(|(_, state)| state);
     json!({
         "provider": row.provider,
         "name": name,
@@ -136,16 +138,16 @@ fn object(world: &World, row: &ProviderKey) -> Value {
 
 #[derive(Deserialize)]
 struct Asked {
-    key: SecretString,
+    key: String,
 }
 
-async fn put<B>(desk: &Desk<'_>, body: B) -> Result<Response<ResponseBody>, GatewayError>
+async fn put<B>(desk: &Desk<'_>, body: B, by: &KeyState) -> Result<Response<ResponseBody>, GatewayError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let asked: Asked = desk.body(body, r#"{"key": "..."}"#).await?;
     let provider = named(desk.parts);
-    let key = SecretString::from(asked.key.expose_secret().trim());
+    let key = SecretString::from(asked.key.trim());
     let world = desk.gateway().world.load_full();
     check(&world, &provider, &key)?;
     let mut settings = KeySettings::default();
@@ -157,7 +159,8 @@ where
         tracing::error!(%error, "a provider key could not be sealed");
         GatewayError::Internal
     })?;
-    let row = ProviderKey { provider, sealed, master, changed: desk.now(), changed_by: actor(desk.parts) };
+    let row =
+        ProviderKey { provider, sealed, master, changed: desk.now(), changed_by: actor(desk.parts, by) };
     let kept = row.clone();
     desk.store(|gateway| async move { gateway.store.put_provider_key(&kept).await }).await?;
     let world = applied(desk, world.number).await;
@@ -195,10 +198,11 @@ fn check(world: &World, provider: &str, key: &SecretString) -> Result<(), Gatewa
     Ok(())
 }
 
-fn actor(parts: &Parts) -> String {
+/// A person, else the key that managed.
+fn actor(parts: &Parts, key: &KeyState) -> String {
     match parts.extensions.get::<Visit>() {
         Some(Visit(Ok(visitor))) => visitor.user.id.clone(),
-        _ => String::from("operator"),
+        _ => key.rules.id.to_string(),
     }
 }
 
