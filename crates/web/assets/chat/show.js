@@ -37,7 +37,7 @@ function showModels() {
     return label;
   };
   const remove = (place) => {
-    const one = button("Remove", () => {
+    const one = button("×", () => {
       state.now.models.splice(place, 1);
       for (const turn of state.now.turns) turn.answers.splice(place, 1);
       stop();
