@@ -18,13 +18,14 @@ export function launch() {
 }
 
 /** A page in a context of its own, for whoever has the cookie, and the list of what goes wrong on it. */
-export async function open(browser, base, { width = 1280, scheme = "light", scripts = true, statuses = [200], cookie = null } = {}) {
+export async function open(browser, base, { width = 1280, scheme = "light", scripts = true, statuses = [200], cookie = null, state } = {}) {
   const complaints = [];
   const context = await browser.newContext({
     viewport: { width, height: 844 },
     colorScheme: scheme,
     reducedMotion: "reduce",
     javaScriptEnabled: scripts,
+    storageState: state,
   });
   if (cookie) {
     const at = cookie.indexOf("=");

@@ -56,7 +56,13 @@ pub fn browse(programs: &Programs) -> Result<bool> {
     Ok(is_well)
 }
 
-/// Runs a script for Node with the addresses of all places behind its own arguments.
+/// From the first start to the first answer, and the playground in use; true when all of it worked.
+pub fn chat(programs: &Programs) -> Result<bool> {
+    drive(programs, |node| node.arg(sh::root().join("xtask/console_chat.mjs")))
+}
+
+/// Runs a script for Node with the addresses of all places behind its own arguments, and the token that a first start prints for its
+/// owner.
 fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command) -> Result<bool> {
     let dir = tempfile::tempdir()?;
     let port = sh::free_port()?;
@@ -64,19 +70,21 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     // An empty environment: only the sandbox is on, and every picture is the same everywhere.
     command.current_dir(dir.path()).env_clear().env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}"));
     command.env("TOLLWAY_DATA_DIR", dir.path().join("data"));
-    let mut server = sh::Server::start(&mut command, "TERM", &dir.path().join("log"))?;
+    let log = dir.path().join("log");
+    let mut server = sh::Server::start(&mut command, "TERM", &log)?;
     let (_console, console_port, made) = console(programs, dir.path())?;
     let first = ports_in_a_row()?;
     let mut command = Command::new(&programs.preview);
     command.current_dir(dir.path()).arg(first.to_string());
     let mut preview = sh::Server::start(&mut command, "TERM", &dir.path().join("preview.log"))?;
-    server.wait_until("Tollway", || sh::listens(port))?;
+    server.wait_until("Tollway", || sh::listens(port) && owner_token(&log).is_ok())?;
     let ports = || (first..).take(STATES.len());
     preview.wait_until("the preview", || ports().all(sh::listens))?;
     let mut node = Command::new(tools::node_bin()?.join("node"));
     script(&mut node).arg(format!("real=http://127.0.0.1:{port}"));
     node.arg(format!("console=http://127.0.0.1:{console_port}")).env("TOLLWAY_CONSOLE_MADE", made);
     node.args(STATES.iter().zip(ports()).map(|(state, port)| format!("{state}=http://127.0.0.1:{port}")));
+    node.env("TOLLWAY_OWNER_TOKEN", owner_token(&log)?);
     node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
         .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
     let (status, _) = sh::tee(&mut node)?;
@@ -106,6 +114,13 @@ fn console(programs: &Programs, dir: &Path) -> Result<(sh::Server, u16, PathBuf)
     let (status, _) = sh::tee(&mut node)?;
     ensure!(status.success(), "the console's data could not be made");
     Ok((server, port, made))
+}
+
+/// What the greeting of a first start leads its owner in with.
+fn owner_token(log: &Path) -> Result<String> {
+    let said = fs::read_to_string(log).context("reading what the server said")?;
+    let (_, after) = said.split_once("accept?token=").context("no token for the owner was printed")?;
+    Ok(after.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
 /// The first of as many free ports beside each other as the preview has states.

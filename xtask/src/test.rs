@@ -52,7 +52,7 @@ struct Run {
 
 type Step = (&'static str, fn(&Run) -> Result<Tally>);
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 20] = [
     ("tools", tools_step),
     ("fmt", |_| {
         sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -84,6 +84,7 @@ const STEPS: [Step; 18] = [
     ("screens", |_| screens::take(&screens::Programs::built()).map(Tally::of)),
     ("browser", |_| screens::browse(&screens::Programs::built()).map(Tally::of)),
     ("opinions", |_| opinions::run().map(Tally::of)),
+    ("chat", |_| screens::chat(&screens::Programs::built()).map(Tally::of)),
     ("fuzz", |_| fuzz::all(FUZZ_SECONDS).map(|(passed, failed)| Tally { passed, failed })),
 ];
 

@@ -83,6 +83,8 @@ pub struct Gateway {
     pub discounts: crate::terms::Discounts,
     /// Between those who write into the store and the job that takes changes in.
     pub news: crate::news::News,
+    /// Between those who enter provider keys of the server and the job that reads the configuration.
+    pub provider_keys: crate::provider_keys::News,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

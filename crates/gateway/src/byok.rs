@@ -110,7 +110,7 @@ impl Byok {
         if changes.keys.is_empty() && changes.accounts.is_empty() {
             return;
         }
-        self.learn_masters(changes);
+        self.learn_masters(changes.keys.iter().filter(|row| !row.deleted).map(|row| &*row.master));
         self.table.rcu(|table| {
             let mut table = HashMap::clone(table);
             for (account, settings) in &changes.accounts {
@@ -126,9 +126,9 @@ impl Byok {
     }
 
     /// A key sealed under a master key that nobody here knows may be sealed under one that was added to the file since.
-    fn learn_masters(&self, changes: &ByokChanges) {
+    pub(crate) fn learn_masters<'m>(&self, mut named: impl Iterator<Item = &'m str>) {
         let masters = self.masters.load();
-        let news = changes.keys.iter().any(|row| !row.deleted && !masters.knows(&row.master));
+        let news = named.any(|master| !masters.knows(master));
         let Some(again) = news.then(|| masters.again()).flatten() else { return };
         match again {
             Ok(again) => self.masters.store(Arc::new(again)),

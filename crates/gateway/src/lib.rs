@@ -64,6 +64,7 @@ pub mod payments;
 mod planning;
 mod policies;
 mod presets;
+pub mod provider_keys;
 mod pump;
 pub mod ratings;
 pub mod receipts;

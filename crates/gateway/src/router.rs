@@ -28,8 +28,8 @@ use crate::settings::GENERATION_ID;
 use crate::{
     access, activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
     embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
-    models, openapi, organization, payments, policies, presets, ratings, receipts, replay, rerank, responses,
-    route as dry_run, server, webhooks,
+    models, openapi, organization, payments, policies, presets, provider_keys, ratings, receipts, replay,
+    rerank, responses, route as dry_run, server, webhooks,
 };
 
 /// Largest body of whom nobody knows.
@@ -105,6 +105,7 @@ pub(crate) enum Handler {
     Byok(byok::edit::Op),
     ByokWishes { strategy: bool, edits: bool },
     ByokBalance,
+    ProviderKeys(provider_keys::Op),
     PresetFrom(Dialect),
     Payments(payments::routes::At),
     Auth(auth::routes::At),
@@ -425,6 +426,7 @@ async fn handle(
         Handler::ByokWishes { strategy, edits } => {
             Box::pin(byok::serve_wishes(worker, (strategy, edits), parts, body)).await
         }
+        Handler::ProviderKeys(op) => Box::pin(provider_keys::serve(worker, op, parts, body)).await,
         Handler::ByokBalance => Box::pin(byok::fill(worker, parts, body)).await,
         Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
         Handler::Organization(at) => Box::pin(organization::routes::serve(worker, at, parts, body)).await,

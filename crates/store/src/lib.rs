@@ -40,6 +40,7 @@ mod orders;
 mod organizations;
 mod payments;
 mod people;
+mod provider_keys;
 mod provider_use;
 mod ratings;
 mod responses;
@@ -84,6 +85,7 @@ pub use orders::{NewOrder, ORDERS_LISTED_MAX, Order, OrderKind, OrderStatus};
 pub use organizations::{Invited, Member, Organization, Project, ServiceAccount};
 pub use payments::{Dispute, Notice, RefundPlan, Says, Taken};
 pub use people::{MailedToken, Presence, Session, User};
+pub use provider_keys::ProviderKey;
 pub use provider_use::ProviderUse;
 pub use ratings::{
     BY_REPORTS, Hidden, Moderation, NewRating, NewReport, Queue, QueueAt, Queued, Rating, RatingAt,

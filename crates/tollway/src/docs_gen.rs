@@ -1,5 +1,5 @@
 //! The documentation that is made from code and data: `docs/api.md`, `docs/config.md`, `docs/cli.md`, `docs/errors.md`,
-//! `docs/disconnects.md`.
+//! `docs/disconnects.md`, `docs/clients.md`.
 //!
 //! Each begins with a line that says so. A test run compares the committed files with what this makes.
 
@@ -25,6 +25,7 @@ pub fn pages(errors: &[ErrorDoc], catalog: &Snapshot) -> Vec<(&'static str, Stri
         ("cli.md", cli()),
         ("errors.md", self::errors(errors)),
         ("disconnects.md", disconnects(catalog)),
+        ("clients.md", clients()),
     ]
 }
 
@@ -48,6 +49,13 @@ impl Page {
     fn finish(self) -> String {
         format!("{}\n", self.0.trim_end())
     }
+}
+
+/// `docs/clients.md`
+fn clients() -> String {
+    let mut page = Page::new("Clients");
+    page.line(format_args!("{}", web::setup::markdown()));
+    page.finish()
 }
 
 const CONFIG_INTRO: &str = "\

@@ -20,6 +20,7 @@ use gateway::contents::{Contents, Heard};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::mail::{Mail, Mailer};
+use gateway::provider_keys;
 use gateway::ratings::Ratings;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
@@ -131,7 +132,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let (stop_telling, telling_stops) = watch::channel(false);
     let telling =
         exporter.map(|exporter| tokio::spawn(telling::run(Arc::clone(&gateway), exporter, telling_stops)));
-    let reloader = reload::Reloader { gateway: Arc::clone(&gateway), config: config.clone(), env, seen };
+    let reloader = reload::Reloader::new(Arc::clone(&gateway), config.clone(), env, seen).await;
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 
     greet(&gateway, &config, &first);
@@ -171,7 +172,7 @@ struct Assembled {
 
 /// Opens what is stored, books what an earlier start left, and puts the gateway together.
 async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow::Result<Assembled> {
-    let Loaded { config, catalog } = loaded;
+    let Loaded { mut config, catalog } = loaded;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let url = config.store_url();
     // On a thread of the control runtime, whose priority the database's own threads inherit.
@@ -189,6 +190,7 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
     let empty = KeyTable::new(signals, Arc::clone(&clock));
     let keeper = Keeper::new(config.byok.private_base_urls, Arc::clone(&clock));
     let byok = Byok::new(config.fees.byok, wire_up::masters(&config)?, keeper);
+    config.stored_keys = provider_keys::opened(&byok, &store.provider_keys().await?);
     let (contents, heard) = Contents::new();
     let own = (&byok, &contents);
     let (poller, keys, rules) = Poller::begin(config.billing.mode, &store, empty, clock.now(), own).await?;

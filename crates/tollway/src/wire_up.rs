@@ -264,6 +264,7 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         replays: Default::default(),
         seals: Default::default(),
         news: Default::default(),
+        provider_keys: Default::default(),
         listings: Default::default(),
         receipts: shared.receipts,
     })

@@ -40,6 +40,17 @@ pub(crate) static SCRIPTS: [Asset; 3] = [
 ];
 /// Follows the log of the console; loaded there only.
 pub(crate) static TAIL: Asset = script("/assets/tail.js", include_str!("../assets/tail.js"));
+/// The playground: one module out of several files, in the order in which they lean on each other.
+pub(crate) static CHAT_SCRIPT: Asset = script(
+    "/assets/chat.js",
+    concat!(
+        include_str!("../assets/chat/markdown.js"),
+        include_str!("../assets/chat/stream.js"),
+        include_str!("../assets/chat/history.js"),
+        include_str!("../assets/chat/show.js"),
+        include_str!("../assets/chat/page.js"),
+    ),
+);
 pub(crate) static ICON: Asset =
     Asset { path: "/favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") };
 
@@ -52,6 +63,8 @@ pub(crate) static SCRIPT_URLS: LazyLock<Vec<String>> =
     LazyLock::new(|| SCRIPTS.iter().map(Asset::url).collect());
 /// Where the log loads its script from.
 pub(crate) static TAIL_URL: LazyLock<String> = LazyLock::new(|| TAIL.url());
+/// Where the playground loads its own from.
+pub(crate) static CHAT_SCRIPT_URL: LazyLock<String> = LazyLock::new(|| CHAT_SCRIPT.url());
 /// Where pages load the icon from.
 pub(crate) static ICON_URL: LazyLock<String> = LazyLock::new(|| ICON.url());
 
@@ -97,6 +110,10 @@ pub(crate) async fn tail(uri: Uri) -> Response {
     TAIL.response(&TAIL_URL, &uri)
 }
 
+pub(crate) async fn chat_script(uri: Uri) -> Response {
+    CHAT_SCRIPT.response(&CHAT_SCRIPT_URL, &uri)
+}
+
 pub(crate) async fn icon(uri: Uri) -> Response {
     ICON.response(&ICON_URL, &uri)
 }
@@ -108,7 +125,9 @@ mod tests {
     use scraper::Html;
     use tower::ServiceExt;
 
-    use super::{ASK_AGAIN, Asset, CONSOLE_CSS, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS};
+    use super::{
+        ASK_AGAIN, Asset, CHAT_SCRIPT, CONSOLE_CSS, CSS, CSS_URL, FOREVER, ICON_URL, SCRIPT_URLS, SCRIPTS,
+    };
     use crate::testing::{SHIPPED, Still, get, several_on, site};
 
     #[test]
@@ -205,6 +224,8 @@ mod tests {
         assert!(style <= 60_000, "{style} bytes of style");
         assert!(CSS.text.len() <= 40_000, "{} bytes of style", CSS.text.len());
         assert!(scripts <= 40_000, "{scripts} bytes of script");
+        let chat = CHAT_SCRIPT.text.len();
+        assert!(chat <= 40_000, "{chat} bytes of the playground's script");
     }
 
     /// The `--name: #rrggbb` of one scheme.

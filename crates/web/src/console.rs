@@ -27,6 +27,7 @@ mod privacy;
 mod projects;
 mod provider_keys;
 mod server;
+pub(crate) mod server_keys;
 mod settings;
 pub(crate) mod signed;
 mod traces;
@@ -44,6 +45,7 @@ use crate::visit::Pages;
 pub(crate) fn router() -> Router<Arc<Pages>> {
     Router::new()
         .route("/console", get(overview::overview))
+        .route(server_keys::PATH, get(server_keys::show).post(server_keys::write))
         .route("/console/organization", post(overview::organization))
         .route(moderation::PATH, get(moderation::show).post(moderation::decide))
         .route(logs::LOGS, get(logs::logs))

@@ -29,7 +29,12 @@ pub(crate) async fn pages(visit: Visit) -> Response {
     let lists = lists.map(|path| entry(path.to_owned()));
     let benches = crate::scores::all(visit.snapshot());
     let benches = benches.iter().map(|bench| entry(format!("/benchmarks/{}", bench.slug)));
-    let all: Vec<_> = lists.into_iter().chain(benches).chain(sitemap::of_catalog(visit.snapshot())).collect();
+    let all: Vec<_> = lists
+        .into_iter()
+        .chain(crate::setup::paths().map(entry))
+        .chain(benches)
+        .chain(sitemap::of_catalog(visit.snapshot()))
+        .collect();
     answer("application/xml", sitemap::xml(&visit.place.base_url, &all))
 }
 

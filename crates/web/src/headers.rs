@@ -43,6 +43,8 @@ mod tests {
             "/calculator",
             "/benchmarks",
             "/charts",
+            "/setup",
+            "/setup/codex",
         ] {
             let page = get(several_on(), path).await;
             assert_eq!(page.header("content-security-policy"), POLICY, "{path}");
@@ -72,6 +74,8 @@ mod tests {
             "/rankings",
             "/apps",
             "/status",
+            "/setup",
+            "/setup/claude-code",
             "/nowhere",
         ] {
             let page = get(several_on(), path).await.text.to_lowercase();

@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 
-use crate::shell::{Shell, page};
+use crate::shell::{Shell, page, private};
 use crate::visit::Pages;
-use crate::{ProviderLine, Status, host};
+use crate::{ProviderLine, Status, Viewer, host};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -21,6 +21,12 @@ struct Home {
     providers: String,
     billing: &'static str,
     key_variable: String,
+    /// Whoever looks runs the place: keys of providers can be pasted here.
+    is_operator: bool,
+    /// Nobody is signed in.
+    is_stranger: bool,
+    /// Providers that a key switches on: slug and name.
+    choices: Vec<(String, String)>,
     on: Vec<Line>,
     off: Vec<Line>,
     /// Only simulated providers are on: say so, and show the way out.
@@ -50,6 +56,7 @@ struct Piece {
 }
 
 pub(crate) async fn home(State(pages): State<Arc<Pages>>, headers: HeaderMap, uri: Uri) -> Response {
+    let viewer = pages.site.viewer(&headers).await;
     let status = pages.site.status(host(&headers, &uri));
     let place = pages.place(&headers, &uri).await;
     let title = format!("{} · LLM gateway", status.brand);
@@ -65,6 +72,9 @@ pub(crate) async fn home(State(pages): State<Arc<Pages>>, headers: HeaderMap, ur
             _ => "",
         },
         key_variable: key_variable(&status.brand_slug),
+        is_operator: viewer == Viewer::Operator,
+        is_stranger: viewer == Viewer::Anyone,
+        choices: choices(&status.providers_off),
         on: lines(&status.providers_on),
         off: lines(&status.providers_off),
         only_sandbox: !status.providers_on.is_empty()
@@ -72,7 +82,18 @@ pub(crate) async fn home(State(pages): State<Arc<Pages>>, headers: HeaderMap, ur
         example: example(&status.providers_off),
         status,
     };
-    page(StatusCode::OK, &home)
+    let response = page(StatusCode::OK, &home);
+    if viewer == Viewer::Anyone { response } else { private(response) }
+}
+
+/// Providers that a key under a usual name would switch on, Mistral first, since it gives keys away.
+fn choices(off: &[ProviderLine]) -> Vec<(String, String)> {
+    let takes_key =
+        |provider: &&ProviderLine| pieces(&provider.how).iter().any(|piece| is_variable(&piece.text));
+    let mut all: Vec<_> =
+        off.iter().filter(takes_key).map(|line| (line.slug.clone(), line.name.clone())).collect();
+    all.sort_by_key(|(slug, name)| (slug != "mistral", name.to_lowercase()));
+    all
 }
 
 fn lines(providers: &[ProviderLine]) -> Vec<Line> {
@@ -126,7 +147,7 @@ fn is_variable(word: &str) -> bool {
 }
 
 /// The shell variable that the examples keep the key in: `tollway` gives `TOLLWAY_KEY`.
-fn key_variable(brand_slug: &str) -> String {
+pub(crate) fn key_variable(brand_slug: &str) -> String {
     let upper =
         brand_slug.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     let name: String = upper.collect();
@@ -161,7 +182,8 @@ fn count(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::{count, key_variable, pieces, uptime};
-    use crate::testing::{get, only_sandbox, provider, send, several_on};
+    use crate::Viewer;
+    use crate::testing::{Records, SMALL, Still, ask, get, only_sandbox, provider, send, several_on};
 
     #[tokio::test]
     async fn the_facts_are_those_of_the_program() {
@@ -210,6 +232,26 @@ mod tests {
         let mut status = only_sandbox();
         status.providers_off.retain(|provider| provider.slug != "mistral");
         get(status, "/").await.holds("export GROQ_API_KEY=");
+    }
+
+    #[tokio::test]
+    async fn who_runs_the_place_pastes_a_key_and_others_are_told_to_sign_in() {
+        let page = |viewer| async move {
+            let records = Records { viewer, ..Records::default() };
+            ask(only_sandbox(), Still::new(&SMALL, &[]).recorded(records), "GET", "/", &[]).await
+        };
+        let operator = page(Viewer::Operator).await;
+        operator.holds("action=\"/console/server/provider-keys\"");
+        operator.holds("<select name=\"provider\"><option value=\"mistral\">Mistral</option>");
+        // What a key alone does not switch on.
+        operator.lacks("<option value=\"vertex\">");
+        assert_eq!(operator.header("cache-control"), "no-store");
+        let stranger = page(Viewer::Anyone).await;
+        stranger.holds("href=\"/sign-in?next=/%23providers\"");
+        stranger.lacks("/console/server/provider-keys");
+        let other = page(Viewer::SignedIn).await;
+        other.lacks("/console/server/provider-keys");
+        other.lacks("sign in as the operator");
     }
 
     #[tokio::test]

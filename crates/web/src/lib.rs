@@ -14,6 +14,7 @@ mod calculate;
 mod calculator;
 mod chart;
 mod charts;
+mod chat;
 mod compare;
 mod compress;
 mod console;
@@ -42,6 +43,7 @@ mod rankings;
 mod ratings;
 pub mod safe;
 mod scores;
+pub mod setup;
 mod shell;
 mod sign_in;
 mod site;
@@ -129,15 +131,19 @@ fn routes() -> Router<Arc<Pages>> {
         .route("/{author}/{slug}", get(model::model).fallback(not_found::not_found))
         .route("/{author}/{slug}/card.png", get(model::card::card).fallback(not_found::not_found))
         .route("/{author}/{slug}/{provider}", get(offer::offer).fallback(not_found::not_found))
+        .route(setup::PATH, get(setup::setup))
+        .route("/setup/{client}", get(setup::client))
         .route("/robots.txt", get(feeds::robots))
         .route("/sitemap.xml", get(feeds::pages))
         .route(feeds::MODELS, get(feeds::new_models))
         .route(feeds::PRICES, get(feeds::prices))
         .route(assets::CSS.path, get(assets::css))
         .route(assets::CONSOLE_CSS.path, get(assets::console_css))
+        .route(assets::CHAT_SCRIPT.path, get(assets::chat_script))
         .route(assets::ICON.path, get(assets::icon))
         .route(assets::TAIL.path, get(assets::tail))
         .merge(scripts)
+        .merge(chat::router())
         .merge(console::router())
         .merge(door::router())
         .merge(sign_in::router())

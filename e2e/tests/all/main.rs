@@ -47,6 +47,7 @@ mod rules;
 mod sdk;
 mod seals;
 mod second_factor;
+mod server_keys;
 mod site;
 mod smuggling;
 mod ssrf;

@@ -13,6 +13,7 @@ use crate::insight::At as Look;
 use crate::keys::api::Op as Keys;
 use crate::organization::routes::At as Org;
 use crate::payments::routes::At as Pay;
+use crate::provider_keys::Op as Entered;
 use crate::ratings::At as Opinion;
 use crate::rules::edit::Op;
 use crate::server::At as Server;
@@ -181,6 +182,19 @@ pub const ROUTES: &[Route] = &[
     get("/v1/byok/{id}", READ, H::Byok(Keep::Show), "one provider key"),
     patch("/v1/byok/{id}", GOVERN, H::Byok(Keep::Edit), "edit a provider key"),
     delete("/v1/byok/{id}", GOVERN, H::Byok(Keep::Delete), "remove a provider key"),
+    get(
+        "/v1/server/provider-keys",
+        OPERATOR,
+        H::ProviderKeys(Entered::List),
+        "provider keys that were entered for the whole server",
+    ),
+    put(
+        "/v1/server/provider-keys/{provider}",
+        OPERATOR,
+        H::ProviderKeys(Entered::Put),
+        "enter a provider's key for the whole server",
+    ),
+    delete("/v1/server/provider-keys/{provider}", OPERATOR, H::ProviderKeys(Entered::Delete), "take it away"),
     get("/v1/fees", PUBLIC, H::Payments(Pay::Fees), "what is charged beside prices"),
     post("/v1/credits/checkout", PAY, H::Payments(Pay::Checkout), "a page of Stripe's to pay credit on"),
     get("/v1/credits/orders", PAY, H::Payments(Pay::Orders), "the account's payments"),

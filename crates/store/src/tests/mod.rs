@@ -16,6 +16,7 @@ mod open;
 mod organizations;
 mod payments;
 mod people;
+mod provider_keys;
 mod ratings;
 mod responses;
 mod rules;

@@ -10,6 +10,7 @@ use gateway::byok::material::KEY_BYTES_MAX;
 use gateway::byok::seal::Masters;
 use gateway::byok::settings::{KeySettings, Tested};
 use gateway::byok::{Keeper, bound, open, sealed};
+use gateway::provider_keys;
 use serde_json::json;
 use store::{ByokRow, Store, StoreError};
 use types::{AccountId, Clock, EntryId, SecretString, SystemClock};
@@ -145,6 +146,20 @@ async fn rotate(context: &mut Context<'_>, new_key: bool) -> Result<(), Failure>
         match anew(&store, &masters, row).await {
             Ok(()) => done += 1,
             Err(problem) => failed.push((row.id.clone(), problem)),
+        }
+    }
+    for row in store.provider_keys().await.map_err(|error| keys::failed(&error))? {
+        if masters.is_newest(&row.master) {
+            continue;
+        }
+        let fresh = provider_keys::anew(&masters, &row);
+        let kept = match fresh {
+            Ok(fresh) => store.put_provider_key(&fresh).await.map_err(|error| error.to_string()),
+            Err(problem) => Err(problem),
+        };
+        match kept {
+            Ok(()) => done += 1,
+            Err(problem) => failed.push((row.provider.clone(), problem)),
         }
     }
     store.close().await;

@@ -2,7 +2,7 @@
 //!
 //! A provider's keys are `api_keys`; without them its key is `api_key`, else the variable that `api_key_env` names, else the first of its usual variables that
 //! is set. It is on when the configuration does not switch it off, its base URL is known, and
-//! - it has a key, or
+//! - it has a key, one that was entered while the server ran included, or
 //! - it is the sandbox, or
 //! - the configuration names it and it works without a key, as every provider does that only the configuration knows,
 //!   or
@@ -78,7 +78,11 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
     let settings = config.providers.get(provider.id.as_ref());
     let enabled = settings.and_then(|s| s.enabled);
     let sandbox = provider.protocol == Protocol::Sandbox;
-    let (api_keys, key_from) = match keys(settings, provider, env) {
+    let entered = || {
+        let key = config.stored_keys.get(provider.id.as_ref())?.clone();
+        Some((vec![key], String::from("key entered by the operator")))
+    };
+    let (api_keys, key_from) = match keys(settings, provider, env).or_else(entered) {
         Some((keys, from)) => (keys, Some(from)),
         None => (Vec::new(), None),
     };

@@ -26,6 +26,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// `TOLLWAY_BOOTSTRAP_KEY`.
     pub bootstrap_key: Option<ApiKeyText>,
+    /// Provider keys that were entered while the server ran, by slug: of the store, no part of file and environment.
+    pub stored_keys: BTreeMap<String, SecretString>,
     pub server: Server,
     pub store: StoreSettings,
     pub catalog: CatalogSettings,

@@ -1,4 +1,4 @@
-//! Reloads configuration and catalog: on SIGHUP, and when a file of theirs changes. Whole or not at all: what is wrong is logged
+//! Reloads configuration and catalog: on SIGHUP, when a file of theirs changes, and when a provider's key was entered. Whole or not at all: what is wrong is logged
 //! with file, line and rule, and the old view keeps serving.
 
 use std::path::Path;
@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gateway::app::Gateway;
+use gateway::provider_keys;
+use store::ProviderKey;
 use tokio::sync::{mpsc, watch};
 
 use crate::cli;
@@ -16,11 +18,13 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// What a reload needs.
 pub(crate) struct Reloader {
-    pub(crate) gateway: Arc<Gateway>,
-    pub(crate) config: Config,
-    pub(crate) env: Environment,
+    gateway: Arc<Gateway>,
+    config: Config,
+    env: Environment,
     /// The files as they were when the server started: what is written from then on is a change.
-    pub(crate) seen: Fingerprint,
+    seen: Fingerprint,
+    /// Provider keys that are in force.
+    entered: Vec<ProviderKey>,
 }
 
 /// The newest change and the number of files that a reload would read.
@@ -39,11 +43,31 @@ pub(crate) fn fingerprint(config: &Config) -> Fingerprint {
 }
 
 impl Reloader {
+    /// For a server that has just begun with these.
+    pub(crate) async fn new(
+        gateway: Arc<Gateway>,
+        config: Config,
+        env: Environment,
+        seen: Fingerprint,
+    ) -> Reloader {
+        let entered = gateway.store.provider_keys().await.unwrap_or_default();
+        Reloader { gateway, config, env, seen, entered }
+    }
+
+    /// Whether provider keys were entered or taken away since. A store that is down changes nothing.
+    async fn is_entered(&mut self) -> bool {
+        let Ok(now) = self.gateway.store.provider_keys().await else { return false };
+        let is_new = now != self.entered;
+        self.entered = now;
+        is_new
+    }
+
     /// Reads everything again and puts it in place.
     fn reload(&mut self) -> anyhow::Result<()> {
         let file = self.config.file.clone();
-        let loaded = cli::load(file.as_deref(), &self.env, crate::embedded::catalog)
+        let mut loaded = cli::load(file.as_deref(), &self.env, crate::embedded::catalog)
             .map_err(|failure| anyhow::anyhow!("{}", failure.text()))?;
+        loaded.config.stored_keys = provider_keys::opened(&self.gateway.byok, &self.entered);
         let previous = self.gateway.world.load_full();
         let settings = &self.gateway.settings;
         let clock = Arc::clone(&self.gateway.clock);
@@ -88,12 +112,15 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut seen = reloader.seen;
+    let gateway = Arc::clone(&reloader.gateway);
     loop {
         let asked = tokio::select! {
             asked = hangups.recv() => asked.is_some(),
+            () = gateway.provider_keys.wait() => false,
             () = tokio::time::sleep(EVERY) => false,
             _ = stopping.wait_for(|stop| *stop) => return,
         };
+        let asked = reloader.is_entered().await || asked;
         // Reading a catalog's folder takes a moment of pure work: not on the runtime's own threads.
         let task = tokio::task::spawn_blocking(move || {
             let now = fingerprint(&reloader.config);

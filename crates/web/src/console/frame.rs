@@ -5,6 +5,7 @@ use std::ops::Deref;
 use types::Right;
 
 use super::server;
+use super::server_keys;
 use super::signed::{Made, Organization, Signed};
 use super::{
     account, approved, budgets, credits, guardrails, invoices, keys, members, policies, presets, privacy,
@@ -44,6 +45,8 @@ const GROUPS: [(&str, &[Section]); 6] = [
             section(CONSOLE, "Overview", Right::Read),
             section("/console/logs", "Logs", Right::Read),
             section("/console/alerts", "Alerts", Right::Read),
+            section(crate::chat::PATH, "Playground", Right::Read),
+            section(crate::setup::PATH, "Setup", Right::Read),
         ],
     ),
     (
@@ -80,6 +83,7 @@ const GROUPS: [(&str, &[Section]); 6] = [
             operator(server::PEOPLE, "People"),
             operator(server::MARGIN, "Margin"),
             operator(server::PROVIDERS, "Providers"),
+            operator(server_keys::PATH, "Provider keys"),
             operator("/console/moderation", "Moderation"),
         ],
     ),
