@@ -322,8 +322,9 @@ pub(crate) async fn query<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let desk = Desk::open(worker, &parts);
-    let asked = desk.body(body, EXAMPLE).await?;
+    // Who asks is told first, then what is wrong with the question.
+    Scope::of(worker, &parts)?;
+    let asked = Desk::open(worker, &parts).body(body, EXAMPLE).await?;
     Ok(router::json(answer(worker, &parts, asked).await?.json()))
 }
 

@@ -125,9 +125,11 @@ impl View {
         let mut all: Vec<(&str, &str)> = period.iter().map(|(name, value)| (*name, value.as_str())).collect();
         all.extend(filters.pairs());
         let usual = if filters.tell(MODEL) { MODEL.name } else { KEY.name };
+        // What other filters can't be told apart by falls back to what is usual.
+        let by = if filters.tell(self.by) { self.by.name } else { usual };
         for (name, here, usual) in [
             ("metric", self.metric.slug, SPEND.slug),
-            ("by", self.by.name, usual),
+            ("by", by, usual),
             ("table", self.last.name, MEMBER.name),
         ] {
             let value = other.iter().find(|(known, _)| *known == name).map_or(here, |(_, value)| *value);

@@ -120,7 +120,7 @@ impl Shop {
             }
             "/v1/credits/orders/{id}" => ("id", order(manager).await),
             "/v1/invoices/{id}" => ("id", self.invoice().await),
-            "/v1/generation" => ("id", self.generation().await),
+            "/v1/generation" | "/v1/generation/plan" => ("id", self.generation().await),
             "/v1/generation/content" => ("id", self.kept().await),
             "/v1/traces/{id}" => ("id", self.trace().await),
             // Further back than hours are told, and not so far that the example grows old.

@@ -63,6 +63,7 @@ impl Team {
                 let method = name.split(' ').next().unwrap_or_default().to_lowercase();
                 return Some(("user", self.viewer(app, &format!("{method}@example.com")).await.1));
             }
+            "/v1/server/users/{id}" => return Some(("id", self.viewer(app, "let-out@example.com").await.1)),
             "/v1/organization/invitations/{id}" => {
                 let asked = json!({ "email": "nobody@example.com", "role": "viewer" });
                 self.founder.post("/v1/organization/invitations", &asked).await

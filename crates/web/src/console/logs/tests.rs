@@ -122,14 +122,14 @@ async fn a_generation_is_told_from_request_to_receipt() {
     assert_eq!(page.status, 200);
     let at = |text: &str| page.text.find(text).unwrap_or_else(|| panic!("no {text} in {}", page.text));
     let order = [
-        "Received",
-        "Planned",
-        "Attempt 1: slow/large",
-        "Attempt 2: acme/large",
-        "First token to the caller",
-        "Answered",
-        "Settled",
-        "Receipt",
+        "<h3>Received",
+        "<h3>Planned",
+        "<h3>Attempt 1: slow/large",
+        "<h3>Attempt 2: acme/large",
+        "<h3>First token to the caller",
+        "<h3>Answered",
+        "<h3>Settled",
+        "id=\"receipt\"",
     ];
     let places: Vec<usize> = order.iter().map(|text| at(text)).collect();
     assert!(places.is_sorted(), "{places:?}");
