@@ -2,8 +2,8 @@ use ledger::{App, Attempt, Routed, Status};
 
 use super::*;
 use crate::{
-    APPS_PER_DAY_MAX, CacheUseRow, EarnedBy, EarnedRow, OTHER, PublicDefault, Tally, TrafficBy, TrafficQuestion,
-    TrafficRow,
+    APPS_PER_DAY_MAX, CacheUseRow, EarnedBy, EarnedRow, OTHER, PublicDefault, Tally, TrafficBy,
+    TrafficQuestion, TrafficRow,
 };
 
 const HOUR: i64 = 3_600_000_000;

@@ -138,7 +138,7 @@ impl Line {
     fn of(budget: &Budget, names: &Names) -> Line {
         let (whom, href) = names.whom(&budget.subject);
         let (amount, spent) =
-            (amount::number(&budget.amount_usd), budget.spent_usd.as_deref().map(amount::number));
+            (amount::money(&budget.amount_usd), budget.spent_usd.as_deref().map(amount::money));
         let percent = spent.map_or(0, |spent| amount::percent(spent, amount));
         let told_at = budget.thresholds.iter().map(|percent| format!("{percent} %")).collect::<Vec<_>>();
         Line {

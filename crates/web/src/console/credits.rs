@@ -267,7 +267,7 @@ fn paper(statement: Statement) -> Paper {
             day: amount::day(&movement.at),
             what: words(&movement.kind),
             note,
-            is_in: !amount::number(&movement.amount_usd).is_negative(),
+            is_in: !amount::money(&movement.amount_usd).is_negative(),
             amount: amount::usd(&movement.amount_usd),
             balance: amount::usd(&movement.balance_usd),
         }
@@ -291,7 +291,7 @@ fn words(kind: &str) -> String {
 }
 
 fn paid(order: Order) -> Paid {
-    let refunded = amount::number(&order.refunded_usd);
+    let refunded = amount::money(&order.refunded_usd);
     Paid {
         at: amount::day(&order.created_at),
         what: match (order.kind.as_str(), order.balance.as_str()) {

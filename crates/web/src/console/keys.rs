@@ -91,9 +91,9 @@ impl Key {
 
     /// What was spent of the limit in its span.
     fn spent(&self) -> Option<Cap> {
-        let limit = amount::number(self.limit_usd.as_deref()?);
-        let left = amount::number(self.limit_remaining_usd.as_deref().unwrap_or("0"));
-        let held = amount::number(&self.held_usd);
+        let limit = amount::money(self.limit_usd.as_deref()?);
+        let left = amount::money(self.limit_remaining_usd.as_deref().unwrap_or("0"));
+        let held = amount::money(&self.held_usd);
         let spent = limit.saturating_sub(left).saturating_sub(held);
         let percent = amount::percent(spent, limit);
         Some(Cap {

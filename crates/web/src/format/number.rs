@@ -89,6 +89,20 @@ fn hundredths(part: u64, whole: u64) -> String {
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// A share between 0 and 1, as [`percent`] words it; anything else is unknown.
+pub(crate) fn ratio(share: f64) -> Shown {
+    const WHOLE: u64 = 1_000_000_000;
+    if !(0.0..=1.0).contains(&share) {
+        return Shown::unknown();
+    }
+    // In range, so neither cut nor turned.
+    let part = (share * 1e9).round() as u64;
+    // Rounding to a billionth must not make a whole of what is none.
+    let part = if share < 1.0 { part.min(WHOLE - 1) } else { part };
+    let part = if share > 0.0 { part.max(1) } else { part };
+    Shown::same(hundredths(part, WHOLE))
+}
+
 /// A measured time: `440 ms`, `1.2 s`, `2.5 min`; what is no time is unknown.
 pub(crate) fn milliseconds(ms: f64) -> Shown {
     const MS_MAX: f64 = 1e12;
@@ -150,7 +164,19 @@ pub(crate) fn list(items: &[impl AsRef<str>]) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{count, count_of, list, milliseconds, percent, short, speed, tokens, words, yes_no};
+    use super::{count, count_of, list, milliseconds, percent, ratio, short, speed, tokens, words, yes_no};
+
+    #[test]
+    fn a_share_is_all_or_nothing_only_where_it_is() {
+        let rows =
+            [(1.0, "100%"), (0.0, "0%"), (0.5, "50%"), (1e-30, "< 0.01%"), (1.0 - f64::EPSILON, "99.99%")];
+        for (share, expect) in rows {
+            assert_eq!(ratio(share).text(), expect, "{share}");
+        }
+        for share in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
+            assert!(!ratio(share).is_known, "{share}");
+        }
+    }
 
     #[test]
     fn short_forms_keep_three_digits_and_all_behind_them() {

@@ -116,8 +116,7 @@ pub(crate) async fn margin(signed: Signed) -> Result<Response, Failed> {
 }
 
 fn stats(total: &Row) -> Vec<Stat> {
-    let stat =
-        |name, text: &str, note: &str| Stat { name, value: amount::usd(text), note: note.to_owned() };
+    let stat = |name, text: &str, note: &str| Stat { name, value: amount::usd(text), note: note.to_owned() };
     let share = share(total.margin_share);
     vec![
         stat("Charged", &total.charged_usd, "fees for own keys included"),
