@@ -24,7 +24,7 @@ function payloads() {
 
 async function ready(page) {
   await page.goto(`${base}/chat`);
-  await page.waitForSelector("#chat:not([hidden])");
+  await page.waitForSelector("#chat[data-ready]");
 }
 
 /** A page with a key of its own, and these models. */
@@ -88,7 +88,7 @@ async function firstRunToFirstCall(page) {
   await page.goto(`${base}/console`);
   await page.locator("nav.wide a", { hasText: "Playground" }).click();
   await page.waitForURL(`${base}/chat`);
-  await page.waitForSelector("#chat:not([hidden])");
+  await page.waitForSelector("#chat[data-ready]");
   await page.click("#key-none button[type=submit]");
   await page.waitForSelector("#key-now:not([hidden])");
   await say(page, "Say hello");
@@ -196,7 +196,7 @@ async function keeps(page) {
   await say(page, "Only in the fork");
   await settled(page, 1);
   await page.reload();
-  await page.waitForSelector("#chat:not([hidden])");
+  await page.waitForSelector("#chat[data-ready]");
   const titles = await page.locator("#past option").allTextContents();
   expect(titles.includes("Remember me (fork)") && titles.includes("Remember me"), titles.join());
   await page.selectOption("#past", { label: "Remember me (fork)" });

@@ -255,8 +255,8 @@ async function begin() {
   }
   state.now = whole({ models: [new URLSearchParams(location.search).get("model") ?? root.dataset.model] });
   if (state.past.length > 0) state.now.settings = { ...state.past[0].settings };
-  root.hidden = false;
   showAll();
+  root.dataset.ready = "";
 }
 
 begin();
