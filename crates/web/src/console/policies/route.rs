@@ -64,7 +64,8 @@ pub(super) struct Left {
 
 /// The plan for people.
 pub(super) struct Planned {
-    pub(super) decided: String,
+    /// The rule of the policy that decided, where one did.
+    pub(super) rule: Option<String>,
     pub(super) task: Option<(String, Shown)>,
     pub(super) summary: String,
     pub(super) attempts: Vec<Attempt>,
@@ -109,7 +110,7 @@ fn planned(plan: Plan, warnings: Vec<String>) -> Planned {
     };
     let sure = plan.task_confidence.map_or_else(Shown::unknown, format::ratio);
     Planned {
-        decided: plan.policy.unwrap_or_default(),
+        rule: plan.policy.and_then(|policy| policy.split_once(' ').map(|(_, rule)| rule.to_owned())),
         task: plan.task.map(|task| (task.replace('_', " "), sure)),
         summary: sentence(&plan.summary),
         attempts: plan.plan.into_iter().map(attempt).collect(),

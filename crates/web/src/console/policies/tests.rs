@@ -56,6 +56,7 @@ async fn a_dry_run_tries_what_is_typed_and_changes_nothing() {
     let page = visit(&api, "/console/policies/careful", Some(form)).await;
     assert_eq!(page.status, 200);
     page.holds("A/x goes first.")
+        .holds("The rule <b>night</b> decided.")
         .holds("tool use")
         .holds("82 %")
         .holds("$0.00012")
