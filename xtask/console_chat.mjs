@@ -112,9 +112,11 @@ async function streams(page) {
   expect(/First token1\.\d\d s/.test(card) && card.includes("Why there"), card);
   const id = /Generation (gen-\S+)/.exec(await answers(page).locator(".chat-why").textContent())[1];
   const headers = { authorization: `Bearer ${await key(page)}` };
-  let told;
-  do told = await page.request.get(`${base}/v1/generation?id=${id}`, { headers });
-  while (told.status() === 404);
+  let told = null;
+  for (let tries = 0; tries < 300 && told?.status() !== 200; tries += 1) {
+    if (told) await page.waitForTimeout(200);
+    told = await page.request.get(`${base}/v1/generation?id=${id}`, { headers });
+  }
   const { total_cost: cost } = (await told.json()).data;
   expect(card.includes(`Cost$${cost.replace(/0+$/, "")}`), `the record says ${cost}: ${card}`);
 }
