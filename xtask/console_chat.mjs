@@ -8,6 +8,8 @@ import { accessible, judge, launch, open } from "./site_browser.mjs";
 const base = process.argv.map((place) => place.split("real=")[1]).find(Boolean);
 const PASSWORD = "nine purple lanterns drift";
 const TOOL = '[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]';
+/** A machine with much to do takes its time. */
+const PATIENT = { timeout: 60_000 };
 let state;
 
 function expect(is, what) {
@@ -56,7 +58,7 @@ async function settled(page, count) {
   await page.waitForFunction((count) => {
     const cards = [...document.querySelectorAll(".chat-turn:last-child .chat-answer:not([hidden])")];
     return cards.length === count && cards.every((card) => card.querySelector(".chat-figures")?.textContent.includes("Answered by"));
-  }, count);
+  }, count, PATIENT);
 }
 
 /** On the first page; without a network the provider can't be asked, and the key is kept. */
@@ -109,7 +111,12 @@ async function streams(page) {
   const card = await answers(page).textContent();
   expect(/First token1\.\d\d s/.test(card) && card.includes("Why there"), card);
   const id = /Generation (gen-\S+)/.exec(await answers(page).locator(".chat-why").textContent())[1];
-  const told = await page.request.get(`${base}/v1/generation?id=${id}`, { headers: { authorization: `Bearer ${await key(page)}` } });
+  const headers = { authorization: `Bearer ${await key(page)}` };
+  let told = null;
+  for (let tries = 0; tries < 300 && told?.status() !== 200; tries += 1) {
+    if (told) await page.waitForTimeout(200);
+    told = await page.request.get(`${base}/v1/generation?id=${id}`, { headers });
+  }
   const { total_cost: cost } = (await told.json()).data;
   expect(card.includes(`Cost$${cost.replace(/0+$/, "")}`), `the record says ${cost}: ${card}`);
 }

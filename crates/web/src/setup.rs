@@ -109,7 +109,9 @@ impl Client {
     fn tried(&self) -> String {
         let Client { name, version, on, .. } = self;
         match self.tried {
-            Tried::Always(command) => format!("Run by `{command}` with {name} {version}. What stands here is of {on}."),
+            Tried::Always(command) => {
+                format!("Run by `{command}` with {name} {version}. What stands here is of {on}.")
+            }
             Tried::Once => format!("Tested by hand with {name} {version} on {on}, against the sandbox."),
             Tried::Not(why) => format!("Not tested: {why} What stands here was looked up on {on}."),
         }

@@ -25,12 +25,12 @@ async fn put(actor: &Actor, path: &str, body: &Value) -> Reply {
     actor.request("PUT", path).json(body).send().await
 }
 
-/// The one who claimed the server.
-async fn operator(app: &TestApp) -> Actor {
+/// The session of the one who claimed the server.
+async fn claimed(app: &TestApp) -> String {
     let token = app.cli(&["users", "owner-token"]).await["token"].as_str().expect("a token").to_owned();
     let claim = json!({"token": token, "email": "owner@example.com", "password": PASSWORD});
     let reply = app.anonymous().post("/v1/auth/accept", &claim).await.expect(201).json();
-    app.with_key(reply["data"]["token"].as_str().expect("a session"))
+    reply["data"]["token"].as_str().expect("a session").to_owned()
 }
 
 #[tokio::test]
@@ -42,7 +42,8 @@ async fn a_key_that_the_operator_enters_serves_at_once_and_survives_a_restart() 
         .set("providers.groq.base_url", &format!("\"{}\"", upstream.base_url()))
         .start()
         .await;
-    let operator = operator(&app).await;
+    let session = claimed(&app).await;
+    let operator = app.with_key(&session);
     let path = "/v1/server/provider-keys/groq";
     assert_ne!(app.owner().chat(MODEL).await.status, 200, "it is off without a key");
 
@@ -78,6 +79,8 @@ async fn a_key_that_the_operator_enters_serves_at_once_and_survives_a_restart() 
     app.restart().await;
     app.owner().chat(MODEL).await.expect(200);
 
+    // A start listens elsewhere; sessions live on.
+    let operator = app.with_key(&session);
     operator.request("DELETE", path).send().await.expect(200);
     assert_ne!(app.owner().chat(MODEL).await.status, 200, "it is off again");
     operator.request("DELETE", path).send().await.expect(404);
@@ -86,7 +89,7 @@ async fn a_key_that_the_operator_enters_serves_at_once_and_survives_a_restart() 
 #[tokio::test]
 async fn what_is_no_plain_key_of_a_known_provider_is_refused() {
     let app = TestApp::builder().start().await;
-    let operator = operator(&app).await;
+    let operator = app.with_key(&claimed(&app).await);
     let rows = [
         ("nobody", json!({"key": "x"})),
         ("amazon-bedrock", json!({"key": "x"})),

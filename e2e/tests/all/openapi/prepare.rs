@@ -118,6 +118,12 @@ impl Shop {
                 let made = manager.post("/v1/byok", &asked).await.expect(201);
                 ("id", text(&made.json(), "/data/id"))
             }
+            "/v1/server/provider-keys/{provider}" => {
+                let asked = json!({ "key": "sk-entered-aaaaaaaaaaaa" });
+                let put = manager.request("PUT", "/v1/server/provider-keys/lab").json(&asked);
+                put.send().await.expect(200);
+                ("provider", String::from("lab"))
+            }
             "/v1/credits/orders/{id}" => ("id", order(manager).await),
             "/v1/invoices/{id}" => ("id", self.invoice().await),
             "/v1/generation" | "/v1/generation/plan" => ("id", self.generation().await),
