@@ -5,6 +5,7 @@ pub(crate) mod card;
 mod effective;
 pub(crate) mod offers;
 pub(crate) mod pricing;
+mod related;
 pub(crate) mod routed;
 pub(crate) mod twin;
 
@@ -35,12 +36,12 @@ use crate::watch::{self, History, PriceWatch};
 use effective::Effective;
 use offers::{Columns, Offer};
 use pricing::Pricing;
+use related::related;
+pub(crate) use related::Related;
 use routed::{Order, Pick};
 
 /// After so many days a fact is due to be checked again.
 const CHECK_DAYS: i64 = 90;
-/// Models of the same family or author that are shown.
-const RELATED_MAX: usize = 8;
 
 #[derive(Template)]
 #[template(path = "model.html")]
@@ -154,16 +155,6 @@ struct Parameter {
     name: String,
     offers: usize,
     of: usize,
-}
-
-/// Another model to look at.
-pub(crate) struct Related {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) because: &'static str,
-    pub(crate) input: Shown,
-    pub(crate) output: Shown,
-    pub(crate) context: Shown,
 }
 
 /// Where the facts are kept, and when they were last looked at.
@@ -568,28 +559,6 @@ fn parameters(offers: &[Offer]) -> Vec<Parameter> {
     let count = |name: &String| offers.iter().filter(|offer| offer.parameters.contains(name)).count();
     let told = |name: &String| Parameter { name: name.clone(), offers: count(name), of: offers.len() };
     names.into_iter().map(told).collect()
-}
-
-/// Of the same family, of the same author, near in price and context.
-fn related(visit: &Visit, at: usize) -> Vec<Related> {
-    let found = describe::related(visit.snapshot(), at, RELATED_MAX).into_iter();
-    found
-        .filter_map(|related| Some(Related { because: related.because, ..near(visit, related.model)? }))
-        .collect()
-}
-
-/// A model as a card.
-pub(crate) fn near(visit: &Visit, at: usize) -> Option<Related> {
-    let (model, row) = (visit.snapshot().models.get(at)?, visit.index.row(at)?);
-    let price = |shown: Option<Shown>| shown.unwrap_or_else(Shown::unknown);
-    Some(Related {
-        id: model.id.to_string(),
-        name: model.name.clone(),
-        because: "",
-        input: price(row.cheapest.map(|known| format::per_million(known.input))),
-        output: price(row.cheapest.map(|known| format::per_million(known.output))),
-        context: format::tokens(model.context_tokens()),
-    })
 }
 
 fn kept(visit: &Visit, model: &Model) -> Kept {
