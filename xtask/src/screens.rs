@@ -56,9 +56,14 @@ pub fn browse(programs: &Programs) -> Result<bool> {
     Ok(is_well)
 }
 
-/// From the first start to the first answer, and the playground in use; true when all of it worked.
-pub fn chat(programs: &Programs) -> Result<bool> {
-    drive(programs, |node| node.arg(sh::root().join("xtask/console_chat.mjs")))
+/// Journeys that begin at a first start, each at a server of its own: to the first answer and the playground, and the pages of what is
+/// ruled; true when all of it worked.
+pub fn journeys(programs: &Programs) -> Result<bool> {
+    let mut is_well = true;
+    for script in ["console_chat.mjs", "console_rule.mjs"] {
+        is_well &= drive(programs, |node| node.arg(sh::root().join("xtask").join(script)))?;
+    }
+    Ok(is_well)
 }
 
 /// Runs a script for Node with the addresses of all places behind its own arguments, and the token that a first start prints for its

@@ -84,7 +84,7 @@ const STEPS: [Step; 20] = [
     ("screens", |_| screens::take(&screens::Programs::built()).map(Tally::of)),
     ("browser", |_| screens::browse(&screens::Programs::built()).map(Tally::of)),
     ("opinions", |_| opinions::run().map(Tally::of)),
-    ("chat", |_| screens::chat(&screens::Programs::built()).map(Tally::of)),
+    ("journeys", |_| screens::journeys(&screens::Programs::built()).map(Tally::of)),
     ("fuzz", |_| fuzz::all(FUZZ_SECONDS).map(|(passed, failed)| Tally { passed, failed })),
 ];
 

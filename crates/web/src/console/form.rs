@@ -150,13 +150,13 @@ mod tests {
         assert!(form.has("on") && !form.has("off"));
         assert_eq!(form.all("tag"), ["x", "y"]);
         assert!(form.is("tag", "y") && !form.is("tag", "z"));
-        let form = Form::default()
+        let listed = Form::default()
             .with("models", "a/b, c/*\r\n d/e,")
             .with("lines", " one \n\n two")
             .ticked("off", false);
-        assert_eq!(form.list("models"), ["a/b", "c/*", "d/e"]);
-        assert_eq!(form.lines("lines"), ["one", "two"]);
-        assert!(!form.has("off"));
+        assert_eq!(listed.list("models"), ["a/b", "c/*", "d/e"]);
+        assert_eq!(listed.lines("lines"), ["one", "two"]);
+        assert!(!listed.has("off"));
         assert_eq!(Value::Object(form.object(&["name", "empty"])), serde_json::json!({"name": "a"}));
     }
 

@@ -54,6 +54,8 @@ pub(crate) async fn new(signed: Signed) -> Result<Response, Failed> {
 }
 
 fn blank(signed: &Signed, status: StatusCode, form: Form, problem: Option<String>) -> Response {
+    let example = json!({ "name": "coding", "models": ["mistralai/codestral*"] });
+    signed.offers(Method::POST, "/v1/access-lists", Some(&example));
     let page = One {
         shell: Frame::of(signed, "New access list", PATH).problem(problem),
         crumbs: crumbs(),

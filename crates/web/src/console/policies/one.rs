@@ -113,6 +113,9 @@ async fn page(
         let ask = json!({ "model": policy.id, "messages": messages });
         signed.offers(Method::POST, "/v1/route", Some(&ask));
         signed.offers(Method::POST, "/v1/replay", Some(&json!({ "policy": policy.id, "since": "7d" })));
+    } else {
+        let example = json!({ "name": "careful", "models": ["mistralai/mistral-small-2603"] });
+        signed.offers(Method::POST, "/v1/policies", Some(&example));
     }
     let name = policy.map(|policy| policy.name).unwrap_or_default();
     let title = if name.is_empty() { "New policy" } else { &name };

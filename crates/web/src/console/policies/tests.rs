@@ -58,7 +58,7 @@ async fn a_dry_run_tries_what_is_typed_and_changes_nothing() {
     page.holds("A/x goes first.")
         .holds("The rule <b>night</b> decided.")
         .holds("tool use")
-        .holds("82 %")
+        .holds("82%")
         .holds("$0.00012")
         .holds("440 ms")
         .holds("Filter by Region");

@@ -56,6 +56,8 @@ fn blank(signed: &Signed, status: StatusCode, typed: Typed) -> Response {
     let model = format!("{}/auto", signed.visit.place.brand_slug);
     let config = CONFIG.replace("MODEL", &model);
     let form = typed.form.unwrap_or_else(|| Form::default().with("status", "active").with("config", config));
+    let example = json!({ "slug": "support", "system_prompt": "...", "config": { "model": model } });
+    signed.offers(Method::POST, "/v1/presets", Some(&example));
     let page = One {
         shell: Frame::of(signed, "New preset", PATH).problem(typed.problem),
         crumbs: vec![Crumb::new(PATH, "Presets")],

@@ -19,7 +19,7 @@ async fn it_says_what_is_kept_and_who_may_change_it() {
         .await
         .holds("Kept 30 days")
         .lacks("irrevocable");
-    visit(&Arc::new(api("viewer", 30, None)), "/console/privacy", None).await.lacks("keep_days");
+    visit(&Arc::new(api("viewer", 30, None)), "/console/privacy", None).await.lacks("name=\"keep_days\"");
     let never = api("owner", 0, Some("2026-07-01T00:00:00Z"));
     visit(&Arc::new(never), "/console/privacy", None)
         .await

@@ -63,5 +63,5 @@ async fn a_name_and_a_leave_are_calls() {
     assert_eq!(done.header("location"), "/console/settings?done=renamed");
     let page = visit(&api, "/console/settings", Some("act=leave")).await;
     assert_eq!(page.status, 409);
-    page.holds("The last owner can't leave.");
+    page.holds("The last owner can&#39;t leave.");
 }
