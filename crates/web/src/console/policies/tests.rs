@@ -16,7 +16,7 @@ fn api(role: &str) -> FakeApi {
 }
 
 fn plan() -> Value {
-    json!({"data": {"requested_model": "policy/sent", "policy": "policy/sent night", "task": "tool_use", "task_confidence": 0.82,
+    json!({"data": {"requested_model": "policy/sent", "policy": "sent night", "task": "tool_use", "task_confidence": 0.82,
         "summary": "a/x goes first", "plan": [{"endpoint": "a/<b>x</b>", "reason": "cheapest", "expected_cost_usd": "0.00012",
         "latency_ms": 440.0, "propensity": 0.9}], "rejected": [{"endpoint": "b/y", "step": "Filter"}],
         "routing_funnel": [{"step": "Filter by Region", "endpoint_count": 12, "reason": "eu"}]},
