@@ -112,7 +112,7 @@ fn console(programs: &Programs, dir: &Path) -> Result<(sh::Server, u16, PathBuf)
         );
     }
     let mut server = sh::Server::start(&mut command, "TERM", &log)?;
-    server.wait_until("Tollway", || sh::listens(port))?;
+    server.wait_until("Tollway", || sh::listens(port) && owner_token(&log).is_ok())?;
     let mut node = Command::new(tools::node_bin()?.join("node"));
     node.arg(sh::root().join("xtask/console_data.mjs")).arg(format!("http://127.0.0.1:{port}"));
     node.args([&log, &made]).arg(upstream.to_string());

@@ -36,8 +36,8 @@ use crate::watch::{self, History, PriceWatch};
 use effective::Effective;
 use offers::{Columns, Offer};
 use pricing::Pricing;
-use related::related;
 pub(crate) use related::Related;
+use related::related;
 use routed::{Order, Pick};
 
 /// After so many days a fact is due to be checked again.
