@@ -2,8 +2,8 @@
 
 use url::form_urlencoded;
 
-/// The longest description, in characters: search engines cut what is longer.
-pub(crate) const DESCRIPTION_CHARS_MAX: usize = 160;
+/// The longest description, in characters: a sentence with all of its numbers. Search engines cut what they find too long themselves.
+pub(crate) const DESCRIPTION_CHARS_MAX: usize = 320;
 
 /// The one address of a page: its path with what of the query makes it another page, in the given order; empty values are left out.
 pub(crate) fn address(base_url: &str, path: &str, query: &[(&str, &str)]) -> String {

@@ -98,7 +98,7 @@ fn addresses_and_heads() {
     for (got, expect) in rows {
         assert_eq!(got, expect);
     }
-    let text = head::description(&"word ".repeat(60));
+    let text = head::description(&"word ".repeat(90));
     assert!(text.chars().count() <= head::DESCRIPTION_CHARS_MAX && text.ends_with("word…"), "{text}");
     assert_eq!(head::description(" a \n b "), "a b");
     assert!(head::description(&"x".repeat(500)).chars().count() <= head::DESCRIPTION_CHARS_MAX);
