@@ -37,14 +37,18 @@ impl Programs {
 pub fn run() -> Result<bool> {
     sh::run(sh::cargo().args(["build", "--locked", "--package", "tollway"]))?;
     sh::run(sh::cargo().args(["build", "--locked", "--package", "tollway-web", "--example", "preview"]))?;
-    take(&Programs::built())
+    take(&Programs::built(), false)
 }
 
-/// Pictures into `target/screens`, all of them on `index.html` and `sheet.png`; true when there was nothing to complain about.
-pub fn take(programs: &Programs) -> Result<bool> {
+/// Pictures into `target/screens`, all of them on `index.html` and `sheet.png`; true when there was nothing to complain about. A sample shows
+/// the console narrow and dark, wide and light.
+pub fn take(programs: &Programs, is_sample: bool) -> Result<bool> {
     let out = sh::root().join("target/screens");
     fs::create_dir_all(&out)?;
-    drive(programs, |node| node.arg(sh::root().join("xtask/screens.mjs")).arg(&out))
+    drive(programs, |node| {
+        node.env("TOLLWAY_SCREENS_SAMPLE", if is_sample { "1" } else { "0" });
+        node.arg(sh::root().join("xtask/screens.mjs")).arg(&out)
+    })
 }
 
 /// Search, filters, sorting and sources with scripts and without, and every page by keyboard; true when all of it worked.

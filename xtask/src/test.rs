@@ -81,7 +81,7 @@ const STEPS: [Step; 20] = [
     ("insight", |_| eval::insight::sample(INSIGHT_SAMPLE).map(Tally::of)),
     ("api", |_| eval::api::sample().map(Tally::of)),
     ("prices", |_| eval::prices(PRICES_SAMPLE, eval::SEED).map(Tally::of)),
-    ("screens", |_| screens::take(&screens::Programs::built()).map(Tally::of)),
+    ("screens", |_| screens::take(&screens::Programs::built(), true).map(Tally::of)),
     ("browser", |_| screens::browse(&screens::Programs::built()).map(Tally::of)),
     ("opinions", |_| opinions::run().map(Tally::of)),
     ("journeys", |_| screens::journeys(&screens::Programs::built()).map(Tally::of)),
