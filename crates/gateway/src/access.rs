@@ -4,13 +4,13 @@
 mod access_lists;
 mod approved_models;
 mod groups;
+mod named;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use routing::access::{Access, Decides};
 use serde_json::{Value, json};
 use store::RuleRow;
@@ -39,20 +39,17 @@ pub(crate) enum At {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     at: At,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match at {
         At::Mine => mine(worker, &parts),
         At::Approved(op) => approved_models::serve(worker, op, parts, body).await,
-        At::Lists(op) => access_lists::serve(worker, op, parts, body).await,
-        At::Groups(op) => groups::serve(worker, op, parts, body).await,
+        At::Lists(op) => named::serve::<access_lists::AccessLists>(worker, op, parts, body).await,
+        At::Groups(op) => named::serve::<groups::Groups>(worker, op, parts, body).await,
     }
 }
 

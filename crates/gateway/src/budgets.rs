@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body::Body;
 use ledger::Period;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +17,7 @@ use crate::error::GatewayError;
 use crate::key::{manager, rfc3339};
 use crate::keys::KeyState;
 use crate::keys::budgets::{Budget, EACH_USER};
-use crate::{read_body, router};
+use crate::router;
 
 /// What is done at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,21 +103,18 @@ fn cut(text: &str) -> String {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let manager = manager(&parts)?;
     let now = worker.gateway.clock.now();
     match op {
         Op::List => Ok(list(worker, &manager)),
         Op::Create => {
-            let asked = read(worker, &parts, body).await?;
+            let asked = read(&body)?;
             let missing = |what: &str| invalid(format!("`{what}` is missing"));
             let subject =
                 subject(asked.subject.as_deref().ok_or_else(|| missing("subject"))?, worker, &manager)?;
@@ -141,7 +137,7 @@ where
             write(worker, row, StatusCode::CREATED).await
         }
         Op::Edit => {
-            let asked = read(worker, &parts, body).await?;
+            let asked = read(&body)?;
             let mut row = (*named(worker, &parts, &manager)?.row()).clone();
             let same =
                 |given: &Option<String>, kept: &str| given.as_deref().is_none_or(|given| given == kept);
@@ -165,12 +161,8 @@ where
     }
 }
 
-async fn read<B>(worker: &Worker, parts: &Parts, body: B) -> Result<Asked, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let body = read_body(&parts.headers, body, worker.gateway.settings.body_bytes_max).await?;
-    serde_json::from_slice(&body).map_err(|error| invalid(format!("the body is no budget: {error}")))
+fn read(body: &Bytes) -> Result<Asked, GatewayError> {
+    serde_json::from_slice(body).map_err(|error| invalid(format!("the body is no budget: {error}")))
 }
 
 async fn write(

@@ -16,7 +16,6 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Content, Privacy};
@@ -242,15 +241,12 @@ const EXAMPLE: &str = r#"{"keep_days": 30}"#;
 const CONFIRM: &str = "irrevocable";
 
 /// `GET` and `PUT /v1/account/privacy`: what the account lets be kept of its prompts and answers.
-pub(crate) async fn privacy<B>(
+pub(crate) async fn privacy(
     worker: &Arc<Worker>,
     edits: bool,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let key = manager(&parts)?;
     let desk = Desk::open(worker, &parts);
     let account = key.account.id.clone();
@@ -258,7 +254,7 @@ where
     if !edits {
         return Ok(told(known.as_ref()));
     }
-    let asked: Asked = desk.body(body, EXAMPLE).await?;
+    let asked: Asked = desk.body(&body, EXAMPLE)?;
     let invalid = |why: &str| GatewayError::InvalidRequest(format!("{why}; nothing was changed"));
     let zero = asked.zero_retention.unwrap_or(false);
     let is_zero = known.as_ref().is_some_and(|known| known.zero_since.is_some());

@@ -14,31 +14,10 @@ pub(crate) fn cell(text: &str) -> String {
 /// What no sheet takes for a formula: an apostrophe goes before what could begin one, behind whatever isn't seen. Plain numbers stay
 /// numbers.
 fn plain(text: &str) -> Cow<'_, str> {
-    let seen = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || is_unseen(c));
+    let seen = text.trim_start_matches(|c: char| c.is_whitespace() || types::is_unseen(c));
     let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '|' | '%' | '＝' | '＋' | '－' | '＠' | '−');
     let is_formula = seen.starts_with(begins) || text.starts_with(['\t', '\r', '\n']);
     if is_formula && !is_number(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
-}
-
-/// Marks of direction, joiners and fillers, which have no width.
-fn is_unseen(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{3164}'
-            | '\u{feff}'
-            | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
 }
 
 fn is_number(text: &str) -> bool {

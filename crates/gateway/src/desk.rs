@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
 use serde::de::DeserializeOwned;
 use store::StoreError;
 use types::Timestamp;
 
 use crate::app::{Gateway, Worker};
+use crate::at_most;
 use crate::error::GatewayError;
-use crate::read_body;
 
 /// Largest body.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -57,13 +56,12 @@ impl<'a> Desk<'a> {
     }
 
     /// The body, in its one form.
-    pub(crate) async fn body<B, T>(&self, body: B, example: &str) -> Result<T, GatewayError>
+    pub(crate) fn body<T>(&self, body: &Bytes, example: &str) -> Result<T, GatewayError>
     where
-        B: Body<Data = Bytes> + Unpin,
         T: DeserializeOwned,
     {
-        let body = read_body(&self.parts.headers, body, BODY_BYTES_MAX).await?;
-        serde_json::from_slice(&body).map_err(|error| {
+        at_most(body, BODY_BYTES_MAX)?;
+        serde_json::from_slice(body).map_err(|error| {
             GatewayError::InvalidRequest(format!("the body can't be read: {error}; send {example}"))
         })
     }

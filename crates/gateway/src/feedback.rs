@@ -9,7 +9,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use ledger::{GenerationRecord, Status};
 use routing::classify::{LABELS, Label};
 use routing::quality::Work;
@@ -22,7 +21,7 @@ use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::caller;
-use crate::{read_body, router};
+use crate::{at_most, router};
 
 /// Names under which the generation's id is found.
 const IDS: [&str; 5] = ["id", "generation_id", "request_id", "response_id", "trace_id"];
@@ -32,16 +31,13 @@ const WEIGHT: f64 = 1.0;
 const OUTCOME_WEIGHT: f64 = 0.5;
 
 /// Takes feedback in.
-pub(crate) async fn create<B>(
+pub(crate) async fn create(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let key = caller(worker, &parts, Access::AnyKey)?;
-    let body = read_body(&parts.headers, body, store::FEEDBACK_BYTES_MAX).await?;
+    at_most(&body, store::FEEDBACK_BYTES_MAX)?;
     let said: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| {
         GatewayError::InvalidRequest(format!("the body is no JSON object ({error}); send {EXAMPLE}"))
     })?;

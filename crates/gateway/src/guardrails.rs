@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use store::RuleKind;
 use wire::writer::Writer;
 
@@ -22,19 +21,16 @@ const KIND: RuleKind = RuleKind::Guardrails;
 pub(crate) const SLUG: &str = "account";
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match op {
         Op::Put => {
             let desk = Desk::writer(worker, &parts, KIND)?;
-            let text = desk.body(body).await?;
+            let text = desk.body(&body)?;
             let edited = desk.put(SLUG, None, "", &text).await?;
             let row = &edited.row;
             Ok(edited.answer(&object(row.version, &rfc3339(row.created), &row.body), &[]))

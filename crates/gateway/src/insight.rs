@@ -18,7 +18,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use types::{AccountId, KeyId};
 
 use crate::app::Worker;
@@ -40,15 +39,12 @@ pub(crate) enum At {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     at: At,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match at {
         At::Query => analytics::query(worker, parts, body).await,
         At::Link => link::query(worker, &parts).await,

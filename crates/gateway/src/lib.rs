@@ -122,6 +122,11 @@ where
     })?
 }
 
+/// The limit of a path that takes less than others.
+pub(crate) fn at_most(body: &Bytes, bytes_max: usize) -> Result<(), GatewayError> {
+    if body.len() > bytes_max { Err(GatewayError::BodyTooLarge(bytes_max)) } else { Ok(()) }
+}
+
 async fn read_frames<B>(mut body: B, told: Option<u64>, bytes_max: usize) -> Result<Bytes, GatewayError>
 where
     B: Body<Data = Bytes> + Unpin,

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Exported, Organization};
@@ -120,13 +119,10 @@ async fn list(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 }
 
 /// `POST /v1/organizations`: a new one, whose owner is who makes it.
-async fn create<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+async fn create(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let desk = Desk::open(worker, parts);
     let user = session::visitor(parts)?.user.id.clone();
-    let named: Named = desk.body(body, r#"{"name": "Analytical Engines"}"#).await?;
+    let named: Named = desk.body(&body, r#"{"name": "Analytical Engines"}"#)?;
     let account = AccountId::new(worker.new_id("acct").ok_or(GatewayError::Internal)?);
     let (name, now) = (named.name.trim().to_owned(), desk.now());
     let made = Organization {
@@ -149,13 +145,10 @@ where
 }
 
 /// `PUT /v1/auth/organization`: where one's session works from now on, and those to come begin. `null`: in one's own.
-async fn choose<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+async fn choose(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let desk = Desk::open(worker, parts);
     let visitor = session::visitor(parts)?;
-    let chosen: Chosen = desk.body(body, r#"{"organization": "acct_..."}"#).await?;
+    let chosen: Chosen = desk.body(&body, r#"{"organization": "acct_..."}"#)?;
     let account = chosen.organization.map(AccountId::new);
     let (user, session, into) = (visitor.user.id.clone(), visitor.session.id.clone(), account.clone());
     let known = desk
@@ -184,12 +177,9 @@ async fn show(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 }
 
 /// `PATCH /v1/organization`: another name.
-async fn rename<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+async fn rename(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let office = Office::open(worker, parts)?;
-    let named: Named = office.desk.body(body, r#"{"name": "Analytical Engines"}"#).await?;
+    let named: Named = office.desk.body(&body, r#"{"name": "Analytical Engines"}"#)?;
     let account = office.account();
     let name = named.name.trim().to_owned();
     office

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use store::{RuleKind, RuleRow};
 use wire::writer::Writer;
 
@@ -22,29 +21,26 @@ const KIND: RuleKind = RuleKind::Policy;
 const NAME: &str = "name";
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match op {
         Op::List => list(&Desk::reader(worker, &parts, KIND)?),
         Op::Show => show(&Desk::reader(worker, &parts, KIND)?),
         Op::Versions => versions(&Desk::reader(worker, &parts, KIND)?).await,
         Op::Create => {
             let desk = Desk::writer(worker, &parts, KIND)?;
-            let (text, name) = desk.name_in(&desk.body(body).await?, NAME)?;
+            let (text, name) = desk.name_in(&desk.body(&body)?, NAME)?;
             let edited = desk.create(name, NAME, &text).await?;
             Ok(edited.answer(&object(&Shown::of(&edited.row)), &[]))
         }
         Op::Put => {
             let desk = Desk::writer(worker, &parts, KIND)?;
             let slug = desk.slug()?;
-            let (text, name) = desk.name_in(&desk.body(body).await?, NAME)?;
+            let (text, name) = desk.name_in(&desk.body(&body)?, NAME)?;
             let edited = desk.put(&slug, name.as_deref(), NAME, &text).await?;
             Ok(edited.answer(&object(&Shown::of(&edited.row)), &[]))
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use store::{RuleKind, RuleRow};
 use wire::hub::Dialect;
 use wire::preset::{Preset, from_request};
@@ -25,29 +24,26 @@ const KIND: RuleKind = RuleKind::Preset;
 const NAME: &str = "slug";
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match op {
         Op::List => list(&Desk::reader(worker, &parts, KIND)?),
         Op::Show => show(&Desk::reader(worker, &parts, KIND)?),
         Op::Versions => versions(&Desk::reader(worker, &parts, KIND)?).await,
         Op::Create => {
             let desk = Desk::writer(worker, &parts, KIND)?;
-            let (text, slug) = desk.name_in(&desk.body(body).await?, NAME)?;
+            let (text, slug) = desk.name_in(&desk.body(&body)?, NAME)?;
             let edited = desk.create(slug, NAME, &text).await?;
             Ok(edited.answer(&object(&Shown::of(&edited.row)), &[]))
         }
         Op::Put => {
             let desk = Desk::writer(worker, &parts, KIND)?;
             let slug = desk.slug()?;
-            let (text, named) = desk.name_in(&desk.body(body).await?, NAME)?;
+            let (text, named) = desk.name_in(&desk.body(&body)?, NAME)?;
             let edited = desk.put(&slug, named.as_deref(), NAME, &text).await?;
             Ok(edited.answer(&object(&Shown::of(&edited.row)), &[]))
         }
@@ -60,18 +56,15 @@ where
 
 /// `POST /v1/presets/{slug}/chat/completions`, `/messages` and `/responses`: makes a preset out of a request of that dialect, or
 /// the next version of one. What people wrote about it stays.
-pub(crate) async fn from_body<B>(
+pub(crate) async fn from_body(
     worker: &Arc<Worker>,
     dialect: Dialect,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::writer(worker, &parts, KIND)?;
     let slug = desk.slug()?;
-    let body = desk.body(body).await?;
+    let body = desk.body(&body)?;
     let made = from_request(dialect, body.as_bytes())
         .map_err(|error| GatewayError::InvalidRequest(error.to_string()))?;
     let mut preset = made.preset;

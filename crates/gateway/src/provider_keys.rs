@@ -14,7 +14,6 @@ use bytes::Bytes;
 use catalog::Protocol;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::ProviderKey;
@@ -92,15 +91,12 @@ pub fn anew(masters: &Masters, row: &ProviderKey) -> Result<ProviderKey, String>
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let key = crate::key::caller(worker, &parts, Access::Operator)?;
     let desk = Desk::open(worker, &parts);
     match op {
@@ -141,11 +137,8 @@ struct Asked {
     key: String,
 }
 
-async fn put<B>(desk: &Desk<'_>, body: B, by: &KeyState) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let asked: Asked = desk.body(body, r#"{"key": "..."}"#).await?;
+async fn put(desk: &Desk<'_>, body: Bytes, by: &KeyState) -> Result<Response<ResponseBody>, GatewayError> {
+    let asked: Asked = desk.body(&body, r#"{"key": "..."}"#)?;
     let provider = named(desk.parts);
     let key = SecretString::from(asked.key.trim());
     let world = desk.gateway().world.load_full();

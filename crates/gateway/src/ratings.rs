@@ -14,7 +14,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{NewRating, NewReport, Rating, RatingAt};
@@ -99,10 +98,7 @@ struct Reason {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(worker: &Arc<Worker>, at: At, parts: Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(crate) async fn serve(worker: &Arc<Worker>, at: At, parts: Parts, body: Bytes) -> Answer {
     match at {
         At::Show => show(worker, parts).await,
         At::Put => put(worker, &parts, body).await,
@@ -145,13 +141,10 @@ async fn show(worker: &Arc<Worker>, mut parts: Parts) -> Answer {
 }
 
 /// `PUT`: one's rating, in place of an older one.
-async fn put<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+async fn put(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let desk = Desk::open(worker, parts);
     let user = session::visitor(parts)?.user.id.clone();
-    let asked: Put = desk.body(body, r#"{"stars": 4, "name": "Ada", "comment": "..."}"#).await?;
+    let asked: Put = desk.body(&body, r#"{"stars": 4, "name": "Ada", "comment": "..."}"#)?;
     let model = model(&desk)?;
     if !(1..=5).contains(&asked.stars) {
         return Err(invalid("`stars` is a whole number from 1 to 5"));
@@ -186,13 +179,10 @@ async fn delete(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 }
 
 /// `POST /v1/ratings/{id}/report`: once per person; saying it again changes nothing.
-async fn report<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+async fn report(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let desk = Desk::open(worker, parts);
     let user = session::visitor(parts)?.user.id.clone();
-    let asked: Reason = desk.body(body, r#"{"reason": "It praises another product."}"#).await?;
+    let asked: Reason = desk.body(&body, r#"{"reason": "It praises another product."}"#)?;
     let report = NewReport {
         id: worker.new_id("rep").ok_or(GatewayError::Internal)?,
         rating: desk.segment("ratings"),

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use parking_lot::Mutex;
 use routing::policy::Policy;
 use serde::Deserialize;
@@ -22,9 +21,9 @@ use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::manager;
 use crate::replaying::{self, Records, Tally, Terms, Told};
+use crate::router;
 use crate::rules::edit::missing;
 use crate::span::Expiry;
-use crate::{read_body, router};
 
 /// Most replays at once on a node.
 pub const REPLAYS_MAX: usize = 4;
@@ -79,18 +78,14 @@ struct Asked {
 }
 
 /// Answers.
-pub(crate) async fn create<B>(
+pub(crate) async fn create(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let key = manager(&parts)?;
     let gateway = &worker.gateway;
     let account = key.account.id.clone();
-    let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     let asked: Asked = serde_json::from_slice(&body).map_err(|error| {
         GatewayError::InvalidRequest(format!("the body can't be read ({error}); send {EXAMPLE}"))
     })?;

@@ -12,7 +12,6 @@ use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
-use http_body_util::Full;
 use wire::hub::Dialect;
 
 pub use self::table::ROUTES;
@@ -380,7 +379,7 @@ where
         }
     };
     let trail = acts::Trail::begin(route, &parts, &body);
-    let result = Box::pin(handle(worker, route, parts, Full::new(body))).await;
+    let result = Box::pin(handle(worker, route, parts, body)).await;
     if let Some(act) = trail.and_then(|trail| trail.end(worker.gateway.clock.now(), &result)) {
         acts::note(worker, act).await;
     }
@@ -391,7 +390,7 @@ async fn handle(
     worker: &Arc<Worker>,
     route: &Route,
     parts: Parts,
-    body: Full<Bytes>,
+    body: Bytes,
 ) -> Result<Response<ResponseBody>, GatewayError> {
     match route.handler {
         Handler::Response => responses::show(worker, &parts).await,

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 
 use crate::app::Worker;
 use crate::auth::Access;
@@ -31,10 +30,7 @@ pub(crate) enum At {
 type Answer = Result<Response<ResponseBody>, GatewayError>;
 
 /// Serves a path.
-pub(crate) async fn serve<B>(worker: &Arc<Worker>, at: At, parts: Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(crate) async fn serve(worker: &Arc<Worker>, at: At, parts: Parts, body: Bytes) -> Answer {
     caller(worker, &parts, Access::Operator)?;
     match at {
         At::Users => people::list(worker, &parts).await,

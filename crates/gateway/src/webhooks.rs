@@ -12,7 +12,6 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -23,9 +22,9 @@ use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::{manager, rfc3339};
+use crate::router;
 use crate::upstream::guard::Guard;
 use crate::world::Target;
-use crate::{read_body, router};
 
 /// Most webhooks of an account.
 const WEBHOOKS_MAX: usize = 20;
@@ -96,15 +95,12 @@ fn invalid(message: impl Into<String>) -> GatewayError {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let manager = manager(&parts)?;
     let (gateway, account) = (Arc::clone(&worker.gateway), manager.account.id.clone());
     match op {
@@ -116,7 +112,6 @@ where
             Ok(router::json(json!({ "data": objects }).to_string()))
         }
         Op::Create => {
-            let body = read_body(&parts.headers, body, worker.gateway.settings.body_bytes_max).await?;
             let asked: Asked = serde_json::from_slice(&body)
                 .map_err(|error| invalid(format!("the body is no webhook: {error}")))?;
             create(worker, account, asked).await

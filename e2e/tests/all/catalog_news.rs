@@ -54,6 +54,22 @@ impl House {
         .await
     }
 
+    /// What the webhook was told, when that was so much: a notice may come twice under its id where the server ended before it knew that it
+    /// had come.
+    async fn notices(&self, count: usize) -> Vec<Value> {
+        let mut told: Vec<(String, Value)> = Vec::new();
+        let mut seen = 0;
+        while told.len() < count {
+            let notice = self.receiver.request(seen).await;
+            let id = notice.header("webhook-id").expect("an id").to_owned();
+            if !told.iter().any(|(known, _)| *known == id) {
+                told.push((id, notice.json()));
+            }
+            seen += 1;
+        }
+        told.into_iter().map(|(_, notice)| notice).collect()
+    }
+
     fn mails(&self, subject: &str) -> usize {
         self.app.log().lines().filter(|line| line.contains(" mail: ") && line.contains(subject)).count()
     }
@@ -84,7 +100,7 @@ async fn those_who_use_a_model_are_told_of_its_price_once() {
         (&change["price"], &change["old"], &change["new"], &change["percent"]),
         (&json!("output_usd_per_mtok"), &json!("2"), &json!("3"), &json!("+50.0"))
     );
-    testkit::eventually("the notice", || async { (house.receiver.request_count() == 1).then_some(()) }).await;
+    house.notices(1).await;
     testkit::eventually("the mail", || async {
         (house.mails("The price of lab/one at lab changed") == 1).then_some(())
     })
@@ -99,8 +115,7 @@ async fn those_who_use_a_model_are_told_of_its_price_once() {
     let alerts = house.alerts(&house.manager, 2).await;
     let old: Vec<&Value> = alerts.iter().map(|alert| &alert["data"]["changes"][0]["old"]).collect();
     assert_eq!(old, [&json!("3"), &json!("2")], "each change once, the newest first");
-    testkit::eventually("its notice", || async { (house.receiver.request_count() == 2).then_some(()) }).await;
-    let told = house.receiver.request(1).await.json();
+    let told = house.notices(2).await.remove(1);
     assert_eq!(
         (&told["type"], &told["data"]["changes"][0]["new"]),
         (&json!("model.price_changed"), &json!("6"))

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use routing::access::Approval;
 use serde_json::{Value, json};
 use store::RuleKind;
@@ -21,19 +20,16 @@ use crate::rules::edit::{Desk, Op, tag};
 const KIND: RuleKind = RuleKind::Approval;
 const OBJECT: &str = "approval";
 
-pub(super) async fn serve<B>(
+pub(super) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match op {
         Op::Put | Op::Create => {
             let desk = Desk::writer(worker, &parts, KIND)?;
-            let text = desk.body(body).await?;
+            let text = desk.body(&body)?;
             let edited = desk.put(SLUG, None, "", &text).await?;
             let read = serde_json::from_str(&edited.row.body).ok();
             let shown = Shown { name: None, ..Shown::row(OBJECT, &edited.row) };

@@ -15,7 +15,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use ledger::Period;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -161,21 +160,18 @@ pub(super) async fn keep(
 }
 
 /// `POST /v1/auth/keys/code`: a code for an app, by who is signed in.
-pub(super) async fn code<B>(
+pub(super) async fn code(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let own = manager(parts)?;
     let holder = own.rules.holder.clone().filter(|holder| holder.starts_with("usr_"));
     let user = holder
         .ok_or_else(|| wrong("a person lets an app in: use a session, or a management key of theirs"))?;
     let asked: AskedCode =
-        desk.body(body, r#"{"callback_url": "https://app.example/cb", "code_challenge": "..."}"#).await?;
+        desk.body(&body, r#"{"callback_url": "https://app.example/cb", "code_challenge": "..."}"#)?;
     let app = asked.callback_url.as_deref().map(callback).transpose()?;
     let challenge = challenge(asked.code_challenge)?;
     if app.is_none() && challenge.is_none() {
@@ -217,16 +213,13 @@ fn proves(allowed: &Let, verifier: Option<&str>) -> bool {
 }
 
 /// `POST /v1/auth/keys` `{"code", "code_verifier"}`: the key, once.
-pub(super) async fn exchange<B>(
+pub(super) async fn exchange(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
-    let asked: AskedKey = desk.body(body, r#"{"code": "ac_...", "code_verifier": "..."}"#).await?;
+    let asked: AskedKey = desk.body(&body, r#"{"code": "ac_...", "code_verifier": "..."}"#)?;
     let method = asked.code_challenge_method.as_deref();
     let method = method.map(|name| Method::named(Some(name))).transpose()?;
     let hash = KeyHash::of(asked.code.trim());

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body::Body;
 use sha2::{Digest, Sha256};
 use store::Organization;
 use types::{AccountId, Right, Timestamp};
@@ -21,7 +20,7 @@ use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::payments::page::Html;
-use crate::{read_body, router};
+use crate::{at_most, router};
 
 /// Largest form.
 const FORM_BYTES_MAX: usize = 16 * 1024;
@@ -214,15 +213,12 @@ pub(super) async fn show(
 }
 
 /// `POST /auth`: what the person answered.
-pub(super) async fn answer<B>(
+pub(super) async fn answer(
     worker: &Arc<Worker>,
     mut parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let body = read_body(&parts.headers, body, FORM_BYTES_MAX).await?;
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    at_most(&body, FORM_BYTES_MAX)?;
     let form = Form(url::form_urlencoded::parse(&body).into_owned().collect());
     session::note(worker, &mut parts).await;
     let desk = Desk::open(worker, &parts);

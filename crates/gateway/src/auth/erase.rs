@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use types::Money;
 
@@ -38,17 +37,14 @@ pub(crate) async fn export(
 
 /// Erases the person who asks, with their own organization; the password, or a session that has only begun, says that it is they. Credit that is left is given up only
 /// where they say so.
-pub(crate) async fn erase<B>(
+pub(crate) async fn erase(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, &parts);
     let visitor = session::visitor(&parts)?.clone();
-    let asked: Asked = desk.body(body, r#"{"password": "...", "forfeit_balance": false}"#).await?;
+    let asked: Asked = desk.body(&body, r#"{"password": "...", "forfeit_balance": false}"#)?;
     let who = desk.check_self(&visitor, asked.password.as_deref()).await?;
     desk.people().throttle.succeeded(&who);
     let user = visitor.user;

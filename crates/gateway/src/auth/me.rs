@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Session, User};
@@ -93,17 +92,14 @@ pub(crate) async fn end(
 }
 
 /// `POST /v1/auth/password`: another one, by who knows the present one. The other sessions end.
-pub(crate) async fn password<B>(
+pub(crate) async fn password(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, &parts);
     let visitor = session::visitor(&parts)?.clone();
-    let change: Change = desk.body(body, r#"{"current": "...", "password": "..."}"#).await?;
+    let change: Change = desk.body(&body, r#"{"current": "...", "password": "..."}"#)?;
     let who = desk.check_password(&visitor.user, &change.current).await?;
     desk.people().throttle.succeeded(&who);
     let own = [visitor.user.email.as_str(), visitor.user.name.as_str()];

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 
 use super::{apps, consent, erase, me, oidc, sign_in, sign_up, totp};
 use crate::app::Worker;
@@ -48,15 +47,12 @@ pub(crate) enum At {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     at: At,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match at {
         At::SignUp => sign_up::sign_up(worker, parts, body).await,
         At::Verify => sign_up::verify(worker, parts, body).await,

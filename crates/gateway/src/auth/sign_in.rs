@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::json;
 use store::User;
@@ -45,16 +44,13 @@ struct Chosen {
 }
 
 /// `POST /v1/auth/sign-in`.
-pub(crate) async fn sign_in<B>(
+pub(crate) async fn sign_in(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, &parts);
-    let asked: Asked = desk.body(body, r#"{"email": "ada@example.com", "password": "..."}"#).await?;
+    let asked: Asked = desk.body(&body, r#"{"email": "ada@example.com", "password": "..."}"#)?;
     let user = prove(&desk, Some(&asked.email), Some(&asked.password), asked.code.as_deref()).await?;
     welcome(&desk, &user, StatusCode::OK).await
 }
@@ -120,16 +116,13 @@ pub(crate) async fn sign_out(
 }
 
 /// `POST /v1/auth/reset`: mails a token with which another password can be chosen.
-pub(crate) async fn reset<B>(
+pub(crate) async fn reset(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, &parts);
-    let asked: Forgotten = desk.body(body, r#"{"email": "ada@example.com"}"#).await?;
+    let asked: Forgotten = desk.body(&body, r#"{"email": "ada@example.com"}"#)?;
     let email = email(&asked.email)?;
     let who = Who::new(&format!("reset {email}"), address(&parts.headers));
     desk.try_once(&who)?;
@@ -161,16 +154,13 @@ where
 }
 
 /// `POST /v1/auth/reset/confirm`: the new password; every session of the person ends, and a new one begins.
-pub(crate) async fn confirm<B>(
+pub(crate) async fn confirm(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, &parts);
-    let chosen: Chosen = desk.body(body, r#"{"token": "mt_...", "password": "..."}"#).await?;
+    let chosen: Chosen = desk.body(&body, r#"{"token": "mt_...", "password": "..."}"#)?;
     let who = Who::at(address(&parts.headers));
     desk.try_once(&who)?;
     let hash = desk.people().passwords.take(&desk.gateway().control, &chosen.password, &[]).await?;

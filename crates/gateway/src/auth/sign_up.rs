@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body::Body;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Invited, MailedToken, User};
@@ -114,14 +113,11 @@ pub(crate) fn mail_text(name: &str) -> String {
 }
 
 /// `POST /v1/auth/sign-up`.
-pub(crate) async fn sign_up<B>(
+pub(crate) async fn sign_up(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, &parts);
     match desk.people().settings.sign_up {
         SignUp::Open => (),
@@ -131,7 +127,7 @@ where
         SignUp::Closed => return Err(AuthError::Closed("nobody signs up here").into()),
     }
     let asked: Asked =
-        desk.body(body, r#"{"email": "ada@example.com", "password": "...", "name": "Ada"}"#).await?;
+        desk.body(&body, r#"{"email": "ada@example.com", "password": "...", "name": "Ada"}"#)?;
     let email = email(&asked.email)?;
     let name = name(asked.name.as_deref(), &email)?;
     let who = Who::new(&format!("sign-up {email}"), address(&parts.headers));
@@ -187,16 +183,13 @@ pub fn mailed(
 }
 
 /// `POST /v1/auth/verify`: the address is proven, and its person comes in.
-pub(crate) async fn verify<B>(
+pub(crate) async fn verify(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, &parts);
-    let proof: Proof = desk.body(body, r#"{"token": "mt_..."}"#).await?;
+    let proof: Proof = desk.body(&body, r#"{"token": "mt_..."}"#)?;
     let (email, waiting) = desk.take(&proof.token, SIGN_UP).await?;
     let waiting: Waiting = serde_json::from_str(&waiting).map_err(|_| AuthError::Token)?;
     let user = newcomer(&desk, email, waiting.name, Some(waiting.password), None)?;
@@ -205,18 +198,15 @@ where
 
 /// `POST /v1/auth/accept`: whom somebody invited comes in, or claims the server. Whoever reads the invitation's mail has proven the
 /// address; a claim names its own. Who is known here accepts with their session.
-pub(crate) async fn accept<B>(
+pub(crate) async fn accept(
     worker: &Arc<Worker>,
     mut parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     Box::pin(session::note(worker, &mut parts)).await;
     let desk = Desk::open(worker, &parts);
     let example = r#"{"token": "mt_...", "password": "...", "email": "ada@example.com"}"#;
-    let accepted: Accepted = desk.body(body, example).await?;
+    let accepted: Accepted = desk.body(&body, example)?;
     let who = Who::at(address(&desk.parts.headers));
     desk.try_once(&who)?;
     let (hash, now) = (KeyHash::of(accepted.token.trim()), desk.now());

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::json;
 use store::{SecondFactor, User};
@@ -125,17 +124,14 @@ fn recovery_codes(user: &str) -> Option<(Vec<String>, Vec<KeyHash>)> {
 }
 
 /// `POST /v1/auth/totp` `{"password"}`: a secret to be read into an authenticator; not in force yet.
-pub(super) async fn begin<B>(
+pub(super) async fn begin(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let visitor = session::visitor(parts)?.clone();
-    let asked: WithPassword = desk.body(body, r#"{"password": "..."}"#).await?;
+    let asked: WithPassword = desk.body(&body, r#"{"password": "..."}"#)?;
     let who = desk.check_self(&visitor, asked.password.as_deref()).await?;
     desk.people().throttle.succeeded(&who);
     let user = visitor.user;
@@ -158,17 +154,14 @@ where
 }
 
 /// `POST /v1/auth/totp/confirm` `{"code"}`: in force from now on. The recovery codes are shown this once.
-pub(super) async fn confirm<B>(
+pub(super) async fn confirm(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let visitor = session::visitor(parts)?.clone();
-    let asked: WithCode = desk.body(body, r#"{"code": "123456"}"#).await?;
+    let asked: WithCode = desk.body(&body, r#"{"code": "123456"}"#)?;
     let who = Who::new(&visitor.user.email, address(&parts.headers));
     desk.try_once(&who)?;
     let id = visitor.user.id.clone();
@@ -216,17 +209,14 @@ async fn prove(desk: &Desk<'_>, visitor: &Visitor, asked: &WithPassword) -> Resu
 }
 
 /// `POST /v1/auth/totp/recovery-codes` `{"password", "code"}`: other ones; the earlier are no good any more.
-pub(super) async fn renew<B>(
+pub(super) async fn renew(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let visitor = session::visitor(parts)?.clone();
-    let asked: WithPassword = desk.body(body, r#"{"password": "...", "code": "123456"}"#).await?;
+    let asked: WithPassword = desk.body(&body, r#"{"password": "...", "code": "123456"}"#)?;
     prove(&desk, &visitor, &asked).await?;
     let user = visitor.user;
     let (texts, hashes) = recovery_codes(&user.id).ok_or(GatewayError::Internal)?;
@@ -235,17 +225,14 @@ where
 }
 
 /// `DELETE /v1/auth/totp` `{"password", "code"}`: the password alone signs in again.
-pub(super) async fn end<B>(
+pub(super) async fn end(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let visitor = session::visitor(parts)?.clone();
-    let asked: WithPassword = desk.body(body, r#"{"password": "...", "code": "123456"}"#).await?;
+    let asked: WithPassword = desk.body(&body, r#"{"password": "...", "code": "123456"}"#)?;
     prove(&desk, &visitor, &asked).await?;
     let user = visitor.user;
     desk.store(|gateway| async move { gateway.store.end_second_factor(&user.id).await }).await?;

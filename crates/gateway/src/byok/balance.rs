@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use ledger::BillingMode;
 use serde_json::{Value, json};
 use store::StoreError;
@@ -20,20 +19,16 @@ use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::manager;
-use crate::{read_body, router};
+use crate::router;
 
 /// Moves credits.
-pub(crate) async fn fill<B>(
+pub(crate) async fn fill(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let key = manager(&parts)?;
     let gateway = &worker.gateway;
-    let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     if gateway.settings.mode == BillingMode::Metered {
         return Err(invalid(
             "nobody needs a balance here: fees are booked as use (`billing.mode` is metered)",

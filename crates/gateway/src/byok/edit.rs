@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body::Body;
 use serde_json::{Value, json};
 use store::{ByokChanges, ByokRow, StoreError};
 use types::{AccountId, SecretString};
@@ -20,8 +19,8 @@ use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::{manager, rfc3339};
 use crate::keys::KeyState;
+use crate::router;
 use crate::world::World;
-use crate::{read_body, router};
 
 /// Longest slug of a provider.
 const SLUG_CHARS_MAX: usize = 100;
@@ -44,15 +43,12 @@ pub(crate) enum Op {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let key = manager(&parts)?;
     let desk = Desk { gateway: &worker.gateway, parts: &parts, key };
     match op {
@@ -60,7 +56,6 @@ where
         Op::Show => desk.show(),
         Op::Delete => desk.delete().await,
         Op::Create | Op::Edit => {
-            let body = read_body(&parts.headers, body, worker.gateway.settings.body_bytes_max).await?;
             let input = Input::read(&body)?;
             // On the heap: the handshake with a provider is in it.
             if op == Op::Create {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde_json::{Map, Value, json};
 use store::{ByokChanges, StoreError};
 
@@ -15,22 +14,19 @@ use crate::app::Worker;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::manager;
+use crate::router;
 use crate::world::World;
-use crate::{read_body, router};
 
 /// Most providers and models with a strategy.
 const NAMES_MAX: usize = 1_000;
 
 /// Shows or edits; `strategy`: at that path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     (strategy, edits): (bool, bool),
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let key = manager(&parts)?;
     let gateway = &worker.gateway;
     let account = key.account.id.clone();
@@ -39,7 +35,6 @@ where
         let settings = own.map(|own| own.settings.clone()).unwrap_or_default();
         return Ok(router::json(json!({"data": shown(&settings, strategy)}).to_string()));
     }
-    let body = read_body(&parts.headers, body, gateway.settings.body_bytes_max).await?;
     let input = Input::read(&body)?;
     let edit = match strategy {
         true => Edit::Strategies(strategies(input, &gateway.world.load())?),

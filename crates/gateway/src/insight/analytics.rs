@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{By, Filter};
@@ -314,17 +313,14 @@ pub(super) struct Answer {
 }
 
 /// Answers a query.
-pub(crate) async fn query<B>(
+pub(crate) async fn query(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     // Who asks is told first, then what is wrong with the question.
     Scope::of(worker, &parts)?;
-    let asked = Desk::open(worker, &parts).body(body, EXAMPLE).await?;
+    let asked = Desk::open(worker, &parts).body(&body, EXAMPLE)?;
     Ok(router::json(answer(worker, &parts, asked).await?.json()))
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use http_body::Body;
 use ledger::Period;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,7 +19,7 @@ use crate::auth::AuthError;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::{manager, rfc3339, with_amounts};
-use crate::{read_body, router};
+use crate::router;
 
 /// Longest grace of a rotation.
 const GRACE_MAX_S: u64 = 30 * 24 * 3_600;
@@ -107,15 +106,11 @@ fn invalid(message: impl Into<String>) -> GatewayError {
 }
 
 impl Asked {
-    async fn read<B>(worker: &Worker, parts: &Parts, body: B) -> Result<Asked, GatewayError>
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        let body = read_body(&parts.headers, body, worker.gateway.settings.body_bytes_max).await?;
+    fn read(body: &Bytes) -> Result<Asked, GatewayError> {
         if body.is_empty() {
             return Ok(Asked::default());
         }
-        serde_json::from_slice(&body).map_err(|error| invalid(format!("the body is no key: {error}")))
+        serde_json::from_slice(body).map_err(|error| invalid(format!("the body is no key: {error}")))
     }
 
     fn expires(&self, now: Timestamp) -> Result<Option<Option<Timestamp>>, GatewayError> {
@@ -185,23 +180,20 @@ impl Asked {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     op: Op,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let manager = manager(&parts)?;
     match op {
         Op::List => list(worker, &parts, &manager),
         Op::Show => Ok(answer(&object(&*named(worker, &parts, &manager)?), StatusCode::OK, None)),
-        Op::Create => create(worker, &manager, Asked::read(worker, &parts, body).await?).await,
+        Op::Create => create(worker, &manager, Asked::read(&body)?).await,
         Op::Edit => {
             let key = own(worker, &parts, &manager)?;
-            let asked = Asked::read(worker, &parts, body).await?;
+            let asked = Asked::read(&body)?;
             asked.check_lists(worker, &manager)?;
             edit(worker, &key, asked).await
         }
@@ -215,7 +207,7 @@ where
         }
         Op::Rotate => {
             let key = own(worker, &parts, &manager)?;
-            rotate(worker, &key, &Asked::read(worker, &parts, body).await?).await
+            rotate(worker, &key, &Asked::read(&body)?).await
         }
     }
 }

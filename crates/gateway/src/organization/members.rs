@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Member;
@@ -57,12 +56,9 @@ async fn named(office: &Office<'_>) -> Result<(String, Role), GatewayError> {
 }
 
 /// `PATCH /v1/organization/members/{user}`: makes them something else. Their management keys can do no more than they.
-pub(super) async fn set_role<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(super) async fn set_role(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let office = Office::open(worker, parts)?;
-    let asked: Asked = office.desk.body(body, r#"{"role": "developer"}"#).await?;
+    let asked: Asked = office.desk.body(&body, r#"{"role": "developer"}"#)?;
     let role = role(&asked.role)?;
     office.may_give(role)?;
     let (user, _) = named(&office).await?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Project, StoreError};
@@ -41,12 +40,9 @@ pub(super) async fn list(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 }
 
 /// `PUT /v1/organization/projects/{slug}`: makes one, names it anew, archives it or takes it back. What is left out stays.
-pub(super) async fn put<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(super) async fn put(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let office = Office::open(worker, parts)?;
-    let asked: Asked = office.desk.body(body, r#"{"name": "Web shop", "archived": false}"#).await?;
+    let asked: Asked = office.desk.body(&body, r#"{"name": "Web shop", "archived": false}"#)?;
     let (account, slug, now) = (office.account(), office.desk.segment("projects"), office.desk.now());
     let put = office
         .desk

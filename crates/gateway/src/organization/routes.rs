@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
 
 use super::{Answer, audit, invitations, members, projects, service_accounts};
 use crate::app::Worker;
@@ -36,10 +35,7 @@ pub(crate) enum At {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(worker: &Arc<Worker>, at: At, parts: Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(crate) async fn serve(worker: &Arc<Worker>, at: At, parts: Parts, body: Bytes) -> Answer {
     match at {
         At::List => super::list(worker, &parts).await,
         At::Create => super::create(worker, &parts, body).await,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ServiceAccount, StoreError};
@@ -43,12 +42,9 @@ pub(super) async fn list(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 }
 
 /// `POST /v1/organization/service-accounts`. Its keys are made at `POST /v1/keys` with it as their `holder`.
-pub(super) async fn create<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(super) async fn create(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let office = Office::open(worker, parts)?;
-    let asked: Asked = office.desk.body(body, r#"{"name": "nightly import", "role": "developer"}"#).await?;
+    let asked: Asked = office.desk.body(&body, r#"{"name": "nightly import", "role": "developer"}"#)?;
     let role = role(asked.role.as_deref().unwrap_or("developer"))?;
     office.may_give(role)?;
     let made = ServiceAccount {

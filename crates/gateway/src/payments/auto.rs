@@ -11,7 +11,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use ledger::{BalanceKind, cents};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -57,16 +56,13 @@ pub(crate) async fn show(
 }
 
 /// Writes them.
-pub(crate) async fn put<B>(
+pub(crate) async fn put(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let counter = Counter::open(worker, &parts)?;
-    let asked: Asked = counter.body(body, EXAMPLE).await?;
+    let asked: Asked = counter.body(&body, EXAMPLE)?;
     let account = counter.account();
     let before = {
         let account = account.clone();

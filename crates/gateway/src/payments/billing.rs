@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -59,16 +58,13 @@ pub(crate) async fn show(
 }
 
 /// Writes them.
-pub(crate) async fn put<B>(
+pub(crate) async fn put(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let counter = Counter::open(worker, &parts)?;
-    let details: Details = counter.body(body, EXAMPLE).await?;
+    let details: Details = counter.body(&body, EXAMPLE)?;
     let details = check(details)?;
     let (account, now, text) = (counter.account(), counter.now(), details.to_string());
     counter

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use ledger::{BalanceKind, cents};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -33,17 +32,14 @@ struct Asked {
 const EXAMPLE: &str = r#"{"amount_usd": "25"}"#;
 
 /// Stores an order, and asks Stripe for its page.
-pub(crate) async fn create<B>(
+pub(crate) async fn create(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let counter = Counter::open(worker, &parts)?;
     let gateway = counter.gateway();
-    let asked: Asked = counter.body(body, EXAMPLE).await?;
+    let asked: Asked = counter.body(&body, EXAMPLE)?;
     let name = asked.balance.as_deref().unwrap_or(BalanceKind::Credits.name());
     let balance = BalanceKind::named(name)
         .ok_or_else(|| GatewayError::InvalidRequest(String::from("`balance` must be `credits` or `byok`")))?;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 
 use super::{auto, billing, checkout, fees, invoices, statement, vouchers, webhook};
 use crate::app::Worker;
@@ -31,15 +30,12 @@ pub(crate) enum At {
 }
 
 /// Serves a path.
-pub(crate) async fn serve<B>(
+pub(crate) async fn serve(
     worker: &Arc<Worker>,
     at: At,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     match at {
         At::Fees => Ok(fees::show(worker)),
         At::Checkout => checkout::create(worker, parts, body).await,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::json;
 use store::{Redeemed, Redemption};
@@ -24,16 +23,13 @@ struct Asked {
 }
 
 /// Redeems.
-pub(crate) async fn redeem<B>(
+pub(crate) async fn redeem(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let counter = Counter::open(worker, &parts)?;
-    let asked: Asked = counter.body(body, r#"{"code": "TW-..."}"#).await?;
+    let asked: Asked = counter.body(&body, r#"{"code": "TW-..."}"#)?;
     let code = VoucherCode::read(&asked.code).ok_or(PaymentError::CodeMistyped)?;
     let redemption = Redemption { hash: code.hash(), account: counter.account(), at: counter.now() };
     let done = counter.store(|gateway| async move { gateway.store.redeem(&redemption).await }).await?;

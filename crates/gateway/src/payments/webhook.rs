@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde_json::json;
 use store::{Notice, OrderKind, Taken};
 
@@ -16,7 +15,7 @@ use super::{PaymentError, auto, event, signature};
 use crate::app::{Gateway, Worker};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
-use crate::{read_body, router};
+use crate::{at_most, router};
 
 /// Largest event.
 const BODY_BYTES_MAX: usize = 512 * 1024;
@@ -27,15 +26,12 @@ pub(crate) fn is_mounted(gateway: &Gateway) -> bool {
 }
 
 /// Takes an event in.
-pub(crate) async fn take<B>(
+pub(crate) async fn take(
     worker: &Arc<Worker>,
     parts: Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let body = read_body(&parts.headers, body, BODY_BYTES_MAX).await?;
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    at_most(&body, BODY_BYTES_MAX)?;
     let gateway = Arc::clone(&worker.gateway);
     let now = gateway.clock.now();
     let mut signed = parts.headers.get_all("stripe-signature").iter();

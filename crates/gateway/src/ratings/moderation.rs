@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Moderation, Queue, QueueAt, Queued};
@@ -70,13 +69,10 @@ pub(super) async fn queue(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 }
 
 /// `POST /v1/moderation/{id}`: one of four decisions. Who hides says why, and the author reads it.
-pub(super) async fn decide<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(super) async fn decide(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let moderator = caller(worker, parts, Access::Operator)?;
     let desk = Desk::open(worker, parts);
-    let asked: Asked = desk.body(body, r#"{"action": "hide", "why": "It insults people."}"#).await?;
+    let asked: Asked = desk.body(&body, r#"{"action": "hide", "why": "It insults people."}"#)?;
     let what = match asked.action {
         Action::Hide => Moderation::Hide { why: needed(&asked.why, "why")? },
         Action::Show => Moderation::Show,

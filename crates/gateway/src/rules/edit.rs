@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body::Body;
 use store::{RuleKind, RuleName, RuleRow, StoreError, Written};
 use types::AccountId;
 use wire::json;
@@ -19,7 +18,7 @@ use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::{caller, manager};
 use crate::keys::KeyState;
-use crate::{read_body, router};
+use crate::router;
 
 /// What is done at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,12 +106,8 @@ impl<'a> Desk<'a> {
     }
 
     /// The body as text that is one JSON object.
-    pub(crate) async fn body<B>(&self, body: B) -> Result<String, GatewayError>
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        let body = read_body(&self.parts.headers, body, self.gateway().settings.body_bytes_max).await?;
-        json::object(&body).map_err(|error| {
+    pub(crate) fn body(&self, body: &Bytes) -> Result<String, GatewayError> {
+        json::object(body).map_err(|error| {
             let what = self.kind.noun();
             self.invalid("", &format!("is not a JSON object: {error}; send the {what} as one"))
         })?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::User;
@@ -43,13 +42,10 @@ pub(super) async fn list(worker: &Arc<Worker>, parts: &Parts) -> Answer {
 }
 
 /// `PATCH /v1/server/users/{id}`: who is disabled is signed out everywhere. Nobody disables who runs the server: themselves, perhaps.
-pub(super) async fn edit<B>(worker: &Arc<Worker>, parts: &Parts, body: B) -> Answer
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+pub(super) async fn edit(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
     let desk = Desk::open(worker, parts);
     let id = desk.segment("users");
-    let Asked { disabled } = desk.body(body, r#"{"disabled": true}"#).await?;
+    let Asked { disabled } = desk.body(&body, r#"{"disabled": true}"#)?;
     let since = disabled.then(|| desk.now());
     let named = id.clone();
     let user = desk.store(|gateway| async move { gateway.store.user(&named).await }).await?;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode, header};
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::json;
 use store::{Act, User};
@@ -23,7 +22,7 @@ use crate::auth::{AuthError, Desk, address, consent, session, sign_in};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::payments::page::Html;
-use crate::{acts, read_body, router};
+use crate::{acts, at_most, router};
 
 /// Largest code with what stands around it.
 const CODE_BYTES_MAX: usize = 4 * 1024;
@@ -182,17 +181,14 @@ async fn link_to(
 }
 
 /// `POST`: the code of the second factor.
-pub(in crate::auth) async fn second_factor<B>(
+pub(in crate::auth) async fn second_factor(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let issuer = desk.issuer()?;
-    let body = read_body(&parts.headers, body, CODE_BYTES_MAX).await?;
+    at_most(&body, CODE_BYTES_MAX)?;
     let kind =
         parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let code = match kind.starts_with("application/x-www-form-urlencoded") {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use http_body::Body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Identity;
@@ -62,17 +61,14 @@ pub(in crate::auth) async fn list(
 }
 
 /// `POST` `{"issuer", "password"}`: where the browser that asks goes to show another one.
-pub(in crate::auth) async fn begin<B>(
+pub(in crate::auth) async fn begin(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let visitor = session::visitor(parts)?.clone();
-    let asked: Asked = desk.body(body, r#"{"issuer": "google", "password": "..."}"#).await?;
+    let asked: Asked = desk.body(&body, r#"{"issuer": "google", "password": "..."}"#)?;
     let issuer = desk.issuer_named(&asked.issuer)?;
     let return_to = asked.return_to.as_deref().map(state::return_to).transpose()?;
     let who = desk.check_self(&visitor, asked.password.as_deref()).await?;
@@ -85,18 +81,15 @@ where
 }
 
 /// `DELETE .../{id}` `{"password"}`: nobody comes in with it any more. The last way in stays.
-pub(in crate::auth) async fn end<B>(
+pub(in crate::auth) async fn end(
     worker: &Arc<Worker>,
     parts: &Parts,
-    body: B,
-) -> Result<Response<ResponseBody>, GatewayError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let desk = Desk::open(worker, parts);
     let visitor = session::visitor(parts)?.clone();
     let proof = match parts.headers.contains_key(http::header::CONTENT_TYPE) {
-        true => desk.body(body, r#"{"password": "..."}"#).await?,
+        true => desk.body(&body, r#"{"password": "..."}"#)?,
         false => Proof::default(),
     };
     let who = desk.check_self(&visitor, proof.password.as_deref()).await?;
