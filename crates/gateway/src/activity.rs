@@ -124,7 +124,7 @@ fn row(row: &Row) -> String {
     }
     let charged = amount(&row.figures, Measure::Charged);
     let own = amount(&row.figures, Measure::ByokCost);
-    with_amounts(&object, &[("usage", Some(charged)), ("byok_usage_inference", Some(own))])
+    with_amounts(&object.to_string(), &[("usage", Some(charged)), ("byok_usage_inference", Some(own))])
 }
 
 fn sheet(rows: &[Row]) -> String {

@@ -40,7 +40,7 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
     });
     let total = if prepaid { used } else { credits.metered };
     let amounts = [("total_credits", Some(granted)), ("total_usage", Some(total))];
-    Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object, &amounts))))
+    Ok(router::json(format!("{{\"data\":{}}}", with_amounts(&object.to_string(), &amounts))))
 }
 
 /// The balance for fees and what own keys paid, apart from the account's other money.

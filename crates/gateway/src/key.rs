@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
-use ledger::Period;
-use serde_json::{Value, json};
+use serde_json::json;
 use types::{Money, Timestamp};
 
 use crate::app::Worker;
@@ -13,6 +12,7 @@ use crate::auth::session::Visit;
 use crate::auth::{Access, AuthError, NOT_THE_OPERATOR, authenticate, check_address};
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
+use crate::keys::spans::Spans;
 use crate::keys::{self, KeyState};
 use crate::router;
 
@@ -52,10 +52,9 @@ pub(crate) fn manager(parts: &Parts) -> Result<Arc<KeyState>, GatewayError> {
     found.map(|Manager(key)| Arc::clone(key)).ok_or(GatewayError::Internal)
 }
 
-/// An object as text with amounts added as JSON numbers of their exact digits, which a tree of `f64` could not hold.
-pub(crate) fn with_amounts(object: &Value, amounts: &[(&str, Option<Money>)]) -> String {
-    let mut text = object.to_string();
-    text.pop();
+/// An object that has members, as text, with amounts added as JSON numbers of their exact digits, which a tree of `f64` could not hold.
+pub(crate) fn with_amounts(object: &str, amounts: &[(&str, Option<Money>)]) -> String {
+    let mut text = object.strip_suffix('}').unwrap_or(object).to_owned();
     for (key, money) in amounts {
         let number = money.map_or_else(|| String::from("null"), |money| money.to_string());
         text.push_str(&format!(",\"{key}\":{number}"));
@@ -74,35 +73,18 @@ pub async fn show(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
     let key = caller(worker, parts, Access::AnyKey)?;
     let today = worker.gateway.clock.now().day();
     key.purse.roll(today);
-    let (gateway, account) = (Arc::clone(&worker.gateway), key.rules.account.clone());
-    let id = key.rules.id.clone();
-    // A store that doesn't answer takes the use by spans away, not the rest.
-    let spans = worker.gateway.on_control(async move {
-        let mut spent = Vec::with_capacity(3);
-        for period in [Period::Day, Period::Week, Period::Month] {
-            let all = gateway.store.keys_spent_since(&account, period.days(today).0).await?;
-            let own = all.into_iter().find(|(key, _)| key == id.as_str());
-            spent.push(own.map_or(Money::ZERO, |(_, spent)| spent));
-        }
-        Ok::<_, store::StoreError>(spent)
-    });
-    let spans = spans.await.and_then(Result::ok).unwrap_or_default();
     let own_keys = worker.gateway.byok.used(&key.rules.account, Some(&key.rules.id));
-    let mut object: Value = serde_json::from_str("{}").unwrap_or_default();
-    if let Value::Object(map) = &mut object {
-        map.insert("is_free_tier".to_owned(), json!(false));
-        let note = "deprecated; see requests_per_minute";
-        map.insert("byok_usage_usd".to_owned(), json!(own_keys.usage.to_string()));
-        map.insert("byok_fees_usd".to_owned(), json!(own_keys.fees.to_string()));
-        map.insert("byok_requests".to_owned(), json!(own_keys.requests));
-        map.insert("rate_limit".to_owned(), json!({ "requests": -1, "interval": "10s", "note": note }));
-    }
-    let names = ["usage_daily", "usage_weekly", "usage_monthly"];
-    let mut amounts: Vec<(&str, Option<Money>)> =
-        names.into_iter().zip(spans.into_iter().map(Some)).collect();
+    let spans = Spans::of(worker, &key.rules.account).await;
+    let mut amounts: Vec<(&str, Option<Money>)> = spans.key(&key.rules.id).collect();
     amounts.push(("byok_usage", Some(own_keys.usage)));
-    let more = with_amounts(&object, &amounts);
-    let own = keys::api::object(&key);
-    let both = format!("{},{}", own.trim_end_matches('}'), more.trim_start_matches('{'));
+    let more = json!({
+        "is_free_tier": false,
+        "byok_usage_usd": own_keys.usage.to_string(),
+        "byok_fees_usd": own_keys.fees.to_string(),
+        "byok_requests": own_keys.requests,
+        "rate_limit": { "requests": -1, "interval": "10s", "note": "deprecated; see requests_per_minute" },
+    });
+    let own = with_amounts(&keys::api::object(&key), &amounts);
+    let both = format!("{},{}", own.trim_end_matches('}'), more.to_string().trim_start_matches('{'));
     Ok(router::json(format!("{{\"data\":{both}}}")))
 }

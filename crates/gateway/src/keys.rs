@@ -9,6 +9,7 @@ pub(crate) mod api;
 pub mod budgets;
 pub mod limits;
 mod rate;
+pub(crate) mod spans;
 mod spike;
 mod visitor;
 

@@ -54,6 +54,11 @@ impl Route {
         self.handler.speaks()
     }
 
+    /// Whether a call of this path makes a generation: a Gemini path names its act, and counting tokens makes none.
+    fn generates(&self, path: &str) -> bool {
+        self.handler.speaks().1 && !(self.handler == Handler::Gemini && path.ends_with(":countTokens"))
+    }
+
     /// What somebody says of a model, or against what others say.
     pub(crate) fn is_opinion(&self) -> bool {
         matches!(self.handler, Handler::Ratings(at) if at.is_opinion())
@@ -194,8 +199,7 @@ where
 fn generates<B>(request: &Request<B>) -> Option<Dialect> {
     let routes = find(plain(request.uri().path()));
     let route = routes.iter().find(|route| route.method == request.method().as_str())?;
-    let (dialect, generates) = route.handler.speaks();
-    generates.then_some(dialect)
+    route.generates(request.uri().path()).then(|| route.handler.speaks().0)
 }
 
 /// Answers a request under this generation id.
@@ -220,6 +224,7 @@ where
         );
     let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     let handler = found.iter().find(|route| route.method == method.as_str());
+    let generates = handler.is_some_and(|route| route.generates(path));
     let mut response = match handler {
         Some(route) => {
             let call = AssertUnwindSafe(dispatch(worker, route, id, request)).catch_unwind();
@@ -251,7 +256,7 @@ where
     if is_api {
         allow_all_origins(&mut response);
     }
-    if handler.is_some_and(|route| route.handler.speaks().1) {
+    if generates {
         worker.gateway.metrics.answered(response.status().as_u16());
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(GENERATION_ID, value);
@@ -490,6 +495,10 @@ mod tests {
             let found = find(&path);
             assert!(found.iter().any(|r| r.path == route.path), "{path}");
         }
+        let makes =
+            |path: &str| generates(&Request::builder().method("POST").uri(path).body(()).unwrap_or_default());
+        assert_eq!(makes("/v1beta/models/a:generateContent"), Some(Dialect::Gemini));
+        assert_eq!(makes("/v1beta/models/a:countTokens"), None, "counting makes no generation");
         for nothing in ["/", "/v1", "/v1/models/", "/v1/models/a/b/c", "/v1/chat/completions/x"] {
             assert!(find(nothing).is_empty(), "{nothing}");
         }

@@ -111,6 +111,13 @@ async fn a_key_lives_through_the_api() {
         (&json!(0.03), &json!(0.03)),
         "{own}"
     );
+    let rows = office.manager.get("/v1/keys").await.expect(200).json();
+    let row = rows["data"].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == "ci 2"));
+    assert_eq!(
+        row.map(|row| (&row["usage_daily"], &row["usage_weekly"], &row["usage_monthly"])),
+        Some((&json!(0.03), &json!(0.03), &json!(0.03))),
+        "{rows}"
+    );
     // Switched off and on, rotated with grace, revoked.
     office.edit(&made, &json!({"disabled": true})).await.expect(200);
     becomes(&key, &cent(), 401).await;

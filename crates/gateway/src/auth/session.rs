@@ -65,7 +65,10 @@ pub(crate) async fn note(worker: &Arc<Worker>, parts: &mut Parts) {
     let visit = if is_cookie && !is_own_page(parts) {
         Err(AuthError::ForeignPage)
     } else {
-        look_up(worker, text, asked(worker, &parts.headers)).await
+        // Whoever signs out leaves every organization.
+        let leaves = parts.uri.path().ends_with("/auth/sign-out");
+        let named = if leaves { None } else { asked(worker, &parts.headers) };
+        look_up(worker, text, named).await
     };
     parts.extensions.insert(Visit(visit));
 }

@@ -13,6 +13,7 @@ use store::{KeyEdit, NewKey, StoreError};
 use types::{ApiKeyText, KeyId, Money, Right, Role, Timestamp};
 
 use super::limits::Limits;
+use super::spans::Spans;
 use super::{KeyRules, KeyState};
 use crate::app::Worker;
 use crate::auth::AuthError;
@@ -188,8 +189,12 @@ pub(crate) async fn serve(
 ) -> Result<Response<ResponseBody>, GatewayError> {
     let manager = manager(&parts)?;
     match op {
-        Op::List => list(worker, &parts, &manager),
-        Op::Show => Ok(answer(&object(&*named(worker, &parts, &manager)?), StatusCode::OK, None)),
+        Op::List => list(worker, &parts, &manager).await,
+        Op::Show => {
+            let key = named(worker, &parts, &manager)?;
+            let spans = Spans::of(worker, &manager.account.id).await;
+            Ok(answer(&row(&key, &spans), StatusCode::OK, None))
+        }
         Op::Create => create(worker, &manager, Asked::read(&body)?).await,
         Op::Edit => {
             let key = own(worker, &parts, &manager)?;
@@ -284,7 +289,11 @@ async fn held(
     Ok((holder, management.then_some(role)))
 }
 
-fn list(worker: &Worker, parts: &Parts, manager: &KeyState) -> Result<Response<ResponseBody>, GatewayError> {
+async fn list(
+    worker: &Worker,
+    parts: &Parts,
+    manager: &KeyState,
+) -> Result<Response<ResponseBody>, GatewayError> {
     let query = router::query(parts);
     let of = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let all = of("include_disabled").is_some_and(|value| value == "true" || value == "1");
@@ -294,7 +303,8 @@ fn list(worker: &Worker, parts: &Parts, manager: &KeyState) -> Result<Response<R
     };
     let own = worker.gateway.keys.load().of_account(&manager.account.id);
     let shown = own.iter().filter(|key| !key.rules.revoked && (all || !key.rules.disabled));
-    let objects: Vec<String> = shown.skip(offset).take(PAGE_KEYS).map(|key| object(key)).collect();
+    let spans = Spans::of(worker, &manager.account.id).await;
+    let objects: Vec<String> = shown.skip(offset).take(PAGE_KEYS).map(|key| row(key, &spans)).collect();
     Ok(router::json(format!("{{\"data\":[{}]}}", objects.join(","))))
 }
 
@@ -455,6 +465,13 @@ pub(crate) fn object(key: &KeyState) -> String {
     object_of(&key.rules, (purse.limit, purse.spent, purse.held), key.total.snapshot().spent)
 }
 
+/// With what it spent by spans.
+fn row(key: &KeyState, spans: &Spans) -> String {
+    let purse = key.purse.snapshot();
+    let (purse, total) = ((purse.limit, purse.spent, purse.held), key.total.snapshot().spent);
+    with_amounts(&object_of(&key.rules, purse, total), &spans.key(&key.rules.id).collect::<Vec<_>>())
+}
+
 /// `(limit, spent, held)` over the span of the limit, and what was spent in all.
 fn object_of(rules: &KeyRules, (limit, spent, held): (Option<Money>, Money, Money), total: Money) -> String {
     let left = limit.map(|limit| limit.saturating_sub(spent).saturating_sub(held));
@@ -491,5 +508,5 @@ fn object_of(rules: &KeyRules, (limit, spent, held): (Option<Money>, Money, Mone
         map.extend(limits);
         map.insert("limit_reset".to_owned(), json!(rules.limits.limit_reset.reset()));
     }
-    with_amounts(&object, &[("limit", limit), ("limit_remaining", left), ("usage", Some(total))])
+    with_amounts(&object.to_string(), &[("limit", limit), ("limit_remaining", left), ("usage", Some(total))])
 }

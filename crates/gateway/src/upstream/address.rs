@@ -45,10 +45,7 @@ pub fn path(
         | Protocol::Azure => (openai(protocol, dialect, base, model, operation), None),
         Protocol::Anthropic => (format!("{base}/messages{}", counting(operation, "/count_tokens")), None),
         Protocol::Gemini => google(base, "models", model, operation),
-        Protocol::Vertex if operation == Operation::Embeddings => {
-            (format!("{base}/publishers/google/models/{}:predict", encoded(model)), None)
-        }
-        Protocol::Vertex => google(base, "publishers/google/models", model, operation),
+        Protocol::Vertex => vertex(base, model, operation),
         Protocol::VertexAnthropic => (vertex_anthropic(base, model, operation), None),
         Protocol::Bedrock => (bedrock(base, dialect, model, operation), None),
         Protocol::Cohere => (cohere(base, operation), None),
@@ -93,6 +90,16 @@ fn google(base: &str, below: &str, model: &str, operation: Operation) -> (String
         _ => ("generateContent", None),
     };
     (format!("{base}/{below}/{model}:{verb}"), query)
+}
+
+/// Models of others stand under their publisher: `meta/llama-3.3-70b-instruct-maas`.
+fn vertex(base: &str, model: &str, operation: Operation) -> (String, Option<&'static str>) {
+    let (publisher, model) = model.split_once('/').unwrap_or(("google", model));
+    let below = format!("publishers/{}/models", encoded(publisher));
+    match operation {
+        Operation::Embeddings => (format!("{base}/{below}/{}:predict", encoded(model)), None),
+        _ => google(base, &below, model, operation),
+    }
 }
 
 fn vertex_anthropic(base: &str, model: &str, operation: Operation) -> String {
@@ -187,6 +194,14 @@ mod tests {
                 "g",
                 plain,
                 "/v1/p/publishers/google/models/g:generateContent",
+            ),
+            (
+                Protocol::Vertex,
+                Dialect::Gemini,
+                "/v1/p",
+                "meta/llama-maas",
+                stream,
+                "/v1/p/publishers/meta/models/llama-maas:streamGenerateContent?alt=sse",
             ),
             (
                 Protocol::VertexAnthropic,

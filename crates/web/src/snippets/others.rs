@@ -46,9 +46,10 @@ pub(super) fn bedrock(target: &Target<'_>) -> Vec<Snippet> {
     vec![target.snippet(Language::Curl, None, post(target, &path, "", json, ""))]
 }
 
-/// Gemini on Vertex AI.
+/// Gemini on Vertex AI, and models of others under their publisher.
 pub(super) fn vertex(target: &Target<'_>) -> Vec<Snippet> {
-    let path = format!("/publishers/google/models/{}:generateContent", segment(target.model));
+    let (publisher, model) = target.model.split_once('/').unwrap_or(("google", target.model));
+    let path = format!("/publishers/{}/models/{}:generateContent", segment(publisher), segment(model));
     vec![target.snippet(Language::Curl, None, post(target, &path, "", CONTENTS, ""))]
 }
 

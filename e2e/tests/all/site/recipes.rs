@@ -23,7 +23,7 @@ struct Offer {
     programs: usize,
 }
 
-const OFFERS: [Offer; 8] = [
+const OFFERS: [Offer; 9] = [
     Offer { page: "mistralai/mistral-small-2603/mistral", base: "/v1", header: "authorization", programs: 3 },
     Offer { page: "anthropic/claude-sonnet-5/anthropic", base: "/v1", header: "x-api-key", programs: 3 },
     Offer { page: "google/gemini-2.5-flash/google", base: "/v1beta", header: "x-goog-api-key", programs: 2 },
@@ -32,6 +32,12 @@ const OFFERS: [Offer; 8] = [
     Offer { page: "anthropic/claude-fable-5/amazon-bedrock", base: "", header: "authorization", programs: 1 },
     Offer {
         page: "google/gemini-2.5-flash/google-vertex",
+        base: "/v1/projects/p/locations/l",
+        header: "authorization",
+        programs: 1,
+    },
+    Offer {
+        page: "meta-llama/llama-3.3-70b-instruct/google-vertex",
         base: "/v1/projects/p/locations/l",
         header: "authorization",
         programs: 1,

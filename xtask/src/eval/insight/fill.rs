@@ -27,7 +27,7 @@ const SEGMENT: &str = "filled";
 /// The first, and largest, is the account of whoever runs the server, so that a server's pages can be asked about it.
 pub(super) fn account(n: u64) -> AccountId {
     match n {
-        0 => AccountId::new("owner"),
+        0 => AccountId::new(types::OWNER_ACCOUNT),
         _ => AccountId::new(format!("acct_{n}")),
     }
 }
