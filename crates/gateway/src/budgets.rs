@@ -25,6 +25,8 @@ use crate::{read_body, router};
 pub(crate) enum Op {
     /// All of the account's.
     List,
+    /// One of them.
+    One,
     /// A new one.
     Create,
     /// One edited.
@@ -117,6 +119,12 @@ where
     let now = worker.gateway.clock.now();
     match op {
         Op::List => Ok(list(worker, &manager)),
+        Op::One => {
+            let budget = named(worker, &parts, &manager)?;
+            budget.purse().roll(now.day());
+            let object = object(&budget.row(), Some(&budget));
+            Ok(router::json(json!({ "data": object }).to_string()))
+        }
         Op::Create => {
             let asked = read(worker, &parts, body).await?;
             let missing = |what: &str| invalid(format!("`{what}` is missing"));

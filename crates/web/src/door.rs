@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::assets::CONSOLE_CSS_URL;
 use crate::console::form::{Form, done};
-use crate::console::signed::{Refused, Reply, sentence};
+use crate::console::signed::{Refused, Reply};
+use crate::prose::Prose;
 use crate::shell::{self, CONSOLE, Failed, Shell};
 use crate::sign_in::Guest;
 use crate::visit::Pages;
@@ -73,7 +74,7 @@ struct Door {
     token: String,
     fields: Vec<Field>,
     button: &'static str,
-    problem: Option<String>,
+    problem: Option<Prose>,
 }
 
 impl Door {
@@ -98,9 +99,7 @@ impl Door {
             field.value = form.again(field.name);
         }
         self.token = form.again("token");
-        let wait =
-            refused.retry_after.map(|seconds| format!("Too many tries. Wait {seconds} s and try again."));
-        self.problem = Some(wait.unwrap_or_else(|| sentence(&refused.message)));
+        self.problem = Some(Prose::of(&refused.sentence()));
         self.page(refused.status)
     }
 

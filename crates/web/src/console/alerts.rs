@@ -1,18 +1,18 @@
 //! `/console/alerts`: what the owner was told of, newest first, and what to do about it.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::again::Again;
 use super::amount;
 use super::frame::{self, Frame};
 use super::logs::{instant, segment};
 use super::names::Names;
 use super::signed::Signed;
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 const ALERTS: &str = "/console/alerts";
 
@@ -54,7 +54,7 @@ pub(crate) async fn alerts(signed: Signed) -> Result<Response, Failed> {
         has_budgets: frame::is_page("/console/budgets"),
         has_webhooks: frame::is_page("/console/webhooks"),
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &page)))
+    Ok(Again::default().answer(&page))
 }
 
 fn line(alert: &Alert, names: &Names) -> Line {

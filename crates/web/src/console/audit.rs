@@ -1,17 +1,18 @@
 //! `/console/audit`: who did what in the organization, newest first; who runs the server may see the whole server's.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::again::Again;
 use super::frame::Frame;
 use super::logs::instant;
 use super::names::Names;
 use super::signed::Signed;
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 const AUDIT: &str = "/console/audit";
 
@@ -84,7 +85,7 @@ pub(crate) async fn audit(signed: Signed) -> Result<Response, Failed> {
         is_first: before.is_none(),
         next,
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &shown)))
+    Ok(Again::default().answer(&shown))
 }
 
 fn line(act: Act, names: &Names) -> Line {

@@ -5,18 +5,19 @@ pub(super) mod one;
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, segment, sentence};
+use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/budgets";
 
@@ -178,30 +179,30 @@ struct Budgets {
 
 /// `GET /console/budgets`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    let form = Form::default()
-        .with("kind", signed.visit.ask("kind").unwrap_or("account"))
-        .with("of", signed.visit.ask("of").unwrap_or_default())
-        .with("thresholds", "50, 80, 100")
-        .ticked("hard", true);
-    page(&signed, StatusCode::OK, form, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let budgets: Vec<Budget> = signed.get("/v1/budgets").await?;
     let names = Names::of(signed, &budgets).await;
     let lines = budgets.iter().map(|budget| Line::of(budget, &names)).collect();
     let example = json!({ "subject": "account", "amount_usd": "200", "period": "month", "hard": true });
     signed.offers(Method::POST, "/v1/budgets", Some(&example));
-    let shell = Frame::of(signed, "Budgets", PATH).told(signed, &DONE).problem(problem);
+    let form = again.form(|| blank(signed));
+    let shell = Frame::of(signed, "Budgets", PATH).told(signed, &DONE).again(&again);
     let may_govern = signed.me.may(Right::Govern);
     let (kinds, periods) = (KINDS.as_slice(), PERIODS.as_slice());
     let page = Budgets { shell, lines, form, kinds, periods, may_govern };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
+}
+
+/// A new one, for whom a link says.
+fn blank(signed: &Signed) -> Form {
+    Form::default()
+        .with("kind", signed.visit.ask("kind").unwrap_or("account"))
+        .with("of", signed.visit.ask("of").unwrap_or_default())
+        .with("thresholds", "50, 80, 100")
+        .ticked("hard", true)
 }
 
 /// `POST /console/budgets`: a new one.
@@ -217,7 +218,7 @@ pub(crate) async fn create(signed: Signed, form: Form) -> Result<Response, Faile
     body.insert(String::from("period"), json!(form.text("period")));
     match signed.send(Method::POST, "/v1/budgets", Some(&Value::Object(body))).await {
         Ok(_) => Ok(done("/console/budgets?done=made")),
-        Err(refused) => page(&signed, refused.status, form, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

@@ -9,7 +9,7 @@ mod tables;
 mod tests;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use futures_util::future::{OptionFuture, join, join_all, try_join};
 use serde_json::json;
@@ -20,14 +20,15 @@ use self::ask::{
 };
 use self::numbers::Figure;
 use self::tables::Table;
+use super::again::Again;
 use super::form::{Form, done};
 use super::frame::{self, Frame};
 use super::names::Names;
 use super::period::{self, Choice, Grain, Period};
-use super::signed::{Signed, sentence};
+use super::signed::Signed;
 use crate::chart::{Chart, State};
 use crate::format;
-use crate::shell::{self, CONSOLE, Failed};
+use crate::shell::{CONSOLE, Failed};
 
 /// What a form did.
 const DONE: [(&str, &str); 1] = [("switched", "You work in another organization now.")];
@@ -229,15 +230,15 @@ struct Overview {
 }
 
 pub(crate) async fn overview(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let view = View::of(signed);
     let made = make(signed, &view).await?;
-    let problem = problem.or_else(|| view.period.problem.clone());
-    let shell = Frame::of(signed, "Overview", CONSOLE).told(signed, &DONE).problem(problem);
-    Ok(shell::private(shell::page(status, &Overview { shell, ..made })))
+    let again = again.or(view.period.problem.clone());
+    let shell = Frame::of(signed, "Overview", CONSOLE).told(signed, &DONE).again(&again);
+    Ok(again.answer(&Overview { shell, ..made }))
 }
 
 /// What was answered for the page.
@@ -353,6 +354,6 @@ pub(crate) async fn organization(signed: Signed, form: Form) -> Result<Response,
     let body = json!({ "organization": form.text("organization") });
     match signed.send(Method::PUT, "/v1/auth/organization", Some(&body)).await {
         Ok(_) => Ok(done("/console?done=switched")),
-        Err(refused) => page(&signed, refused.status, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(None, &refused)).await,
     }
 }

@@ -13,6 +13,7 @@ fn api(role: &str) -> FakeApi {
     let users = json!({"id": "bdg_2", "subject": "user:*", "period": "day", "amount_usd": "1", "hard": false, "thresholds": [100]});
     FakeApi::signed_in(role, false)
         .answering("GET /v1/budgets", 200, json!({"data": [budget, users]}))
+        .answering("GET /v1/budgets/bdg_1", 200, json!({"data": budget}))
         .answering("GET /v1/keys", 200, json!({"data": [{"id": "key_1", "name": "web <i>"}]}))
 }
 
