@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use types::Right;
+use types::{Money, Right};
 
 use super::again::Again;
 use super::amount;
@@ -17,7 +17,7 @@ use super::form::{Form, done};
 use super::frame::Frame;
 use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::Failed;
+use crate::shell::{CONSOLE, Failed};
 
 pub(crate) const PATH: &str = "/console/budgets";
 
@@ -122,17 +122,24 @@ impl Names {
         let (kind, id) = subject.split_once(':').unwrap_or((subject, ""));
         match kind {
             "account" => (String::from("The whole organization"), None),
-            "project" => (format!("Project {id}"), None),
+            "project" => (format!("Project {id}"), spent("project", id)),
             "key" => {
                 let name = self.keys.get(id).map_or(id, String::as_str);
                 (format!("Key {name}"), Some(format!("{}/{}", super::keys::PATH, segment(id))))
             }
-            "member" => (self.members.get(id).map_or_else(|| id.to_owned(), Clone::clone), None),
-            "tag" => (format!("Tag {id}"), None),
+            "member" => {
+                (self.members.get(id).map_or_else(|| id.to_owned(), Clone::clone), spent("member", id))
+            }
+            "tag" => (format!("Tag {id}"), spent("tag", id)),
             "user" if id == "*" => (String::from("Each user"), None),
-            _ => (format!("User {id}"), None),
+            _ => (format!("User {id}"), spent("user", id)),
         }
     }
+}
+
+/// Where it is told what one spent.
+fn spent(by: &str, of: &str) -> Option<String> {
+    Some(format!("{CONSOLE}?{by}={}", segment(of)))
 }
 
 impl Line {
@@ -141,10 +148,13 @@ impl Line {
         let (amount, spent) =
             (amount::money(&budget.amount_usd), budget.spent_usd.as_deref().map(amount::money));
         let percent = spent.map_or(0, |spent| amount::percent(spent, amount));
-        let told_at = budget.thresholds.iter().map(|percent| format!("{percent} %")).collect::<Vec<_>>();
+        let told_at: Vec<String> = budget.thresholds.iter().map(u64::to_string).collect();
+        // What the server calls a budget that nobody named says nothing more than whom it bounds.
+        let unnamed = format!("{} per {}", budget.subject, budget.period);
+        let is_held = budget.held_usd.as_deref().is_some_and(|held| amount::money(held) > Money::ZERO);
         Line {
             path: format!("{PATH}/{}", segment(&budget.id)),
-            name: budget.name.clone().unwrap_or_default(),
+            name: budget.name.clone().filter(|name| *name != unnamed).unwrap_or_default(),
             whom,
             href,
             per: match budget.period.as_str() {
@@ -156,12 +166,17 @@ impl Line {
             amount: format::cost(amount),
             spent: spent.map(format::cost),
             left: budget.left_usd.as_deref().map(amount::usd),
-            held: budget.held_usd.as_deref().map(amount::usd),
+            held: budget.held_usd.as_deref().filter(|_| is_held).map(amount::usd),
             percent,
             is_near: percent >= 80,
             is_hard: budget.hard,
-            told_at: format::list(&told_at),
-            resets: budget.resets_at.as_deref().map(amount::instant),
+            told_at: if told_at.is_empty() {
+                String::from("never")
+            } else {
+                format!("{} %", told_at.join(", "))
+            },
+            // Spans end at midnight, UTC.
+            resets: budget.resets_at.as_deref().map(amount::day),
         }
     }
 }

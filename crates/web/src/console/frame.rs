@@ -91,11 +91,6 @@ const GROUPS: [(&str, &[Section]); 6] = [
     ),
 ];
 
-/// Whether the console has a page at this path: what is not there yet is not linked.
-pub(crate) fn is_page(path: &str) -> bool {
-    GROUPS.iter().any(|(_, sections)| sections.iter().any(|section| section.path == path))
-}
-
 /// A group of links.
 pub(crate) struct Group {
     pub(crate) name: &'static str,

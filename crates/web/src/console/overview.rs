@@ -22,8 +22,8 @@ use self::numbers::Figure;
 use self::tables::Table;
 use super::again::Again;
 use super::form::{Form, done};
-use super::frame::{self, Frame};
-use super::names::Names;
+use super::frame::Frame;
+use super::names::{Key, Names};
 use super::period::{self, Choice, Grain, Period};
 use super::signed::Signed;
 use crate::chart::{Chart, State};
@@ -164,11 +164,6 @@ impl View {
         with_query("/console/logs", &all)
     }
 
-    /// Where a key is limited and stopped, once that page is there.
-    fn key_path(&self, hash: &str) -> Option<String> {
-        frame::is_page("/console/keys").then(|| format!("/console/keys/{hash}"))
-    }
-
     /// What a value is called.
     fn word(&self, names: &Names, by: Dimension, value: &str) -> String {
         match (by.name, value) {
@@ -209,7 +204,6 @@ struct Overview {
     organization: String,
     /// Nothing was ever called, as far as the span and the one before go.
     is_fresh: bool,
-    has_keys_page: bool,
     curl: String,
     spans: Vec<Pick>,
     from: String,
@@ -297,7 +291,7 @@ async fn make(signed: &Signed, view: &View) -> Result<Overview, Failed> {
         name: by.one,
         value: view.word(&names, *by, value),
         without: view.only(*by, value),
-        act: names.key(value).filter(|_| *by == KEY).and_then(|key| view.key_path(&key.hash)),
+        act: names.key(value).filter(|_| *by == KEY).map(Key::path),
     });
     let chart = graph::chart(view, &names, &graph);
     let is_still = now.count("request_count") == 0 && before.count("request_count") == 0;
@@ -313,7 +307,6 @@ async fn make(signed: &Signed, view: &View) -> Result<Overview, Failed> {
         shell: Frame::of(signed, "Overview", CONSOLE),
         organization: signed.me.organizations.first().map(|known| known.name.clone()).unwrap_or_default(),
         is_fresh,
-        has_keys_page: frame::is_page("/console/keys"),
         curl: first_call(&signed.visit.place.base_url),
         spans: spans.map(span).collect(),
         from,

@@ -13,6 +13,7 @@ use super::logs::{LOGS, Line, Listed, Totals, lines, segment};
 use super::names::Names;
 use super::signed::{Refused, Signed};
 use crate::model::Stat;
+use crate::prose::Prose;
 use crate::shell::{Crumb, Failed};
 
 /// Most calls that are shown.
@@ -41,7 +42,7 @@ struct Page {
     stats: Vec<Stat>,
     lines: Vec<Line>,
     truncated: bool,
-    about: &'static str,
+    about: Prose,
 }
 
 pub(crate) async fn trace(signed: Signed, Path(id): Path<String>) -> Result<Response, Failed> {
@@ -82,7 +83,7 @@ async fn page(
         stats: stats_of(&trace.totals),
         lines: lines(&trace.generations, &names, signed.visit.today()),
         truncated: trace.truncated,
-        about,
+        about: Prose::of(about),
     };
     Ok(Again::default().answer(&page))
 }

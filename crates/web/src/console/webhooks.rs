@@ -24,11 +24,11 @@ const DONE: [(&str, &str); 2] = [
 
 /// What there is to tell.
 const KINDS: [(&str, &str); 5] = [
-    ("budget.threshold", "a budget is spent so far"),
-    ("key.threshold", "a key's limit is spent so far"),
-    ("key.frozen", "a key was frozen"),
-    ("model.price_changed", "a model that you use has another price"),
-    ("model.deprecated", "a model that you use retires"),
+    ("budget.threshold", "a budget reaches one of its percentages"),
+    ("key.threshold", "a key's limit is nearly used up"),
+    ("key.frozen", "a key is frozen, for it spends many times what it usually does"),
+    ("model.price_changed", "the price of a model that you use changes"),
+    ("model.deprecated", "a model that you use is to be retired"),
 ];
 
 #[derive(Deserialize)]

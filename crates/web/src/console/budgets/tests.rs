@@ -26,7 +26,7 @@ async fn each_says_whom_it_bounds_and_what_is_left() {
         .holds("1 Aug 2026");
     page.holds("Each user")
         .holds("for each, a day")
-        .holds("50 % and 100 %")
+        .holds("50, 100 %")
         .lacks("<b>All")
         .lacks("Make the budget");
 }

@@ -6,6 +6,7 @@ use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
 use types::Right;
+use url::form_urlencoded;
 
 use super::used::{DAYS, Row, Table, Used};
 use super::{Cap, DONE, Key, PATH, State, edit, fresh, used};
@@ -24,7 +25,8 @@ const GRACES: [(&str, &str); 4] =
 
 /// Use of a model by the key.
 struct Line {
-    model: String,
+    /// What was called, and its calls in the log; none where no model was reached.
+    model: Option<(String, String)>,
     spent: Shown,
     requests: Shown,
     failed: Shown,
@@ -47,6 +49,8 @@ struct One {
     used: Used,
     chart: Option<Chart>,
     lines: Vec<Line>,
+    /// Its calls in the log.
+    log: String,
     form: Form,
     resets: &'static [(&'static str, &'static str)],
     public: &'static [(&'static str, &'static str)],
@@ -63,7 +67,12 @@ pub(crate) async fn show(Path(name): Path<String>, signed: Signed) -> Result<Res
 async fn page(signed: &Signed, name: &str, again: Again) -> Result<Response, Failed> {
     let key: Key = signed.get(&format!("/v1/keys/{}", segment(name))).await?;
     let by_day = ask(signed, &key, json!({ "granularity": "day" })).await;
-    let by_model = ask(signed, &key, json!({ "dimensions": ["model"] })).await;
+    let by_model = ask(
+        signed,
+        &key,
+        json!({ "dimensions": ["model"], "order_by": { "field": "total_usage", "direction": "desc" } }),
+    )
+    .await;
     let today = signed.visit.today();
     let form = again.form(|| edit::form(&key)).with("grace_s", "86400");
     let is_theirs = key.is_theirs(signed);
@@ -86,7 +95,8 @@ async fn page(signed: &Signed, name: &str, again: Again) -> Result<Response, Fai
         old_text: key.old_text_until.as_deref().map(amount::instant),
         used: by_day.as_ref().map_or_else(|| used::of(&None, "", today), |rows| used::sum(rows, today)),
         chart: by_day.as_ref().map(|rows| chart_of(rows, today)),
-        lines: by_model.unwrap_or_default().into_iter().map(line).collect(),
+        log: log(&key, None),
+        lines: by_model.unwrap_or_default().into_iter().map(|row| line(&key, row)).collect(),
         form,
         resets: edit::RESETS.as_slice(),
         public: edit::PUBLIC.as_slice(),
@@ -111,12 +121,23 @@ async fn ask(signed: &Signed, key: &Key, more: Value) -> Option<Vec<Row>> {
     Some(table.data)
 }
 
-fn line(row: Row) -> Line {
+/// The calls of a key, or those that a model answered, as the log finds them.
+fn log(key: &Key, model: Option<&str>) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("key", key.hash.as_str())].into_iter().chain(model.map(|model| ("model", model))))
+        .finish();
+    format!("{}?{query}", crate::console::logs::LOGS)
+}
+
+fn line(key: &Key, row: Row) -> Line {
     Line {
         spent: amount::dollars(&row.total_usage),
         requests: format::short(row.request_count),
         failed: format::percent(row.error_count, row.request_count),
-        model: row.model.unwrap_or_default(),
+        model: row.model.filter(|model| !model.is_empty()).map(|model| {
+            let href = log(key, Some(&model));
+            (model, href)
+        }),
     }
 }
 

@@ -15,8 +15,8 @@ use super::{LOGS, Totals};
 use crate::console::again::Again;
 use crate::console::amount;
 use crate::console::form::{Form, done};
-use crate::console::frame::{self, Frame};
-use crate::console::names::{Names, unseen};
+use crate::console::frame::Frame;
+use crate::console::names::{Key, Names, unseen};
 use crate::console::signed::{Made, Signed, prose};
 use crate::format::{self, Shown};
 use crate::model::Stat;
@@ -305,8 +305,7 @@ pub(crate) fn stats_of(totals: &Totals) -> Vec<Stat> {
     ]
 }
 
-/// Where a key is limited and stopped, once that page is there.
+/// Where a key is limited and stopped.
 fn key_path(names: &Names, id: &str) -> Option<String> {
-    let key = names.key(id).filter(|_| frame::is_page("/console/keys"))?;
-    Some(format!("/console/keys/{}", key.hash))
+    names.key(id).map(Key::path)
 }

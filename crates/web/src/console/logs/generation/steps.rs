@@ -6,7 +6,7 @@ use askama::filters::HtmlSafe;
 
 use super::{Anew, Attempt, Plan, Record, key_path, segment};
 use crate::console::amount;
-use crate::console::names::Names;
+use crate::console::names::{Names, model_path};
 use crate::console::signed::prose;
 use crate::format::{self, Shown, count_of};
 use crate::prose::Prose;
@@ -261,8 +261,10 @@ fn ended(record: &Record) -> Step {
         record.native_finish_reason.clone().filter(|native| Some(native) != record.finish_reason.as_ref());
     step.fact("In the provider's words", native.unwrap_or_default());
     step.fact("Error", record.error.clone().unwrap_or_default());
-    step.fact("Model", &record.model);
-    step.fact("Provider", &record.provider);
+    step.link("Model", &record.model, model_path(&record.model));
+    let is_slug = |text: &&String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let provider = Some(&record.provider).filter(is_slug).map(|slug| format!("/providers/{slug}"));
+    step.link("Provider", &record.provider, provider);
     let used = record.usage.iter().filter_map(|(name, units)| {
         let units = units.as_u64().filter(|units| *units > 0)?;
         Some(format!("{} {}", format::count(units), name.replace('_', " ")))
