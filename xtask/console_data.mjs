@@ -84,7 +84,7 @@ async function key(session, body) {
 }
 
 const SANDBOX = ["sandbox/echo", "sandbox/echo", "sandbox/reasoning", "sandbox/json", "sandbox/tools", "sandbox/flaky", "sandbox/fail"];
-const REAL = ["mistralai/mistral-small-2603", "mistralai/mistral-small-2603", "mistralai/codestral-2508", "openai/gpt-oss-120b", "tollway/auto", "tollway/cheap"];
+const REAL = ["mistralai/mistral-small-2603", "mistralai/mistral-small-2603", "mistralai/devstral-2512", "openai/gpt-oss-120b", "tollway/auto", "tollway/cheap"];
 const APPS = ["Support desk", "Code review", "<b>Bold</b> app", "Night report"];
 
 /** One call, as a client would make it; whatever comes of it is a line in the log. */
@@ -129,10 +129,10 @@ async function much(session) {
       }
     }),
   );
-  await call("POST", "/v1/keys", { token: session.token, body: { name: "Ops", is_management_key: true } });
+  await call("POST", "/v1/keys", { token: session.token, body: { name: "Ops", management: true, role: "developer" } });
   await call("PATCH", `/v1/keys/${keys[2].hash}`, { token: session.token, body: { disabled: true } });
   await call("PATCH", `/v1/keys/key_nobody`, { token: session.token, body: { name: "gone" }, statuses: [404] });
-  await call("POST", "/v1/budgets", { token: session.token, body: { name: "Team", amount_usd: "20", period: "monthly" }, statuses: [200, 201, 400, 422] });
+  const rules = await ruled(session, keys);
   const good = made.filter((one) => one.status === 200 && one.id);
   const chosen = good.find((one) => one.model === "tollway/auto") ?? good[0];
   await call("POST", "/v1/feedback", { token: session.token, body: { id: good[0].id, rating: "up", comment: "just <b>right</b>" } });
@@ -144,7 +144,53 @@ async function much(session) {
     failed: made.find((one) => one.status !== 200 && one.id)?.id ?? good[0].id,
     session: made.find((one) => one.session).session,
     trace: made.find((one) => one.trace).trace,
+    ...rules,
   };
+}
+
+/** People, and everything that is ruled: something of each kind, with names that are long, odd or hostile among them. */
+async function ruled(session, keys) {
+  const { token } = session;
+  const make = async (method, path, body) => (await call(method, path, { token, body })).json?.data ?? {};
+  for (const [slug, name] of [["storefront", "Storefront"], ["reports", "Reports of every night, for everybody who reads them"], ["old", "<b>Old</b> shop"]]) {
+    await make("PUT", `/v1/organization/projects/${slug}`, { name });
+  }
+  await make("PUT", "/v1/organization/projects/old", { archived: true });
+  const robot = await make("POST", "/v1/organization/service-accounts", { name: "nightly import", role: "developer" });
+  await make("POST", "/v1/organization/service-accounts", { name: "<i>ci</i>", role: "viewer" });
+  for (const [email, role] of [["grace@example.com", "admin"], ["a.very.long.name.of.somebody@subsidiary.of.example.com", "billing"]]) {
+    await make("POST", "/v1/organization/invitations", { email, role });
+  }
+  const budgets = [
+    { name: "Everything", subject: "account", amount_usd: "20", period: "month" },
+    { subject: "project:storefront", amount_usd: "0.05", period: "day", hard: false, thresholds: [25, 50, 75, 100] },
+    { subject: `key:${keys[1].id}`, amount_usd: "10000", period: "total" },
+    { name: "<u>Team</u> search", subject: "tag:team=search", amount_usd: "1.5", period: "week" },
+    { subject: `member:${robot.id}`, amount_usd: "3", period: "month" },
+    { subject: "user:*", amount_usd: "0.5", period: "day" },
+  ];
+  const [budget] = await Promise.all(budgets.map((body) => make("POST", "/v1/budgets", body)));
+  for (const kinds of [[], ["budget.threshold", "key.frozen"]]) {
+    await make("POST", "/v1/webhooks", { url: `https://127.0.0.1:9443/hooks/${kinds.length}/of-a-path-that-does-not-end-soon/tollway`, kinds });
+  }
+  const config = { model: "sandbox/echo", temperature: 0.2, max_tokens: 300 };
+  await make("POST", "/v1/presets", { slug: "support", name: "Support", description: "Answers customers, briefly and kindly.", config });
+  await make("PUT", "/v1/presets/support", { system_prompt: "You answer customers. Be brief.", config });
+  await make("POST", "/v1/presets", { slug: "old-summaries", name: "<b>Summaries</b>", config, status: "disabled" });
+  await make("POST", "/v1/policies", { name: "careful", description: "Code goes to Devstral, the rest where it is cheap.", rules: [{ name: "code", when: { task: ["code"] }, models: ["mistralai/devstral-2512"] }], models: ["tollway/cheap"] });
+  await make("PUT", "/v1/policies/careful", { strategy: "fallback", models: [{ model: "mistralai/devstral-2512", retries: 1 }, "tollway/cheap"] });
+  await make("POST", "/v1/policies", { name: "even", strategy: "balance", models: [{ model: "mistralai/mistral-small-2603", weight: 90 }, { model: "openai/gpt-oss-120b", weight: 10 }] });
+  await make("PUT", "/v1/guardrails", {
+    kinds: { email: "flag", secrets: "block", prompt_injection: { action: "flag", scope: "user_only" } },
+    patterns: [{ name: "employee", pattern: "EMP-\\d{6}", action: "mask", direction: "input" }],
+    allow: ["@example.com"],
+  });
+  await make("PUT", "/v1/approved-models", { models: ["mistralai/*", "openai/gpt-oss-120b", "sandbox/*"], no_training: false });
+  await make("POST", "/v1/access-lists", { name: "coding", description: "What writes code.", models: ["mistralai/devstral*"] });
+  await make("POST", "/v1/groups", { name: "engineers", description: "Who builds the shop.", members: [robot.id], access_lists: ["coding"] });
+  await make("PUT", "/v1/account/billing", { name: "Night Owls GmbH", address: ["Main Street 1", "10115 Berlin"], country: "DE", tax_id: "DE123456789" });
+  const own = upstreamPort ? await make("POST", "/v1/byok?force=true", { provider: "mistral", key: "sk-mine-aaaaaaaaaaaaaaaa", name: "team" }) : {};
+  return { budget: budget.id, provider_key: own.id };
 }
 
 async function little(session) {

@@ -107,7 +107,7 @@ fn console(programs: &Programs, dir: &Path) -> Result<(sh::Server, u16, PathBuf)
     let (log, made) = (dir.join("console.log"), dir.join("console.json"));
     let mut command = Command::new(&programs.tollway);
     command.current_dir(dir).env_clear().env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}"));
-    command.env("TOLLWAY_DATA_DIR", dir.join("console"));
+    command.env("TOLLWAY_DATA_DIR", dir.join("console")).env("TOLLWAY_UPSTREAM__FETCH_PRIVATE", "true");
     for provider in ["MISTRAL", "GROQ"] {
         command.env(format!("TOLLWAY_PROVIDERS__{provider}__API_KEY"), "made-up");
         command.env(

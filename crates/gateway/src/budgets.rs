@@ -24,6 +24,8 @@ use crate::router;
 pub(crate) enum Op {
     /// All of the account's.
     List,
+    /// One of them.
+    One,
     /// A new one.
     Create,
     /// One edited.
@@ -113,6 +115,12 @@ pub(crate) async fn serve(
     let now = worker.gateway.clock.now();
     match op {
         Op::List => Ok(list(worker, &manager)),
+        Op::One => {
+            let budget = named(worker, &parts, &manager)?;
+            budget.purse().roll(now.day());
+            let object = object(&budget.row(), Some(&budget));
+            Ok(router::json(json!({ "data": object }).to_string()))
+        }
         Op::Create => {
             let asked = read(&body)?;
             let missing = |what: &str| invalid(format!("`{what}` is missing"));

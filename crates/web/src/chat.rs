@@ -17,9 +17,10 @@ use serde_json::{Value, json};
 use types::{Right, Timestamp};
 
 use crate::assets::CHAT_SCRIPT_URL;
+use crate::console::again::Again;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
-use crate::console::signed::{Made, Refused, Signed, sentence};
+use crate::console::signed::{Made, Refused, Signed};
 use crate::shell::{self, Failed};
 use crate::visit::Pages;
 
@@ -82,7 +83,7 @@ struct Known {
 }
 
 async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, (String::from(LIMIT_USD), None, None)).await
+    page(&signed, Again::default(), LIMIT_USD.to_owned(), None).await
 }
 
 /// Whoever reloads what a form led to.
@@ -92,14 +93,15 @@ async fn back() -> Response {
 
 async fn page(
     signed: &Signed,
-    status: StatusCode,
-    (limit, made, problem): (String, Option<NewKey>, Option<String>),
+    again: Again,
+    limit: String,
+    made: Option<NewKey>,
 ) -> Result<Response, Failed> {
     let place = &signed.visit.place;
     let (choices, providers) = choices(signed).await?;
     signed.calls.note(made_by_form(&new_key(LIMIT_USD, signed.visit.now)));
     let page = Chat {
-        shell: Frame::of(signed, "Playground", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Playground", PATH).told(signed, &DONE).again(&again),
         script_url: CHAT_SCRIPT_URL.as_str(),
         base_url: place.base_url.clone(),
         slug: place.brand_slug.clone(),
@@ -111,7 +113,7 @@ async fn page(
         limit,
         made,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// Every name that is answered here and now, and the providers behind them: virtual models, the organization's policies and presets,
@@ -170,15 +172,15 @@ async fn key(signed: Signed, form: Form) -> Result<Response, Failed> {
     match make(&signed, &limit).await {
         Ok((made, hash)) => {
             // After the new one is there: an answer that is lost in between leaves a key that works.
-            let problem = end_old(&signed, Some(&hash)).await.err().map(|refused| sentence(&refused.message));
-            page(&signed, StatusCode::OK, (limit, Some(made), problem)).await
+            let problem = end_old(&signed, Some(&hash)).await.err().map(|refused| refused.sentence());
+            page(&signed, Again::default().or(problem), limit, Some(made)).await
         }
         Err(refused) => refuse(&signed, limit, &refused).await,
     }
 }
 
 async fn refuse(signed: &Signed, limit: String, refused: &Refused) -> Result<Response, Failed> {
-    page(signed, refused.status, (limit, None, Some(sentence(&refused.message)))).await
+    page(signed, Again::refused(None, refused), limit, None).await
 }
 
 /// Makes a key; with its hash.

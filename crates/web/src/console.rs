@@ -2,6 +2,7 @@
 //! management API answers them, and acts by calling it; at its foot stand the calls that it made.
 
 mod account;
+pub(crate) mod again;
 mod alerts;
 mod amount;
 mod approved;

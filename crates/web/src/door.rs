@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::assets::CONSOLE_CSS_URL;
 use crate::console::form::{Form, done};
-use crate::console::signed::{Refused, Reply, sentence};
+use crate::console::signed::{Refused, Reply};
+use crate::prose::Prose;
 use crate::shell::{self, CONSOLE, Failed, Shell};
 use crate::sign_in::Guest;
 use crate::visit::Pages;
@@ -73,7 +74,7 @@ struct Door {
     token: String,
     fields: Vec<Field>,
     button: &'static str,
-    problem: Option<String>,
+    problem: Option<Prose>,
 }
 
 impl Door {
@@ -98,9 +99,7 @@ impl Door {
             field.value = form.again(field.name);
         }
         self.token = form.again("token");
-        let wait =
-            refused.retry_after.map(|seconds| format!("Too many tries. Wait {seconds} s and try again."));
-        self.problem = Some(wait.unwrap_or_else(|| sentence(&refused.message)));
+        self.problem = Some(Prose::of(&refused.sentence()));
         self.page(refused.status)
     }
 
@@ -172,7 +171,7 @@ async fn prove(guest: Guest, form: Form) -> Result<Response, Failed> {
 }
 
 fn accept_page(guest: &Guest) -> Door {
-    let lead = "Choose a password if you are new here. Who is signed in already leaves everything empty and joins as that.";
+    let lead = "New here? Choose a password. Already signed in? Leave everything empty, and join as yourself.";
     let optional = |field: Field| Field { is_required: false, ..field };
     let claim = Field {
         hint: "Only who claims a new server names it; else it is the one that was invited.",
@@ -197,10 +196,10 @@ async fn come_in(guest: Guest, form: Form) -> Result<Response, Failed> {
 fn reset_page(guest: &Guest, has_token: bool) -> Door {
     if has_token {
         let lead = "All your sessions end. Who has a second factor signs in with it afterwards.";
-        return Door::new(guest, "Another password", lead, "/reset").with(vec![password()], "Change it");
+        return Door::new(guest, "New password", lead, "/reset").with(vec![password()], "Change it");
     }
     let lead = "A link is mailed to your address, good for an hour.";
-    Door::new(guest, "Another password", lead, "/reset").with(vec![email()], "Mail me the link")
+    Door::new(guest, "New password", lead, "/reset").with(vec![email()], "Mail me the link")
 }
 
 async fn reset(guest: Guest) -> Response {

@@ -23,6 +23,7 @@ use crate::console::signed::{Calls, Refused, Signed, sentence};
 use crate::format::{self, Shown};
 use crate::model::{self, Found};
 use crate::not_found;
+use crate::prose::Prose;
 use crate::safe::{self, SafeHtml};
 use crate::shell::{self, Crumb, Failed, Shell};
 use crate::visit::{Pages, Visit};
@@ -213,7 +214,7 @@ struct Rate {
     shell: Shell,
     crumbs: Vec<Crumb>,
     title: String,
-    problem: String,
+    problem: Prose,
     fields: Option<Fields>,
 }
 
@@ -420,11 +421,9 @@ async fn report(signed: Signed, Path(path): Path<(String, String)>, form: Form) 
 fn refuse(signed: &Signed, id: &str, refused: &Refused, fields: Option<Fields>) -> Response {
     let visit = &signed.visit;
     let name = visit.snapshot().model(id).map_or_else(|| id.to_owned(), |model| model.name.clone());
-    let problem = match (refused.retry_after, &*refused.kind) {
-        (_, "invalid_request") if refused.message.contains("`stars`") => {
-            String::from("Choose one to five stars.")
-        }
-        _ => sentence(&refused.message),
+    let problem = match &*refused.kind {
+        "invalid_request" if refused.message.contains("`stars`") => Prose::of("Choose one to five stars."),
+        _ => Prose::of(&refused.sentence()),
     };
     let title = if fields.is_some() { format!("Rate {name}") } else { String::from("That did not work") };
     let page = Rate {

@@ -15,8 +15,9 @@ use url::form_urlencoded;
 
 use crate::assets::CONSOLE_CSS_URL;
 use crate::console::form::{Form, done};
-use crate::console::signed::{Calls, sentence};
+use crate::console::signed::Calls;
 use crate::message::message;
+use crate::prose::Prose;
 use crate::shell::{self, CONSOLE, Failed, Shell};
 use crate::visit::{Pages, Visit};
 
@@ -84,7 +85,7 @@ struct SignIn {
     next: String,
     /// The password was right, and a code is asked for.
     wants_code: bool,
-    problem: Option<String>,
+    problem: Option<Prose>,
     notice: Option<&'static str>,
 }
 
@@ -156,11 +157,10 @@ async fn sign_in(guest: Guest, form: Form) -> Result<Response, Failed> {
         }
         Err(refused) => {
             let wants_code = refused.kind.starts_with("second_factor");
-            let problem = match (&*refused.kind, refused.retry_after) {
-                ("second_factor_required", _) => None,
-                ("invalid_credentials", _) => Some(String::from("The address or the password is wrong.")),
-                (_, Some(seconds)) => Some(format!("Too many tries. Wait {seconds} s and try again.")),
-                _ => Some(sentence(&refused.message)),
+            let problem = match &*refused.kind {
+                "second_factor_required" => None,
+                "invalid_credentials" => Some(Prose::of("The address or the password is wrong.")),
+                _ => Some(Prose::of(&refused.sentence())),
             };
             let (email, next) = (form.again("email"), form.again("next"));
             let filled = SignIn { email, next, wants_code, problem, ..blank(&guest).await };

@@ -246,14 +246,12 @@ async fn budgets_of_every_level_hold_under_concurrency_and_name_themselves() {
         office.manager.post("/v1/budgets", &body).await.expect(409);
         let budget_id = budget["data"]["id"].as_str().unwrap().to_owned();
         let path = format!("/v1/budgets/{budget_id}");
-        testkit::eventually("the budget to be known", || async {
+        let known = testkit::eventually("the budget to be known", || async {
             let all = office.manager.get("/v1/budgets").await.json();
-            all["data"]
-                .as_array()
-                .is_some_and(|all| all.iter().any(|b| b["id"] == budget["data"]["id"]))
-                .then_some(())
+            all["data"].as_array()?.iter().find(|b| b["id"] == budget["data"]["id"]).cloned()
         })
         .await;
+        assert_eq!(office.manager.get(&path).await.expect(200).json()["data"], known);
         // Budgets count what was spent before them where that is known: the key's, the project's, the tag's.
         let spent = office.manager.get("/v1/budgets").await.json()["data"][0]["spent_usd"].clone();
         let spent: f64 = spent.as_str().map_or(0.0, |text| text.parse().unwrap());

@@ -134,6 +134,7 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/v1/budgets", READ, H::Budgets(Budgets::List), "the account's budgets and what is left of them"),
     post("/v1/budgets", GOVERN, H::Budgets(Budgets::Create), "a new budget"),
+    get("/v1/budgets/{id}", READ, H::Budgets(Budgets::One), "one budget and what is left of it"),
     patch("/v1/budgets/{id}", GOVERN, H::Budgets(Budgets::Edit), "edit a budget"),
     delete("/v1/budgets/{id}", GOVERN, H::Budgets(Budgets::Delete), "take a budget away"),
     get("/v1/webhooks", READ, H::Webhooks(Webhooks::List), "where the owner is told of things"),

@@ -89,7 +89,7 @@ async fn a_refusal_stands_beside_what_was_typed() {
     let api = Arc::new(api("developer").answering("POST /v1/keys", 400, refused));
     let page = visit(&api, "/chat/key", Some("limit=a%22%3Elot")).await;
     assert_eq!(page.status, 400);
-    page.holds("`limit` is no &#60;b&#62;amount&#60;/b&#62;.");
+    page.holds("<code>limit</code> is no &#60;b&#62;amount&#60;/b&#62;.");
     page.holds("value=\"a&#34;&#62;lot\"");
     page.lacks("made-key");
 }

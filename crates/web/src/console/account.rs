@@ -3,15 +3,16 @@
 mod factor;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Refused, Signed, segment, sentence};
+use super::signed::{Refused, Signed, segment};
 use crate::format::Shown;
 use crate::shell::{self, Failed};
 
@@ -107,10 +108,10 @@ struct Go {
 
 /// `GET /console/account`.
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let sessions: Vec<Session> = signed.get("/v1/auth/sessions").await?;
     let factor: Factor = signed.get("/v1/auth/totp").await?;
     let identities: Vec<Identity> = signed.get("/v1/auth/identities").await?;
@@ -132,7 +133,7 @@ async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> R
     };
     let user = &signed.me.user;
     let page = Account {
-        shell: Frame::of(signed, "Account", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Account", PATH).told(signed, &DONE).again(&again),
         email: user.email.clone(),
         name: user.name.clone().unwrap_or_default(),
         is_operator: user.is_operator,
@@ -141,16 +142,15 @@ async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> R
         elsewhere: identities.into_iter().map(elsewhere).collect(),
         issuers: ways.issuers,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 async fn again(signed: &Signed, refused: &Refused) -> Result<Response, Failed> {
-    let wait = refused.retry_after.map(|seconds| format!("Too many tries. Wait {seconds} s and try again."));
-    let problem = match &*refused.kind {
-        "invalid_credentials" => String::from("The password is wrong."),
-        _ => sentence(&refused.message),
+    let again = match &*refused.kind {
+        "invalid_credentials" => Again::saying(None, refused, "The password is wrong."),
+        _ => Again::refused(None, refused),
     };
-    page(signed, refused.status, Some(wait.unwrap_or(problem))).await
+    page(signed, again).await
 }
 
 /// What a form typed besides its password.
@@ -195,7 +195,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
             end(&signed, sent, "factor-ended").await
         }
         "erase" => erase(&signed, &form).await,
-        _ => page(&signed, StatusCode::BAD_REQUEST, Some(String::from("The form asked for nothing."))).await,
+        _ => page(&signed, Again::wrong(None, "The form asked for nothing.")).await,
     }
 }
 
@@ -218,7 +218,7 @@ async fn link(signed: &Signed, form: &Form) -> Result<Response, Failed> {
             let url = answer.pointer("/data/url").and_then(Value::as_str).unwrap_or_default().to_owned();
             let name = form.again("issuer");
             let page = Go { shell: Frame::of(signed, "Link an identity", PATH), name, url };
-            let mut response = shell::private(shell::page(StatusCode::OK, &page));
+            let mut response = Again::default().answer(&page);
             // The way out and back is tied to this browser by a cookie.
             reply.pass_cookies(&mut response);
             Ok(response)
@@ -229,8 +229,7 @@ async fn link(signed: &Signed, form: &Form) -> Result<Response, Failed> {
 
 async fn erase(signed: &Signed, form: &Form) -> Result<Response, Failed> {
     if form.text("email") != Some(signed.me.user.email.as_str()) {
-        let why = String::from("That is not your address. Nothing was erased.");
-        return page(signed, StatusCode::BAD_REQUEST, Some(why)).await;
+        return page(signed, Again::wrong(None, "That is not your address. Nothing was erased.")).await;
     }
     let mut body = secrets(form);
     if let Some(body) = body.as_object_mut() {

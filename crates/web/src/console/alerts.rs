@@ -1,18 +1,19 @@
 //! `/console/alerts`: what the owner was told of, newest first, and what to do about it.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use types::Right;
 
+use super::again::Again;
 use super::amount;
-use super::frame::{self, Frame};
-use super::logs::{instant, segment};
-use super::names::Names;
-use super::signed::Signed;
+use super::frame::Frame;
+use super::logs::instant;
+use super::names::{Names, model_path};
+use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 const ALERTS: &str = "/console/alerts";
 
@@ -33,6 +34,8 @@ struct Line {
     text: String,
     /// Where something can be done about it: words and address.
     act: Option<(&'static str, String)>,
+    /// The hash of the key that spends, while it is on.
+    stops: Option<String>,
     rest: Vec<(String, String)>,
 }
 
@@ -41,8 +44,7 @@ struct Line {
 struct Page {
     shell: Frame,
     lines: Vec<Line>,
-    has_budgets: bool,
-    has_webhooks: bool,
+    may_govern: bool,
 }
 
 pub(crate) async fn alerts(signed: Signed) -> Result<Response, Failed> {
@@ -51,30 +53,28 @@ pub(crate) async fn alerts(signed: Signed) -> Result<Response, Failed> {
     let page = Page {
         shell: Frame::of(&signed, "Alerts", ALERTS),
         lines: alerts.iter().map(|alert| line(alert, &names)).collect(),
-        has_budgets: frame::is_page("/console/budgets"),
-        has_webhooks: frame::is_page("/console/webhooks"),
+        may_govern: signed.me.may(Right::Govern),
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &page)))
+    Ok(Again::default().answer(&page))
 }
 
 fn line(alert: &Alert, names: &Names) -> Line {
     let told = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let text = |name: &str| alert.data.get(name).map(told).unwrap_or_default();
     let usd = |name: &str| amount::usd(&text(name)).short;
-    let key = names.key(&text("key")).filter(|_| frame::is_page("/console/keys"));
-    let key = key.map(|key| ("Open the key", format!("/console/keys/{}", segment(&key.hash))));
-    let model = |word| {
-        Some((word, format!("/{}", text("model"))))
-            .filter(|(_, path)| path.contains('/') && !path.contains(['?', '#', ':']) && path.len() > 1)
-    };
-    let budgets =
-        frame::is_page("/console/budgets").then(|| ("Open the budgets", String::from("/console/budgets")));
+    let subject = text("subject");
+    let id = subject.strip_prefix("key:").map_or_else(|| text("key"), str::to_owned);
+    let spender = names.key(&id);
+    let key = spender.map(|key| ("Open the key", key.path()));
+    let model = |word| Some((word, model_path(&text("model"))?));
+    let budget = Some(text("budget")).filter(|id| !id.is_empty());
+    let budget = budget.map(|id| ("Open the budget", format!("{}/{}", super::budgets::PATH, segment(&id))));
     let (class, kind, words, act) = match alert.kind.as_str() {
         "key.frozen" => (
             "bad",
             "Key frozen",
             format!(
-                "{} spent {} in an hour, and usually spends {}. It was frozen: its calls are refused until somebody thaws it.",
+                "{} spent {} in an hour, and usually spends {}. It was frozen: its calls are refused until somebody starts it again.",
                 text("name"),
                 usd("spent_in_an_hour_usd"),
                 usd("usual_hour_usd")
@@ -103,7 +103,7 @@ fn line(alert: &Alert, names: &Names) -> Line {
                 usd("amount_usd"),
                 text("percent")
             ),
-            budgets,
+            budget,
         ),
         "model.price_changed" => (
             "warn",
@@ -125,6 +125,7 @@ fn line(alert: &Alert, names: &Names) -> Line {
         kind,
         text: words,
         act,
+        stops: spender.filter(|key| !key.disabled).map(|key| key.hash.clone()),
         rest: alert.data.iter().map(|(name, value)| (name.replace('_', " "), told(value))).collect(),
     }
 }
@@ -142,15 +143,19 @@ mod tests {
         let alerts = json!({"data": [
             {"id": "a1", "type": "key.frozen", "created_at": "2026-07-03T11:00:00Z",
              "data": {"key": "key_9", "name": "Night <b>job", "spent_in_an_hour_usd": "12.5", "usual_hour_usd": "0.1"}},
+            {"id": "a3", "type": "budget.threshold", "created_at": "2026-07-03T10:00:00Z",
+             "data": {"budget": "bud_1", "name": "Batch", "subject": "key:key_8", "spent_usd": "9", "amount_usd": "10", "percent": 80}},
             {"id": "a2", "type": "something.new", "created_at": "2026-07-02T11:00:00Z", "data": {"model": "javascript:alert(1)"}},
         ]});
         let api = FakeApi::signed_in("owner", false).answering("GET /v1/alerts", 200, alerts).answering(
             "GET /v1/keys",
             200,
-            json!({"data": []}),
+            json!({"data": [{"id": "key_8", "hash": "h8", "name": "b"}, {"id": "key_9", "hash": "h9", "name": "n", "disabled": true}]}),
         );
         let page = visit(&Arc::new(api), "/console/alerts", None).await;
         assert_eq!(page.status, 200);
+        page.holds("href=\"/console/budgets/bud_1\"").holds("href=\"/console/keys/key_9\"");
+        page.holds("name=\"key\" value=\"h8\"").lacks("value=\"h9\"");
         page.holds("Night &#60;b&#62;job spent $12.50 in an hour, and usually spends $0.10.");
         page.lacks("<b>job");
         page.lacks("href=\"javascript");

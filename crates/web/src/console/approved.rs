@@ -2,21 +2,24 @@
 
 pub(super) mod group;
 pub(super) mod list;
+mod named;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use self::named::{GROUPS, Kind, LISTS};
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Refused, Signed, segment, sentence};
+use super::signed::{Refused, Signed, segment};
 use super::versions::{self, Version};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/approved-models";
 
@@ -117,18 +120,13 @@ struct Page {
 
 /// `GET /console/approved-models`.
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let approved: Approved = signed.get("/v1/approved-models").await?;
-    let lists: Vec<Named> = signed.get("/v1/access-lists").await?;
-    let groups: Vec<Named> = signed.get("/v1/groups").await?;
+    let lists: Vec<Named> = signed.get(LISTS.api).await?;
+    let groups: Vec<Named> = signed.get(GROUPS.api).await?;
     let rows: Vec<Value> = match approved.version {
         0 => Vec::new(),
         _ => signed.ask("/v1/approved-models/versions").await.unwrap_or_default(),
@@ -138,18 +136,18 @@ async fn page(
         Some(path) => signed.ask(&path).await.ok(),
         None => None,
     };
-    let form = typed.unwrap_or_else(|| filled(&approved));
+    let form = again.form(|| filled(&approved));
     let example = json!({ "models": ["mistralai/*"], "no_training": true, "regions": ["eu"] });
     signed.offers(Method::PUT, "/v1/approved-models", Some(&example));
     let page = Page {
-        shell: Frame::of(signed, "Approved models", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Approved models", PATH).told(signed, &DONE).again(&again),
         version: approved.version,
         updated: approved.updated_at.as_deref().map(amount::instant),
         count: approved.model_ids.map(|ids| format::count_of(ids.len() as u64, "model")),
         waiting: approved.waiting,
         form,
-        lists: lists.into_iter().map(|one| line("/console/access-lists", one)).collect(),
-        groups: groups.into_iter().map(|one| line("/console/groups", one)).collect(),
+        lists: lists.into_iter().map(|one| line(&LISTS, one)).collect(),
+        groups: groups.into_iter().map(|one| line(&GROUPS, one)).collect(),
         decided: match access.as_ref().map(|access| access.decided_by.as_str()) {
             Some("key") => "its own access lists",
             Some("groups") => "the groups that its holder is in",
@@ -159,10 +157,10 @@ async fn page(
         versions: versions::of(&rows, &["approval"]),
         may_govern: signed.me.may(Right::Govern),
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
-fn line(under: &str, one: Named) -> Line {
+fn line(kind: &Kind, one: Named) -> Line {
     let (about, holds) = match (one.access_list, one.group) {
         (Some(list), _) => (list.description, format::list(&list.models)),
         (None, Some(group)) => {
@@ -175,8 +173,7 @@ fn line(under: &str, one: Named) -> Line {
         }
         (None, None) => Default::default(),
     };
-    let path = format!("{under}/{}", segment(&one.name));
-    Line { path, name: one.name, about, holds, waiting: one.waiting.len() }
+    Line { path: kind.path_of(Some(&one.name)), name: one.name, about, holds, waiting: one.waiting.len() }
 }
 
 fn filled(approved: &Approved) -> Form {
@@ -218,7 +215,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match sent {
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => page(&signed, refused.status, Some(form), Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

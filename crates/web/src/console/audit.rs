@@ -1,17 +1,18 @@
 //! `/console/audit`: who did what in the organization, newest first; who runs the server may see the whole server's.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::again::Again;
 use super::frame::Frame;
 use super::logs::instant;
-use super::names::Names;
-use super::signed::Signed;
+use super::names::{Key, Names};
+use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::{CONSOLE, Failed};
 
 const AUDIT: &str = "/console/audit";
 
@@ -44,7 +45,10 @@ struct Line {
     actor: String,
     actor_id: String,
     action: String,
+    /// Who did it, and what, where there is a page of it.
+    actor_href: Option<String>,
     object: String,
+    object_href: Option<String>,
     address: String,
     class: &'static str,
     status: String,
@@ -78,22 +82,29 @@ pub(crate) async fn audit(signed: Signed) -> Result<Response, Failed> {
     });
     let shown = Page {
         shell: Frame::of(&signed, "Audit log", AUDIT),
-        lines: page.data.into_iter().map(|act| line(act, &names)).collect(),
+        lines: page.data.into_iter().map(|act| line(act, &names, is_whole)).collect(),
         is_operator: signed.me.user.is_operator,
         is_whole,
         is_first: before.is_none(),
         next,
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &shown)))
+    Ok(Again::default().answer(&shown))
 }
 
-fn line(act: Act, names: &Names) -> Line {
+fn line(act: Act, names: &Names, is_whole: bool) -> Line {
     let fields: Map<String, Value> = match act.detail {
         Value::Object(fields) => fields,
         _ => Map::new(),
     };
     let told = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let (actor_href, object_href) = match is_whole {
+        // The whole server's are mostly of organizations that this page is not of.
+        true => (None, None),
+        false => (actor(&act.actor, names), object(&act.action, &act.object, names)),
+    };
     Line {
+        actor_href,
+        object_href,
         number: act.number,
         at: instant(&act.at).map_or_else(Shown::unknown, format::instant),
         organization: act.organization,
@@ -114,6 +125,36 @@ fn line(act: Act, names: &Names) -> Line {
         detail: fields.iter().map(|(name, value)| (name.clone(), told(value))).collect(),
         hash: act.hash,
     }
+}
+
+/// Where it is shown what somebody spent, or what a key may do.
+fn actor(id: &str, names: &Names) -> Option<String> {
+    names.key(id).map(Key::path).or_else(|| {
+        let is_person = id.starts_with("usr_") || id.starts_with("sa_");
+        is_person.then(|| format!("{CONSOLE}?member={}", segment(id)))
+    })
+}
+
+/// The page of what somebody made or changed.
+fn object(action: &str, id: &str, names: &Names) -> Option<String> {
+    if let Some(key) = names.keys.iter().find(|key| key.id == id || key.hash == id) {
+        return Some(key.path());
+    }
+    let (method, path) = action.split_once(' ')?;
+    if method == "DELETE" || id.is_empty() {
+        return None;
+    }
+    let kind = path.strip_prefix("/v1/")?.split('/').next().unwrap_or_default();
+    let (under, id) = match kind {
+        "budgets" => (super::budgets::PATH, id),
+        "presets" => (super::presets::PATH, id),
+        "policies" => (super::policies::PATH, id.strip_prefix("policy/").unwrap_or(id)),
+        "byok" if id.starts_with("byok_") => (super::provider_keys::PATH, id),
+        "access-lists" => ("/console/access-lists", id),
+        "groups" => ("/console/groups", id),
+        _ => return None,
+    };
+    Some(format!("{under}/{}", segment(id)))
 }
 
 #[cfg(test)]
@@ -157,8 +198,23 @@ mod tests {
         page.holds("refused, 403");
         page.holds("&#60;script&#62;");
         page.lacks("<script>alert");
+        page.holds("href=\"/console?member=usr_1\"").holds("href=\"/console/keys/key_9\"");
         page.holds("/console/audit?before=41");
         page.lacks("of=server");
+    }
+
+    #[test]
+    fn what_was_made_leads_to_its_page() {
+        let names = crate::console::names::Names::default();
+        for (action, id, path) in [
+            ("POST /v1/policies", "policy/careful", Some("/console/policies/careful")),
+            ("PUT /v1/presets/{slug}", "a b", Some("/console/presets/a%20b")),
+            ("DELETE /v1/presets/{slug}", "support", None),
+            ("PUT /v1/account/billing", "Acme", None),
+            ("POST /v1/budgets", "", None),
+        ] {
+            assert_eq!(super::object(action, id, &names).as_deref(), path, "{action}");
+        }
     }
 
     #[tokio::test]

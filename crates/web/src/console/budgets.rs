@@ -5,18 +5,19 @@ pub(super) mod one;
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use types::Right;
+use types::{Money, Right};
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, segment, sentence};
+use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::{CONSOLE, Failed};
 
 pub(crate) const PATH: &str = "/console/budgets";
 
@@ -121,17 +122,24 @@ impl Names {
         let (kind, id) = subject.split_once(':').unwrap_or((subject, ""));
         match kind {
             "account" => (String::from("The whole organization"), None),
-            "project" => (format!("Project {id}"), None),
+            "project" => (format!("Project {id}"), spent("project", id)),
             "key" => {
                 let name = self.keys.get(id).map_or(id, String::as_str);
                 (format!("Key {name}"), Some(format!("{}/{}", super::keys::PATH, segment(id))))
             }
-            "member" => (self.members.get(id).map_or_else(|| id.to_owned(), Clone::clone), None),
-            "tag" => (format!("Tag {id}"), None),
+            "member" => {
+                (self.members.get(id).map_or_else(|| id.to_owned(), Clone::clone), spent("member", id))
+            }
+            "tag" => (format!("Tag {id}"), spent("tag", id)),
             "user" if id == "*" => (String::from("Each user"), None),
-            _ => (format!("User {id}"), None),
+            _ => (format!("User {id}"), spent("user", id)),
         }
     }
+}
+
+/// Where it is told what one spent.
+fn spent(by: &str, of: &str) -> Option<String> {
+    Some(format!("{CONSOLE}?{by}={}", segment(of)))
 }
 
 impl Line {
@@ -140,10 +148,13 @@ impl Line {
         let (amount, spent) =
             (amount::money(&budget.amount_usd), budget.spent_usd.as_deref().map(amount::money));
         let percent = spent.map_or(0, |spent| amount::percent(spent, amount));
-        let told_at = budget.thresholds.iter().map(|percent| format!("{percent} %")).collect::<Vec<_>>();
+        let told_at: Vec<String> = budget.thresholds.iter().map(u64::to_string).collect();
+        // What the server calls a budget that nobody named says nothing more than whom it bounds.
+        let unnamed = format!("{} per {}", budget.subject, budget.period);
+        let is_held = budget.held_usd.as_deref().is_some_and(|held| amount::money(held) > Money::ZERO);
         Line {
             path: format!("{PATH}/{}", segment(&budget.id)),
-            name: budget.name.clone().unwrap_or_default(),
+            name: budget.name.clone().filter(|name| *name != unnamed).unwrap_or_default(),
             whom,
             href,
             per: match budget.period.as_str() {
@@ -155,12 +166,17 @@ impl Line {
             amount: format::cost(amount),
             spent: spent.map(format::cost),
             left: budget.left_usd.as_deref().map(amount::usd),
-            held: budget.held_usd.as_deref().map(amount::usd),
+            held: budget.held_usd.as_deref().filter(|_| is_held).map(amount::usd),
             percent,
             is_near: percent >= 80,
             is_hard: budget.hard,
-            told_at: format::list(&told_at),
-            resets: budget.resets_at.as_deref().map(amount::instant),
+            told_at: if told_at.is_empty() {
+                String::from("never")
+            } else {
+                format!("{} %", told_at.join(", "))
+            },
+            // Spans end at midnight, UTC.
+            resets: budget.resets_at.as_deref().map(amount::day),
         }
     }
 }
@@ -178,30 +194,30 @@ struct Budgets {
 
 /// `GET /console/budgets`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    let form = Form::default()
-        .with("kind", signed.visit.ask("kind").unwrap_or("account"))
-        .with("of", signed.visit.ask("of").unwrap_or_default())
-        .with("thresholds", "50, 80, 100")
-        .ticked("hard", true);
-    page(&signed, StatusCode::OK, form, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let budgets: Vec<Budget> = signed.get("/v1/budgets").await?;
     let names = Names::of(signed, &budgets).await;
     let lines = budgets.iter().map(|budget| Line::of(budget, &names)).collect();
     let example = json!({ "subject": "account", "amount_usd": "200", "period": "month", "hard": true });
     signed.offers(Method::POST, "/v1/budgets", Some(&example));
-    let shell = Frame::of(signed, "Budgets", PATH).told(signed, &DONE).problem(problem);
+    let form = again.form(|| blank(signed));
+    let shell = Frame::of(signed, "Budgets", PATH).told(signed, &DONE).again(&again);
     let may_govern = signed.me.may(Right::Govern);
     let (kinds, periods) = (KINDS.as_slice(), PERIODS.as_slice());
     let page = Budgets { shell, lines, form, kinds, periods, may_govern };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
+}
+
+/// A new one, for whom a link says.
+fn blank(signed: &Signed) -> Form {
+    Form::default()
+        .with("kind", signed.visit.ask("kind").unwrap_or("account"))
+        .with("of", signed.visit.ask("of").unwrap_or_default())
+        .with("thresholds", "50, 80, 100")
+        .ticked("hard", true)
 }
 
 /// `POST /console/budgets`: a new one.
@@ -217,7 +233,7 @@ pub(crate) async fn create(signed: Signed, form: Form) -> Result<Response, Faile
     body.insert(String::from("period"), json!(form.text("period")));
     match signed.send(Method::POST, "/v1/budgets", Some(&Value::Object(body))).await {
         Ok(_) => Ok(done("/console/budgets?done=made")),
-        Err(refused) => page(&signed, refused.status, form, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

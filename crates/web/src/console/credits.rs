@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Refused, Signed, sentence};
+use super::signed::{Signed, sentence};
 use crate::format::{self, Shown};
 use crate::model::Stat;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/credits";
 
@@ -169,24 +170,20 @@ struct Go {
 
 /// `GET /console/credits`.
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, Form::default(), None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let credits: Credits = signed.get("/v1/credits").await?;
+    let form = again.form(Form::default);
     let till = match signed.me.may(Right::Pay) {
         true => Some(till(signed, &form).await?),
         false => None,
     };
-    let shell = Frame::of(signed, "Credits", PATH).told(signed, &DONE).problem(problem);
+    let shell = Frame::of(signed, "Credits", PATH).told(signed, &DONE).again(&again);
     let is_metered = credits.mode == "metered";
     let page = Page { shell, stats: stats(&credits), is_metered, till, form };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 fn stats(credits: &Credits) -> Vec<Stat> {
@@ -331,12 +328,8 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match sent {
         Ok(word) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => again(&signed, form, &refused).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
-}
-
-async fn again(signed: &Signed, form: Form, refused: &Refused) -> Result<Response, Failed> {
-    page(signed, refused.status, form, Some(sentence(&refused.message))).await
 }
 
 async fn pay(signed: &Signed, form: Form) -> Result<Response, Failed> {
@@ -355,9 +348,9 @@ async fn pay(signed: &Signed, form: Form) -> Result<Response, Failed> {
                 credited: amount::usd(text("credited_usd")),
                 url: text("url").to_owned(),
             };
-            Ok(shell::private(shell::page(StatusCode::OK, &page)))
+            Ok(Again::default().answer(&page))
         }
-        Err(refused) => again(signed, form, &refused).await,
+        Err(refused) => page(signed, Again::refused(form, &refused)).await,
     }
 }
 

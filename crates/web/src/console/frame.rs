@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use types::Right;
 
+use super::again::Again;
 use super::server;
 use super::server_keys;
 use super::signed::{Made, Organization, Signed};
@@ -12,6 +13,7 @@ use super::{
     projects, provider_keys, settings, webhooks,
 };
 use crate::assets::CONSOLE_CSS_URL;
+use crate::prose::Prose;
 use crate::shell::{CONSOLE, Shell};
 
 /// A page in the side of the console.
@@ -89,11 +91,6 @@ const GROUPS: [(&str, &[Section]); 6] = [
     ),
 ];
 
-/// Whether the console has a page at this path: what is not there yet is not linked.
-pub(crate) fn is_page(path: &str) -> bool {
-    GROUPS.iter().any(|(_, sections)| sections.iter().any(|section| section.path == path))
-}
-
 /// A group of links.
 pub(crate) struct Group {
     pub(crate) name: &'static str,
@@ -127,7 +124,9 @@ pub(crate) struct Frame {
     /// What the form before this page did, as a sentence.
     pub(crate) notice: Option<String>,
     /// What could not be done, as a sentence.
-    pub(crate) problem: Option<String>,
+    pub(crate) problem: Option<Prose>,
+    /// What was done and may not be meant so.
+    pub(crate) warnings: Vec<Prose>,
 }
 
 /// The frame is a [`Shell`] with more in it: `base.html` finds what it draws.
@@ -159,6 +158,7 @@ impl Frame {
             calls: signed.calls.made().iter().map(|made| shown(made, &place.base_url)).collect(),
             notice: None,
             problem: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -170,9 +170,9 @@ impl Frame {
         self
     }
 
-    /// With what could not be done.
-    pub(crate) fn problem(mut self, problem: Option<String>) -> Frame {
-        self.problem = problem;
+    /// With what could not be done, and why.
+    pub(crate) fn again(mut self, again: &Again) -> Frame {
+        (self.problem, self.warnings) = (again.problem(), again.warnings());
         self
     }
 }

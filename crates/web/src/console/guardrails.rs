@@ -3,19 +3,20 @@
 mod edit;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, sentence};
+use super::signed::Signed;
 use super::versions;
 use crate::format::Shown;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 use edit::{ACTIONS, DIRECTIONS, KINDS, Kind, SCOPES};
 
 pub(crate) const PATH: &str = "/console/guardrails";
@@ -53,19 +54,14 @@ struct Guardrails {
 
 /// `GET /console/guardrails`.
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let set: Set = signed.get("/v1/guardrails").await?;
     let is_beyond = !edit::fits(&set.guardrails);
     let patterns = edit::rows(&set.guardrails);
-    let form = typed.unwrap_or_else(|| {
+    let form = again.form(|| {
         edit::form(&set.guardrails)
             .with("json", versions::pretty(&set.guardrails))
             .with("version", set.version.to_string())
@@ -74,7 +70,7 @@ async fn page(
     let shown = if set.version == 0 { &example } else { &set.guardrails };
     signed.offers(Method::PUT, "/v1/guardrails", Some(shown));
     let page = Guardrails {
-        shell: Frame::of(signed, "Guardrails", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Guardrails", PATH).told(signed, &DONE).again(&again),
         version: set.version,
         updated: set.updated_at.as_deref().map(amount::instant),
         form,
@@ -86,7 +82,7 @@ async fn page(
         is_beyond,
         may_govern: signed.me.may(Right::Govern),
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// `POST /console/guardrails`.
@@ -107,7 +103,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
             let sent = signed.send_over(Method::PUT, "/v1/guardrails", Some(&body), over).await;
             end(&signed, form, sent.map(|_| "saved")).await
         }
-        Err(why) => page(&signed, StatusCode::BAD_REQUEST, Some(form), Some(sentence(&why))).await,
+        Err(why) => page(&signed, Again::wrong(form, &why)).await,
     }
 }
 
@@ -118,7 +114,7 @@ async fn end(
 ) -> Result<Response, Failed> {
     match sent {
         Ok(word) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => page(signed, refused.status, Some(form), Some(sentence(&refused.message))).await,
+        Err(refused) => page(signed, Again::refused(form, &refused)).await,
     }
 }
 

@@ -51,6 +51,7 @@ fn money_and_keys(api: FakeApi, name: &str) -> FakeApi {
     api.answering("GET /v1/keys", 200, json!({"data": [key]}))
         .answering("GET /v1/keys/key_1", 200, json!({"data": key}))
         .answering("GET /v1/budgets", 200, json!({"data": [budget]}))
+        .answering("GET /v1/budgets/bud_1", 200, json!({"data": budget}))
         .answering("POST /v1/analytics/query", 200, json!({"data": rows}))
         .answering("GET /v1/credits", 200, json!({"data": credits}))
         .answering("GET /v1/credits/statement", 200, json!({"data": statement}))

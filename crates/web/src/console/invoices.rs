@@ -1,17 +1,18 @@
 //! `/console/invoices`: invoices and credit notes, and what later ones say of who pays.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, segment, sentence};
+use super::signed::{Signed, segment};
 use crate::format::Shown;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/invoices";
 
@@ -66,24 +67,19 @@ struct Invoices {
 
 /// `GET /console/invoices`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let invoices: Vec<Invoice> = signed.get("/v1/invoices").await?;
     let details: Option<Details> = signed.get("/v1/account/billing").await?;
     let is_known = details.is_some();
-    let form = typed.unwrap_or_else(|| fill(details.unwrap_or_default()));
+    let form = again.form(|| fill(details.unwrap_or_default()));
     let example = json!({ "name": "Buyer Ltd", "address": ["1 High Street", "Dublin"], "country": "IE" });
     signed.offers(Method::PUT, "/v1/account/billing", Some(&example));
-    let shell = Frame::of(signed, "Invoices", PATH).told(signed, &DONE).problem(problem);
+    let shell = Frame::of(signed, "Invoices", PATH).told(signed, &DONE).again(&again);
     let lines = invoices.into_iter().map(line).collect();
-    Ok(shell::private(shell::page(status, &Invoices { shell, lines, form, is_known })))
+    Ok(again.answer(&Invoices { shell, lines, form, is_known }))
 }
 
 fn fill(details: Details) -> Form {
@@ -122,7 +118,7 @@ pub(crate) async fn save(signed: Signed, form: Form) -> Result<Response, Failed>
     body.insert(String::from("address"), form.lines("address").into());
     match signed.send(Method::PUT, "/v1/account/billing", Some(&Value::Object(body))).await {
         Ok(_) => Ok(done("/console/invoices?done=saved")),
-        Err(refused) => page(&signed, refused.status, Some(form), Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

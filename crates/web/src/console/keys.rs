@@ -7,18 +7,19 @@ pub(super) mod one;
 mod used;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use types::{Right, Timestamp};
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, segment, sentence};
+use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 use used::Used;
 
 pub(crate) const PATH: &str = "/console/keys";
@@ -156,10 +157,10 @@ struct Keys {
 
 /// `GET /console/keys`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let offset: usize = signed.visit.ask("offset").and_then(|text| text.parse().ok()).unwrap_or_default();
     let path = match offset {
         0 => String::from("/v1/keys?include_disabled=true"),
@@ -182,10 +183,10 @@ async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> R
     if let Some(first) = lines.first() {
         signed.offers(Method::PATCH, &first.key.api(), Some(&json!({ "disabled": true })));
     }
-    let shell = Frame::of(signed, "Keys", PATH).told(signed, &DONE).problem(problem);
+    let shell = Frame::of(signed, "Keys", PATH).told(signed, &DONE).again(&again);
     let may_build = signed.me.may(Right::Build);
     let before = (offset > 0).then(|| offset.saturating_sub(PAGE_KEYS));
-    Ok(shell::private(shell::page(status, &Keys { shell, lines, may_build, next, before })))
+    Ok(again.answer(&Keys { shell, lines, may_build, next, before }))
 }
 
 /// `POST /console/keys`: stops a key, or switches it on again.
@@ -195,7 +196,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     match signed.send(Method::PATCH, &path, Some(&json!({ "disabled": is_stop }))).await {
         Ok(_) if is_stop => Ok(done("/console/keys?done=stopped")),
         Ok(_) => Ok(done("/console/keys?done=started")),
-        Err(refused) => page(&signed, refused.status, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(None, &refused)).await,
     }
 }
 

@@ -13,9 +13,10 @@ use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
 pub(crate) use self::line::{Line, Listed, Totals, instant, lines, segment};
+use super::again::Again;
 use super::frame::Frame;
 use super::names::{Key, Names};
-use super::signed::{Signed, sentence};
+use super::signed::Signed;
 use crate::assets::TAIL_URL;
 use crate::shell::{self, Failed};
 
@@ -114,10 +115,10 @@ pub(crate) async fn logs(signed: Signed) -> Result<Response, Failed> {
     let path = address("/v1/generations", asked.iter().chain(&cursor));
     let reply = signed.calls.call(Method::GET, &path, None).await;
     let names = Names::of_keys(&signed).await?;
-    let (page, problem) = match reply.read::<PageOf>() {
-        Ok(page) => (page, None),
+    let (page, again) = match reply.read::<PageOf>() {
+        Ok(page) => (page, Again::default()),
         Err(refused) if refused.status == StatusCode::BAD_REQUEST => {
-            (PageOf { data: Vec::new(), next_cursor: None }, Some(sentence(&refused.message)))
+            (PageOf { data: Vec::new(), next_cursor: None }, Again::refused(None, &refused))
         }
         Err(refused) => return Err(signed.failed(&refused)),
     };
@@ -127,13 +128,12 @@ pub(crate) async fn logs(signed: Signed) -> Result<Response, Failed> {
     }
     let next = page.next_cursor.map(|cursor| (String::from("cursor"), cursor));
     let next = next.map(|next| address(LOGS, asked.iter().chain([&next])));
-    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let has_field = |name: &str| FIELDS.contains(&name) || matches!(name, "from" | "to");
     let mut keys = names.keys;
     keys.retain(|key| !key.is_management_key);
     keys.truncate(KEYS_MAX);
     let page = Logs {
-        shell: Frame::of(&signed, "Logs", LOGS).problem(problem),
+        shell: Frame::of(&signed, "Logs", LOGS).again(&again),
         tail_url: TAIL_URL.as_str(),
         lines,
         kept: asked.iter().filter(|(name, _)| !has_field(name)).cloned().collect(),
@@ -145,7 +145,7 @@ pub(crate) async fn logs(signed: Signed) -> Result<Response, Failed> {
         exports: exports(&asked),
         asked,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// What generations are looked for by.

@@ -1,18 +1,19 @@
 //! `/console/members`: who belongs to the organization, as what; who is asked in; and programs that hold keys.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::{Right, Role};
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, segment, sentence};
+use super::signed::{Signed, segment};
 use crate::format::Shown;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/members";
 
@@ -104,16 +105,10 @@ struct Members {
 
 /// `GET /console/members`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    let form = Form::default().with("role", "developer");
-    page(&signed, StatusCode::OK, form, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let may_govern = signed.me.may(Right::Govern);
     let people: Vec<Person> = signed.get("/v1/organization/members").await?;
     let programs: Vec<Program> = signed.get("/v1/organization/service-accounts").await?;
@@ -152,16 +147,16 @@ async fn page(
     };
     let roles = Role::ALL.into_iter().filter(|role| own.covers(*role));
     let page = Members {
-        shell: Frame::of(signed, "Members", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Members", PATH).told(signed, &DONE).again(&again),
         lines: people.into_iter().map(line).collect(),
         asked: asked.collect(),
         programs: programs.into_iter().map(held).collect(),
-        form,
+        form: again.form(|| Form::default().with("role", "developer")),
         roles: roles.map(|role| (role.name(), role.name())).collect(),
         about: ABOUT.as_slice(),
         may_govern,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// `POST /console/members`.
@@ -185,7 +180,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match signed.send(method, &path, body.as_ref()).await {
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => page(&signed, refused.status, form, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

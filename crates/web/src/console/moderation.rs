@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde_json::json;
 use url::form_urlencoded;
 
+use super::again::Again;
 use super::form::{Form, done};
 use super::frame::Frame;
 use super::signed::{Made, Signed, sentence};
 use crate::format::Shown;
 use crate::ratings::{day, stars};
 use crate::safe::{self, SafeHtml};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 /// Where it is.
 pub(crate) const PATH: &str = "/console/moderation";
@@ -97,19 +98,14 @@ struct Moderation {
     lines: Vec<Line>,
     older: Option<String>,
     /// What was typed for a rating, and could not be done.
-    again: Option<(String, String)>,
+    typed: Option<(String, String)>,
 }
 
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    problem: Option<String>,
-    again: Option<(String, String)>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let is_hidden = signed.visit.ask("queue") == Some("hidden");
     let queue = if is_hidden { "hidden" } else { "reported" };
     let address = |base: &str, after: Option<&str>| {
@@ -128,14 +124,14 @@ async fn page(
         signed.calls.note(Made { method: Method::POST, path, body: Some(body) });
     }
     let page = Moderation {
-        shell: Frame::of(signed, "Moderation", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Moderation", PATH).told(signed, &DONE).again(&again),
         is_hidden,
         queue,
         lines: data.into_iter().map(line).collect(),
         older: next.map(|next| address(PATH, Some(&next))),
-        again,
+        typed: again.typed().map(|form| (form.again("id"), form.again("why"))),
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 fn line(mut one: One) -> Line {
@@ -174,8 +170,8 @@ impl Line {
     }
 
     /// What was typed for this one.
-    fn typed(&self, again: &Option<(String, String)>) -> String {
-        again.iter().find(|(id, _)| *id == self.one.id).map(|(_, why)| why.clone()).unwrap_or_default()
+    fn typed(&self, typed: &Option<(String, String)>) -> String {
+        typed.iter().find(|(id, _)| *id == self.one.id).map(|(_, why)| why.clone()).unwrap_or_default()
     }
 }
 
@@ -198,12 +194,13 @@ pub(crate) async fn decide(signed: Signed, form: Form) -> Result<Response, Faile
         }
         Err(refused) if refused.status == StatusCode::FORBIDDEN => Err(signed.failed(&refused)),
         Err(refused) => {
-            let problem = match action {
-                "hide" if form.text("why").is_none() => String::from("Say why: the author reads it."),
-                _ => sentence(&refused.message),
+            let again = match action {
+                "hide" if form.text("why").is_none() => {
+                    Again::saying(form, &refused, "Say why: the author reads it.")
+                }
+                _ => Again::refused(form, &refused),
             };
-            let typed = (id.to_owned(), form.again("why"));
-            page(&signed, refused.status, Some(problem), Some(typed)).await
+            page(&signed, again).await
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::signed::Signed;
+use super::signed::{Signed, segment};
 use crate::shell::Failed;
 
 /// Keys of a page of the API.
@@ -22,6 +22,26 @@ pub(crate) struct Key {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) is_management_key: bool,
+    #[serde(default)]
+    pub(crate) disabled: bool,
+}
+
+impl Key {
+    /// Where it is limited and stopped.
+    pub(crate) fn path(&self) -> String {
+        format!("{}/{}", super::keys::PATH, segment(&self.id))
+    }
+}
+
+/// The page of a model, where an id is written as models' ids are.
+pub(crate) fn model_path(id: &str) -> Option<String> {
+    let is_name = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let (author, slug) = id.split_once('/')?;
+    // A model is asked for with wishes behind a colon.
+    let slug = slug.split_once(':').map_or(slug, |(slug, _)| slug);
+    (is_name(author) && is_name(slug)).then(|| format!("/{author}/{slug}"))
 }
 
 /// A person or a program that holds keys.
@@ -98,4 +118,26 @@ pub(crate) async fn unseen<T: DeserializeOwned>(signed: &Signed, path: &str) -> 
     let reply = signed.calls.call_unseen(Method::GET, path, None).await;
     let read: Result<Data<T>, _> = reply.read();
     read.ok().map(|read| read.data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::model_path;
+
+    #[test]
+    fn only_what_is_written_as_a_model_leads_to_one() {
+        let rows = [
+            ("mistralai/small-4", Some("/mistralai/small-4")),
+            ("a/b:free", Some("/a/b")),
+            ("policy/<b>", None),
+            ("javascript:alert(1)", None),
+            ("a/b/c", None),
+            ("/evil.example", None),
+            ("a/b?x", None),
+            ("", None),
+        ];
+        for (id, path) in rows {
+            assert_eq!(model_path(id).as_deref(), path, "{id}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ mod tables;
 mod tests;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use futures_util::future::{OptionFuture, join, join_all, try_join};
 use serde_json::json;
@@ -20,14 +20,15 @@ use self::ask::{
 };
 use self::numbers::Figure;
 use self::tables::Table;
+use super::again::Again;
 use super::form::{Form, done};
-use super::frame::{self, Frame};
-use super::names::Names;
+use super::frame::Frame;
+use super::names::{Key, Names};
 use super::period::{self, Choice, Grain, Period};
-use super::signed::{Signed, sentence};
+use super::signed::Signed;
 use crate::chart::{Chart, State};
 use crate::format;
-use crate::shell::{self, CONSOLE, Failed};
+use crate::shell::{CONSOLE, Failed};
 
 /// What a form did.
 const DONE: [(&str, &str); 1] = [("switched", "You work in another organization now.")];
@@ -163,11 +164,6 @@ impl View {
         with_query("/console/logs", &all)
     }
 
-    /// Where a key is limited and stopped, once that page is there.
-    fn key_path(&self, hash: &str) -> Option<String> {
-        frame::is_page("/console/keys").then(|| format!("/console/keys/{hash}"))
-    }
-
     /// What a value is called.
     fn word(&self, names: &Names, by: Dimension, value: &str) -> String {
         match (by.name, value) {
@@ -208,7 +204,6 @@ struct Overview {
     organization: String,
     /// Nothing was ever called, as far as the span and the one before go.
     is_fresh: bool,
-    has_keys_page: bool,
     curl: String,
     spans: Vec<Pick>,
     from: String,
@@ -229,15 +224,15 @@ struct Overview {
 }
 
 pub(crate) async fn overview(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let view = View::of(signed);
     let made = make(signed, &view).await?;
-    let problem = problem.or_else(|| view.period.problem.clone());
-    let shell = Frame::of(signed, "Overview", CONSOLE).told(signed, &DONE).problem(problem);
-    Ok(shell::private(shell::page(status, &Overview { shell, ..made })))
+    let again = again.or(view.period.problem.clone());
+    let shell = Frame::of(signed, "Overview", CONSOLE).told(signed, &DONE).again(&again);
+    Ok(again.answer(&Overview { shell, ..made }))
 }
 
 /// What was answered for the page.
@@ -296,7 +291,7 @@ async fn make(signed: &Signed, view: &View) -> Result<Overview, Failed> {
         name: by.one,
         value: view.word(&names, *by, value),
         without: view.only(*by, value),
-        act: names.key(value).filter(|_| *by == KEY).and_then(|key| view.key_path(&key.hash)),
+        act: names.key(value).filter(|_| *by == KEY).map(Key::path),
     });
     let chart = graph::chart(view, &names, &graph);
     let is_still = now.count("request_count") == 0 && before.count("request_count") == 0;
@@ -312,7 +307,6 @@ async fn make(signed: &Signed, view: &View) -> Result<Overview, Failed> {
         shell: Frame::of(signed, "Overview", CONSOLE),
         organization: signed.me.organizations.first().map(|known| known.name.clone()).unwrap_or_default(),
         is_fresh,
-        has_keys_page: frame::is_page("/console/keys"),
         curl: first_call(&signed.visit.place.base_url),
         spans: spans.map(span).collect(),
         from,
@@ -353,6 +347,6 @@ pub(crate) async fn organization(signed: Signed, form: Form) -> Result<Response,
     let body = json!({ "organization": form.text("organization") });
     match signed.send(Method::PUT, "/v1/auth/organization", Some(&body)).await {
         Ok(_) => Ok(done("/console?done=switched")),
-        Err(refused) => page(&signed, refused.status, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(None, &refused)).await,
     }
 }

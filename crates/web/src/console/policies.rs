@@ -5,17 +5,18 @@ mod replay;
 mod route;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::frame::Frame;
 use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/policies";
 
@@ -91,7 +92,7 @@ pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
         lines: policies.into_iter().map(line).collect(),
         may_build: signed.me.may(Right::Build),
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &page)))
+    Ok(Again::default().answer(&page))
 }
 
 #[cfg(test)]

@@ -3,17 +3,18 @@
 pub(super) mod one;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::frame::Frame;
 use super::signed::{Signed, segment};
 use crate::format::Shown;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/presets";
 
@@ -87,7 +88,7 @@ pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
         lines: presets.into_iter().map(line).collect(),
         may_build: signed.me.may(Right::Build),
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &page)))
+    Ok(Again::default().answer(&page))
 }
 
 #[cfg(test)]

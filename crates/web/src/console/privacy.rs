@@ -1,18 +1,19 @@
 //! `/console/privacy`: what is kept of prompts and answers, and its end.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, sentence};
+use super::signed::Signed;
 use crate::format::Shown;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/privacy";
 
@@ -42,27 +43,22 @@ struct Privacy {
 
 /// `GET /console/privacy`.
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let kept: Kept = signed.get("/v1/account/privacy").await?;
-    let form = typed.unwrap_or_else(|| Form::default().with("keep_days", kept.keep_days.to_string()));
+    let form = again.form(|| Form::default().with("keep_days", kept.keep_days.to_string()));
     signed.offers(Method::PUT, "/v1/account/privacy", Some(&json!({ "keep_days": 30 })));
     let page = Privacy {
-        shell: Frame::of(signed, "Privacy", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Privacy", PATH).told(signed, &DONE).again(&again),
         since: kept.zero_retention_since.as_deref().map_or_else(Shown::unknown, amount::day),
         kept,
         form,
         may_govern: signed.me.may(Right::Govern),
         may_own: signed.me.may(Right::Own),
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// `POST /console/privacy`.
@@ -77,7 +73,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match signed.send(Method::PUT, "/v1/account/privacy", Some(&body)).await {
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => page(&signed, refused.status, Some(form), Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

@@ -1,18 +1,19 @@
 //! `/console/projects`: what keys, budgets and use are grouped by.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Number, Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, segment, sentence};
+use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/projects";
 
@@ -66,15 +67,10 @@ struct Projects {
 
 /// `GET /console/projects`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, Form::default(), None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let mut projects: Vec<Project> = signed.get("/v1/organization/projects").await?;
     projects.sort_by_key(|project| project.archived_at.is_some());
     let ask = json!({ "metrics": ["total_usage", "request_count"], "dimensions": ["project"] });
@@ -103,8 +99,9 @@ async fn page(
     let lines = projects.into_iter().map(line).collect();
     let may_govern = signed.me.may(Right::Govern);
     signed.offers(Method::PUT, "/v1/organization/projects/web", Some(&json!({ "name": "Web shop" })));
-    let shell = Frame::of(signed, "Projects", PATH).told(signed, &DONE).problem(problem);
-    Ok(shell::private(shell::page(status, &Projects { shell, lines, form, may_govern })))
+    let form = again.form(Form::default);
+    let shell = Frame::of(signed, "Projects", PATH).told(signed, &DONE).again(&again);
+    Ok(again.answer(&Projects { shell, lines, form, may_govern }))
 }
 
 /// `POST /console/projects`.
@@ -118,7 +115,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match signed.send(Method::PUT, &path, Some(&body)).await {
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => page(&signed, refused.status, form, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

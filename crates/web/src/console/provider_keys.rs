@@ -5,18 +5,19 @@ pub(super) mod one;
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Refused, Signed, segment, sentence};
+use super::signed::{Refused, Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/provider-keys";
 
@@ -158,16 +159,10 @@ impl Line {
 
 /// `GET /console/provider-keys`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    let form = Form::default().with("provider", signed.visit.ask("provider").unwrap_or_default());
-    page(&signed, StatusCode::OK, form, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let keys: Vec<Key> = signed.get("/v1/byok").await?;
     let said: Strategies = signed.get("/v1/byok/strategy").await?;
     let settings: Settings = signed.get("/v1/byok/settings").await?;
@@ -181,12 +176,13 @@ async fn page(
     let strategy = json!({ "provider": "mistral", "strategy": "mine" });
     signed.offers(Method::PUT, "/v1/byok/strategy", Some(&strategy));
     let page = Page {
-        shell: Frame::of(signed, "Provider keys", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Provider keys", PATH).told(signed, &DONE).again(&again),
         strategies: strategies(&keys, said),
         choices: STRATEGIES.as_slice(),
         lines: keys.iter().map(Line::of).collect(),
         providers,
-        form,
+        form: again
+            .form(|| Form::default().with("provider", signed.visit.ask("provider").unwrap_or_default())),
         fee_percent: credits.byok.fee_percent,
         balance: credits.byok.balance_usd.as_deref().map(amount::usd),
         settings: Form::default().with("on_empty", settings.on_empty),
@@ -194,7 +190,7 @@ async fn page(
         may_govern: signed.me.may(Right::Govern),
         may_pay: signed.me.may(Right::Pay),
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// Of each provider that has a key, and of whatever something was said.
@@ -262,7 +258,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match sent {
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => page(&signed, refused.status, form, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

@@ -1,18 +1,19 @@
 //! `/console/server/provider-keys`: for the operator, keys of providers that serve everybody, entered while the server runs.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use catalog::{Protocol, Provider};
 use serde::Deserialize;
 use serde_json::json;
 use types::Timestamp;
 
+use super::again::Again;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Made, Signed, sentence};
+use super::signed::{Made, Signed};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 /// Where it is.
 pub(crate) const PATH: &str = "/console/server/provider-keys";
@@ -59,15 +60,10 @@ struct ServerKeys {
 }
 
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, (None, false), signed.visit.ask("provider").unwrap_or("mistral")).await
+    page(&signed, Again::default(), signed.visit.ask("provider").unwrap_or("mistral"), false).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    (problem, may_force): (Option<String>, bool),
-    chosen: &str,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again, chosen: &str, may_force: bool) -> Result<Response, Failed> {
     let all: Vec<Entered> = signed.get(API).await?;
     signed.calls.note(Made {
         method: Method::PUT,
@@ -88,13 +84,13 @@ async fn page(
     let state = signed.visit.site.status(None);
     let on = state.providers_on.into_iter().map(|line| (line.slug, line.name)).collect();
     let page = ServerKeys {
-        shell: Frame::of(signed, "Provider keys of the server", PATH).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Provider keys of the server", PATH).told(signed, &DONE).again(&again),
         rows: all.into_iter().map(row).collect(),
         choices,
         on,
         may_force,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// When it was entered.
@@ -123,17 +119,13 @@ pub(crate) async fn write(signed: Signed, form: Form) -> Result<Response, Failed
     let is_slug =
         !provider.is_empty() && provider.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !is_slug {
-        let problem = Some(String::from("Choose a provider."));
-        return page(&signed, StatusCode::BAD_REQUEST, (problem, false), "mistral").await;
+        return page(&signed, Again::wrong(None, "Choose a provider."), "mistral", false).await;
     }
     let path = format!("{API}/{provider}");
     if form.text("act") == Some("remove") {
         return match signed.send(Method::DELETE, &path, None).await {
             Ok(_) => Ok(done(&format!("{PATH}?done=gone"))),
-            Err(refused) => {
-                let problem = Some(sentence(&refused.message));
-                page(&signed, refused.status, (problem, false), &provider).await
-            }
+            Err(refused) => page(&signed, Again::refused(None, &refused), &provider, false).await,
         };
     }
     let path = if form.has("force") { format!("{path}?force=true") } else { path };
@@ -143,7 +135,7 @@ pub(crate) async fn write(signed: Signed, form: Form) -> Result<Response, Failed
         Ok(_) => Ok(done(&format!("{PATH}?done=kept"))),
         Err(refused) => {
             let may_force = refused.kind == "provider_key_refused";
-            page(&signed, refused.status, (Some(sentence(&refused.message)), may_force), &provider).await
+            page(&signed, Again::refused(None, &refused), &provider, may_force).await
         }
     }
 }

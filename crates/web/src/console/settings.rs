@@ -1,18 +1,19 @@
 //! `/console/settings`: the organization itself: its name, a new one, leaving, its end.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, sentence};
+use super::signed::Signed;
 use crate::format::Shown;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/settings";
 
@@ -43,24 +44,19 @@ struct Settings {
 
 /// `GET /console/settings`.
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None, None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let own: Organization = signed.get("/v1/organization").await?;
     if signed.me.may(Right::Own) {
         signed.offers(Method::PATCH, "/v1/organization", Some(&json!({ "name": own.name })));
     }
-    let form = typed.unwrap_or_else(|| Form::default().with("name", &own.name));
-    let shell = Frame::of(signed, "Organization", PATH).told(signed, &DONE).problem(problem);
+    let form = again.form(|| Form::default().with("name", &own.name));
+    let shell = Frame::of(signed, "Organization", PATH).told(signed, &DONE).again(&again);
     let since = amount::day(&own.created_at);
     let page = Settings { shell, since, form, may_own: signed.me.may(Right::Own), own };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// `POST /console/settings`.
@@ -80,7 +76,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match sent {
         Ok(to) => Ok(done(to)),
-        Err(refused) => page(&signed, refused.status, Some(form), Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 
@@ -96,8 +92,8 @@ async fn make(signed: &Signed, form: &Form) -> Result<(), super::signed::Refused
 async fn end(signed: &Signed, form: Form) -> Result<Response, Failed> {
     let own: Organization = signed.get("/v1/organization").await?;
     if form.text("named") != Some(own.name.trim()) {
-        let why = String::from("That is not the organization's name. Nothing has ended.");
-        return page(signed, StatusCode::BAD_REQUEST, Some(form), Some(why)).await;
+        let why = "That is not the organization's name. Nothing has ended.";
+        return page(signed, Again::wrong(form, why)).await;
     }
     let path = match form.has("forfeit") {
         true => "/v1/organization?forfeit_balance=true",
@@ -105,7 +101,7 @@ async fn end(signed: &Signed, form: Form) -> Result<Response, Failed> {
     };
     match signed.send(Method::DELETE, path, None).await {
         Ok(_) => Ok(done("/console?done=switched")),
-        Err(refused) => page(signed, refused.status, Some(form), Some(sentence(&refused.message))).await,
+        Err(refused) => page(signed, Again::refused(form, &refused)).await,
     }
 }
 

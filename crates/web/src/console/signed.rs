@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::http::header::{
-    CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, IF_MATCH, ORIGIN, RETRY_AFTER, SET_COOKIE, USER_AGENT,
+    CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, IF_MATCH, ORIGIN, SET_COOKIE, USER_AGENT,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -19,6 +19,7 @@ use url::form_urlencoded;
 
 use crate::api::{Api, Caller};
 use crate::message::message;
+use crate::prose::Prose;
 use crate::shell::{self, Failed};
 use crate::visit::{Pages, Visit};
 
@@ -69,8 +70,13 @@ pub(crate) struct Refused {
     /// The error's type, as `docs/errors.md` lists it.
     pub(crate) kind: String,
     pub(crate) message: String,
-    /// Seconds after which it is worth trying again.
-    pub(crate) retry_after: Option<u64>,
+}
+
+impl Refused {
+    /// Why, as a sentence of a page.
+    pub(crate) fn sentence(&self) -> String {
+        sentence(&self.message)
+    }
 }
 
 impl Reply {
@@ -85,7 +91,6 @@ impl Reply {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 kind: String::from("internal"),
                 message: String::from("the page does not understand what the API answered"),
-                retry_after: None,
             }
         })
     }
@@ -93,12 +98,10 @@ impl Reply {
     fn refused(&self) -> Refused {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let text = |name: &str| body.pointer(&format!("/error/{name}")).and_then(Value::as_str);
-        let retry = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         Refused {
             status: self.status,
             kind: text("type").unwrap_or("internal").to_owned(),
             message: text("message").unwrap_or("the API answered without saying why").to_owned(),
-            retry_after: retry.and_then(|value| value.parse().ok()),
         }
     }
 
@@ -327,7 +330,7 @@ impl Signed {
             503 => "Not right now",
             _ => "That did not work",
         };
-        message(&self.visit.place, refused.status, title, &sentence(&refused.message)).into()
+        message(&self.visit.place, refused.status, title, &refused.sentence()).into()
     }
 }
 
@@ -340,6 +343,11 @@ pub(crate) fn sentence(message: &str) -> String {
         text.push('.');
     }
     text
+}
+
+/// The same, with what it sets in backticks as code.
+pub(crate) fn prose(message: &str) -> Prose {
+    Prose::of(&sentence(message))
 }
 
 /// A name as a segment of a path of the API, whatever was typed.
@@ -374,8 +382,7 @@ impl FromRequestParts<Arc<Pages>> for Signed {
             // A form's answer can't be led back to by an address alone.
             Err(refused) if refused.status == StatusCode::UNAUTHORIZED => Err(to_sign_in(&visit).into()),
             Err(refused) => {
-                let text = sentence(&refused.message);
-                Err(message(&visit.place, refused.status, "Not right now", &text).into())
+                Err(message(&visit.place, refused.status, "Not right now", &refused.sentence()).into())
             }
         }
     }

@@ -6,13 +6,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::again::Again;
 use super::frame::Frame;
 use super::logs::generation::stats_of;
 use super::logs::{LOGS, Line, Listed, Totals, lines, segment};
 use super::names::Names;
 use super::signed::{Refused, Signed};
 use crate::model::Stat;
-use crate::shell::{self, Crumb, Failed};
+use crate::prose::Prose;
+use crate::shell::{Crumb, Failed};
 
 /// Most calls that are shown.
 const CALLS_MAX: u64 = 500;
@@ -40,7 +42,7 @@ struct Page {
     stats: Vec<Stat>,
     lines: Vec<Line>,
     truncated: bool,
-    about: &'static str,
+    about: Prose,
 }
 
 pub(crate) async fn trace(signed: Signed, Path(id): Path<String>) -> Result<Response, Failed> {
@@ -58,7 +60,6 @@ pub(crate) async fn session(signed: Signed, Path(id): Path<String>) -> Result<Re
             status: StatusCode::NOT_FOUND,
             kind: String::from("not_found"),
             message: String::from("no call said that it belongs to this session"),
-            retry_after: None,
         }));
     }
     let mut generations = session.data;
@@ -82,7 +83,7 @@ async fn page(
         stats: stats_of(&trace.totals),
         lines: lines(&trace.generations, &names, signed.visit.today()),
         truncated: trace.truncated,
-        about,
+        about: Prose::of(about),
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &page)))
+    Ok(Again::default().answer(&page))
 }

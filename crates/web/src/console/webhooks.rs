@@ -1,18 +1,19 @@
 //! `/console/webhooks`: where the organization is told of things besides mail.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::Right;
 
+use super::again::Again;
 use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
-use super::signed::{Signed, segment, sentence};
+use super::signed::{Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 pub(crate) const PATH: &str = "/console/webhooks";
 
@@ -23,11 +24,11 @@ const DONE: [(&str, &str); 2] = [
 
 /// What there is to tell.
 const KINDS: [(&str, &str); 5] = [
-    ("budget.threshold", "a budget is spent so far"),
-    ("key.threshold", "a key's limit is spent so far"),
-    ("key.frozen", "a key was frozen"),
-    ("model.price_changed", "a model that you use has another price"),
-    ("model.deprecated", "a model that you use retires"),
+    ("budget.threshold", "a budget reaches one of its percentages"),
+    ("key.threshold", "a key's limit is nearly used up"),
+    ("key.frozen", "a key is frozen, for it spends many times what it usually does"),
+    ("model.price_changed", "the price of a model that you use changes"),
+    ("model.deprecated", "a model that you use is to be retired"),
 ];
 
 #[derive(Deserialize)]
@@ -62,15 +63,10 @@ struct Webhooks {
 
 /// `GET /console/webhooks`.
 pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, Form::default(), None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let all: Vec<Webhook> = signed.get("/v1/webhooks").await?;
     let may_govern = signed.me.may(Right::Govern);
     let line = |webhook: Webhook| Line {
@@ -88,9 +84,10 @@ async fn page(
     };
     let example = json!({ "url": "https://example.com/hooks", "kinds": ["budget.threshold"] });
     signed.offers(Method::POST, "/v1/webhooks", Some(&example));
-    let shell = Frame::of(signed, "Webhooks", PATH).told(signed, &DONE).problem(problem);
+    let form = again.form(Form::default);
+    let shell = Frame::of(signed, "Webhooks", PATH).told(signed, &DONE).again(&again);
     let (lines, kinds) = (all.into_iter().map(line).collect(), KINDS.as_slice());
-    Ok(shell::private(shell::page(status, &Webhooks { shell, lines, form, kinds, may_govern })))
+    Ok(again.answer(&Webhooks { shell, lines, form, kinds, may_govern }))
 }
 
 /// `POST /console/webhooks`.
@@ -111,7 +108,7 @@ pub(crate) async fn act(signed: Signed, form: Form) -> Result<Response, Failed> 
     };
     match sent {
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => page(&signed, refused.status, form, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }
 

@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use qrcode::{Color, EcLevel, QrCode};
 use serde_json::{Value, json};
 
 use super::{PATH, again, secrets};
+use crate::console::again::Again;
 use crate::console::form::Form;
 use crate::console::frame::Frame;
-use crate::console::signed::{Signed, sentence};
-use crate::shell::{self, Failed};
+use crate::console::signed::Signed;
+use crate::shell::Failed;
 
 /// Modules of white around a code, without which it is not found.
 const QUIET: usize = 4;
@@ -52,11 +53,11 @@ fn picture(text: &str) -> Option<String> {
     ))
 }
 
-fn page(signed: &Signed, status: StatusCode, url: &str, secret: &str, problem: Option<String>) -> Response {
-    let shell = Frame::of(signed, "Second factor", PATH).problem(problem);
+fn page(signed: &Signed, url: &str, secret: &str, again: &Again) -> Response {
+    let shell = Frame::of(signed, "Second factor", PATH).again(again);
     let picture = picture(url).unwrap_or_default();
     let page = Factor { shell, picture, url: url.to_owned(), secret: secret.to_owned() };
-    shell::private(shell::page(status, &page))
+    again.answer(&page)
 }
 
 /// The secret, which is not in force yet.
@@ -64,7 +65,7 @@ pub(super) async fn begin(signed: &Signed, form: &Form) -> Result<Response, Fail
     match signed.send_unseen(Method::POST, "/v1/auth/totp", Some(&secrets(form))).await {
         Ok(answer) => {
             let text = |path: &str| answer.pointer(path).and_then(Value::as_str).unwrap_or_default();
-            Ok(page(signed, StatusCode::OK, text("/data/url"), text("/data/secret"), None))
+            Ok(page(signed, text("/data/url"), text("/data/secret"), &Again::default()))
         }
         Err(refused) => again(signed, &refused).await,
     }
@@ -78,7 +79,7 @@ pub(super) async fn confirm(signed: &Signed, form: &Form) -> Result<Response, Fa
         Err(refused) => {
             // The secret is told once; the page carries it on to the next try.
             let (url, secret) = (form.again("url"), form.again("secret"));
-            Ok(page(signed, refused.status, &url, &secret, Some(sentence(&refused.message))))
+            Ok(page(signed, &url, &secret, &Again::refused(None, &refused)))
         }
     }
 }
@@ -96,7 +97,7 @@ fn codes(signed: &Signed, answer: &Value) -> Response {
     let codes = all.map(Vec::as_slice).unwrap_or_default().iter().filter_map(Value::as_str);
     let page =
         Codes { shell: Frame::of(signed, "Recovery codes", PATH), codes: codes.map(str::to_owned).collect() };
-    shell::private(shell::page(StatusCode::OK, &page))
+    Again::default().answer(&page)
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde_json::Value;
 use types::Right;
 
 use super::{Budget, Line, Names, PATH, edited};
+use crate::console::again::Again;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
-use crate::console::signed::{Refused, Signed, segment, sentence};
-use crate::shell::{self, Crumb, Failed};
+use crate::console::signed::{Signed, segment};
+use crate::shell::{Crumb, Failed};
 
 #[derive(Template)]
 #[template(path = "console/budget.html")]
@@ -25,42 +26,28 @@ struct One {
 
 /// `GET /console/budgets/{id}`.
 pub(crate) async fn show(Path(id): Path<String>, signed: Signed) -> Result<Response, Failed> {
-    page(&signed, &id, StatusCode::OK, None, None).await
+    page(&signed, &id, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    id: &str,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
-    let all: Vec<Budget> = signed.get("/v1/budgets").await?;
-    let Some(budget) = all.into_iter().find(|budget| budget.id == id) else {
-        return Err(signed.failed(&Refused {
-            status: StatusCode::NOT_FOUND,
-            kind: String::from("not_found"),
-            message: String::from("there is no such budget; it may have been taken away"),
-            retry_after: None,
-        }));
-    };
+async fn page(signed: &Signed, id: &str, again: Again) -> Result<Response, Failed> {
+    let api = format!("/v1/budgets/{}", segment(id));
+    let budget: Budget = signed.get(&api).await?;
     let told: Vec<String> = budget.thresholds.iter().map(u64::to_string).collect();
-    let form = typed.unwrap_or_else(|| {
+    let form = again.form(|| {
         Form::default()
             .with("name", budget.name.clone().unwrap_or_default())
             .with("amount_usd", &budget.amount_usd)
             .with("thresholds", told.join(", "))
             .ticked("hard", budget.hard)
     });
-    let api = format!("/v1/budgets/{}", segment(id));
     signed.offers(Method::PATCH, &api, Some(&Value::Object(edited(&form))));
     signed.offers(Method::DELETE, &api, None);
     let names = Names::of(signed, std::slice::from_ref(&budget)).await;
     let line = Line::of(&budget, &names);
-    let shell = Frame::of(signed, "Budget", PATH).problem(problem);
+    let shell = Frame::of(signed, "Budget", PATH).again(&again);
     let crumbs = vec![Crumb::new(PATH, "Budgets")];
     let page = One { shell, crumbs, line, form, may_govern: signed.me.may(Right::Govern) };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// `POST /console/budgets/{id}`: writes it, or takes it away.
@@ -72,8 +59,6 @@ pub(crate) async fn act(Path(id): Path<String>, signed: Signed, form: Form) -> R
     };
     match sent {
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
-        Err(refused) => {
-            page(&signed, &id, refused.status, Some(form), Some(sentence(&refused.message))).await
-        }
+        Err(refused) => page(&signed, &id, Again::refused(form, &refused)).await,
     }
 }

@@ -13,6 +13,7 @@ fn api(role: &str) -> FakeApi {
     let users = json!({"id": "bdg_2", "subject": "user:*", "period": "day", "amount_usd": "1", "hard": false, "thresholds": [100]});
     FakeApi::signed_in(role, false)
         .answering("GET /v1/budgets", 200, json!({"data": [budget, users]}))
+        .answering("GET /v1/budgets/bdg_1", 200, json!({"data": budget}))
         .answering("GET /v1/keys", 200, json!({"data": [{"id": "key_1", "name": "web <i>"}]}))
 }
 
@@ -25,7 +26,7 @@ async fn each_says_whom_it_bounds_and_what_is_left() {
         .holds("1 Aug 2026");
     page.holds("Each user")
         .holds("for each, a day")
-        .holds("50 % and 100 %")
+        .holds("50, 100 %")
         .lacks("<b>All")
         .lacks("Make the budget");
 }

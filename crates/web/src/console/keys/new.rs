@@ -1,17 +1,18 @@
 //! `/console/keys/new`: a new key with all that may be said of one.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use types::{Right, Role};
 
 use super::{PATH, edit, fresh};
+use crate::console::again::Again;
 use crate::console::form::Form;
 use crate::console::frame::Frame;
-use crate::console::signed::{Signed, sentence};
-use crate::shell::{self, Crumb, Failed};
+use crate::console::signed::Signed;
+use crate::shell::{Crumb, Failed};
 
 #[derive(Deserialize)]
 struct ServiceAccount {
@@ -35,15 +36,10 @@ struct New {
 
 /// `GET /console/keys/new`.
 pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, edit::blank(), None).await
+    page(&signed, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    status: StatusCode,
-    form: Form,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let may_govern = signed.me.may(Right::Govern);
     let mut holders = vec![(String::new(), String::from("You"))];
     if may_govern {
@@ -56,18 +52,19 @@ async fn page(
     signed.offers(Method::POST, "/v1/keys", Some(&example));
     let roles = Role::ALL.into_iter().filter(|role| signed.me.role.covers(*role));
     let roles = roles.map(|role| (role.name(), role.name())).collect();
-    let shell = Frame::of(signed, "New key", PATH).problem(problem);
+    let form = again.form(edit::blank);
+    let shell = Frame::of(signed, "New key", PATH).again(&again);
     let (resets, public) = (edit::RESETS.as_slice(), edit::PUBLIC.as_slice());
     let crumbs = vec![Crumb::new(PATH, "Keys")];
     let page = New { shell, crumbs, form, resets, public, holders, roles, may_govern };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// `POST /console/keys/new`.
 pub(crate) async fn create(signed: Signed, form: Form) -> Result<Response, Failed> {
     let mut body = match edit::new_body(&form) {
         Ok(body) => body,
-        Err(why) => return page(&signed, StatusCode::BAD_REQUEST, form, Some(sentence(&why))).await,
+        Err(why) => return page(&signed, Again::wrong(form, &why)).await,
     };
     if form.has("management") {
         body.insert(String::from("management"), json!(true));
@@ -84,6 +81,6 @@ pub(crate) async fn create(signed: Signed, form: Form) -> Result<Response, Faile
     }
     match signed.send(Method::POST, "/v1/keys", Some(&Value::Object(body))).await {
         Ok(answer) => Ok(fresh::page(&signed, &answer, String::new())),
-        Err(refused) => page(&signed, refused.status, form, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(form, &refused)).await,
     }
 }

@@ -2,20 +2,22 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
 use types::Right;
+use url::form_urlencoded;
 
 use super::used::{DAYS, Row, Table, Used};
 use super::{Cap, DONE, Key, PATH, State, edit, fresh, used};
 use crate::chart::{self, Chart, Stack};
+use crate::console::again::Again;
 use crate::console::amount;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
-use crate::console::signed::{Refused, Signed, segment, sentence};
+use crate::console::signed::{Refused, Signed, segment};
 use crate::format::{self, Shown};
-use crate::shell::{self, Crumb, Failed};
+use crate::shell::{Crumb, Failed};
 
 /// How long the former text is taken.
 const GRACES: [(&str, &str); 4] =
@@ -23,7 +25,8 @@ const GRACES: [(&str, &str); 4] =
 
 /// Use of a model by the key.
 struct Line {
-    model: String,
+    /// What was called, and its calls in the log; none where no model was reached.
+    model: Option<(String, String)>,
     spent: Shown,
     requests: Shown,
     failed: Shown,
@@ -46,6 +49,8 @@ struct One {
     used: Used,
     chart: Option<Chart>,
     lines: Vec<Line>,
+    /// Its calls in the log.
+    log: String,
     form: Form,
     resets: &'static [(&'static str, &'static str)],
     public: &'static [(&'static str, &'static str)],
@@ -56,28 +61,27 @@ struct One {
 
 /// `GET /console/keys/{key}`.
 pub(crate) async fn show(Path(name): Path<String>, signed: Signed) -> Result<Response, Failed> {
-    page(&signed, &name, StatusCode::OK, None, None).await
+    page(&signed, &name, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    name: &str,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, name: &str, again: Again) -> Result<Response, Failed> {
     let key: Key = signed.get(&format!("/v1/keys/{}", segment(name))).await?;
     let by_day = ask(signed, &key, json!({ "granularity": "day" })).await;
-    let by_model = ask(signed, &key, json!({ "dimensions": ["model"] })).await;
+    let by_model = ask(
+        signed,
+        &key,
+        json!({ "dimensions": ["model"], "order_by": { "field": "total_usage", "direction": "desc" } }),
+    )
+    .await;
     let today = signed.visit.today();
-    let form = typed.unwrap_or_else(|| edit::form(&key)).with("grace_s", "86400");
+    let form = again.form(|| edit::form(&key)).with("grace_s", "86400");
     let is_theirs = key.is_theirs(signed);
     if is_theirs {
         let limit = json!({ "limit": form.text("limit"), "limit_reset": form.text("limit_reset") });
         signed.offers(Method::PATCH, &key.api(), Some(&limit));
         signed.offers(Method::POST, &format!("{}/rotate", key.api()), Some(&json!({ "grace_s": 86_400 })));
     }
-    let shell = Frame::of(signed, &key.name, PATH).told(signed, &DONE).problem(problem);
+    let shell = Frame::of(signed, &key.name, PATH).told(signed, &DONE).again(&again);
     let page = One {
         shell,
         crumbs: vec![Crumb::new(PATH, "Keys")],
@@ -91,7 +95,8 @@ async fn page(
         old_text: key.old_text_until.as_deref().map(amount::instant),
         used: by_day.as_ref().map_or_else(|| used::of(&None, "", today), |rows| used::sum(rows, today)),
         chart: by_day.as_ref().map(|rows| chart_of(rows, today)),
-        lines: by_model.unwrap_or_default().into_iter().map(line).collect(),
+        log: log(&key, None),
+        lines: by_model.unwrap_or_default().into_iter().map(|row| line(&key, row)).collect(),
         form,
         resets: edit::RESETS.as_slice(),
         public: edit::PUBLIC.as_slice(),
@@ -100,7 +105,7 @@ async fn page(
         may_govern: signed.me.may(Right::Govern),
         key,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 /// Use of the key over the last days.
@@ -116,12 +121,23 @@ async fn ask(signed: &Signed, key: &Key, more: Value) -> Option<Vec<Row>> {
     Some(table.data)
 }
 
-fn line(row: Row) -> Line {
+/// The calls of a key, or those that a model answered, as the log finds them.
+fn log(key: &Key, model: Option<&str>) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("key", key.hash.as_str())].into_iter().chain(model.map(|model| ("model", model))))
+        .finish();
+    format!("{}?{query}", crate::console::logs::LOGS)
+}
+
+fn line(key: &Key, row: Row) -> Line {
     Line {
         spent: amount::dollars(&row.total_usage),
         requests: format::short(row.request_count),
         failed: format::percent(row.error_count, row.request_count),
-        model: row.model.unwrap_or_default(),
+        model: row.model.filter(|model| !model.is_empty()).map(|model| {
+            let href = log(key, Some(&model));
+            (model, href)
+        }),
     }
 }
 
@@ -162,17 +178,8 @@ pub(crate) async fn act(Path(name): Path<String>, signed: Signed, form: Form) ->
     };
     match sent {
         Ok(word) => to(word),
-        Err(refused) => again(&signed, &name, None, &refused).await,
+        Err(refused) => page(&signed, &name, Again::refused(None, &refused)).await,
     }
-}
-
-async fn again(
-    signed: &Signed,
-    name: &str,
-    typed: Option<Form>,
-    refused: &Refused,
-) -> Result<Response, Failed> {
-    page(signed, name, refused.status, typed, Some(sentence(&refused.message))).await
 }
 
 async fn set(signed: &Signed, api: &str, body: &Value) -> Result<(), Refused> {
@@ -183,7 +190,7 @@ async fn save(signed: &Signed, name: &str, api: &str, form: Form) -> Result<Resp
     let mut body = match edit::body(&form) {
         Ok(body) => body,
         Err(why) => {
-            return page(signed, name, StatusCode::BAD_REQUEST, Some(form), Some(sentence(&why))).await;
+            return page(signed, name, Again::wrong(form, &why)).await;
         }
     };
     if signed.me.may(Right::Govern) {
@@ -191,7 +198,7 @@ async fn save(signed: &Signed, name: &str, api: &str, form: Form) -> Result<Resp
     }
     match set(signed, api, &Value::Object(body)).await {
         Ok(()) => Ok(done(&format!("{PATH}/{}?done=saved", segment(name)))),
-        Err(refused) => again(signed, name, Some(form), &refused).await,
+        Err(refused) => page(signed, name, Again::refused(form, &refused)).await,
     }
 }
 
@@ -207,7 +214,7 @@ async fn rotate(signed: &Signed, name: &str, api: &str, form: &Form) -> Result<R
             };
             Ok(fresh::page(signed, &answer, note))
         }
-        Err(refused) => again(signed, name, None, &refused).await,
+        Err(refused) => page(signed, name, Again::refused(None, &refused)).await,
     }
 }
 
@@ -215,11 +222,11 @@ async fn rotate(signed: &Signed, name: &str, api: &str, form: &Form) -> Result<R
 async fn revoke(signed: &Signed, name: &str, api: &str, form: &Form) -> Result<Response, Failed> {
     let key: Key = signed.get(api).await?;
     if form.text("name") != Some(key.name.trim()) {
-        let why = String::from("That is not the key's name. Nothing was revoked.");
-        return page(signed, name, StatusCode::BAD_REQUEST, None, Some(why)).await;
+        let why = "That is not the key's name. Nothing was revoked.";
+        return page(signed, name, Again::wrong(None, why)).await;
     }
     match signed.send(Method::DELETE, api, None).await {
         Ok(_) => Ok(done("/console/keys?done=revoked")),
-        Err(refused) => again(signed, name, None, &refused).await,
+        Err(refused) => page(signed, name, Again::refused(None, &refused)).await,
     }
 }

@@ -158,3 +158,13 @@ async fn a_key_that_is_not_there_is_said_so() {
     assert_eq!(page.status, 404);
     page.holds("The account has no such key.");
 }
+
+#[tokio::test]
+async fn a_key_leads_to_what_it_did() {
+    let api = Arc::new(api("owner"));
+    let page = visit(&api, "/console/keys/key_1", None).await;
+    page.holds("href=\"/console/logs?key=ab12\"").holds("href=\"/console?key=key_1\"");
+    page.holds("href=\"/console/budgets?kind=key&amp;of=key_1\"");
+    page.holds("href=\"/console/logs?key=ab12&#38;model=acme%2F%3Cb%3Ex%3C%2Fb%3E\"").lacks("<b>x");
+    visit(&api, "/console/keys", None).await.holds("href=\"/console/logs?key=ab12\"");
+}

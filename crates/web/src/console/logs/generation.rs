@@ -4,7 +4,7 @@ mod steps;
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,14 +12,16 @@ use serde_json::{Map, Value, json};
 use self::steps::Step;
 use super::line::{State, instant, path_of, segment};
 use super::{LOGS, Totals};
+use crate::console::again::Again;
 use crate::console::amount;
 use crate::console::form::{Form, done};
-use crate::console::frame::{self, Frame};
-use crate::console::names::{Names, unseen};
-use crate::console::signed::{Made, Signed, sentence};
+use crate::console::frame::Frame;
+use crate::console::names::{Key, Names, unseen};
+use crate::console::signed::{Made, Signed, prose};
 use crate::format::{self, Shown};
 use crate::model::Stat;
-use crate::shell::{self, Crumb, Failed};
+use crate::prose::Prose;
+use crate::shell::{Crumb, Failed};
 
 /// What a form did.
 const DONE: [(&str, &str); 1] = [("said", "What you said of this answer is kept.")];
@@ -131,7 +133,7 @@ struct Guarded {
 struct Plan {
     facts: Option<Facts>,
     planned: Vec<Planned>,
-    again: Option<Again>,
+    again: Option<Anew>,
     why_not_again: Option<String>,
 }
 
@@ -154,7 +156,7 @@ struct Planned {
 }
 
 #[derive(Deserialize)]
-struct Again {
+struct Anew {
     plan: Vec<Likely>,
     rejected: Vec<Rejected>,
     without: String,
@@ -195,7 +197,7 @@ struct Page {
     state: State,
     stats: Vec<Stat>,
     steps: Vec<Step>,
-    warnings: Vec<Warning>,
+    warnings: Vec<(String, Prose)>,
     guardrails: Vec<Guarded>,
     receipt: String,
     content: Option<Content>,
@@ -207,7 +209,7 @@ struct Page {
 
 /// The page.
 pub(crate) async fn show(signed: Signed, Path(id): Path<String>) -> Result<Response, Failed> {
-    page(&signed, &id, StatusCode::OK, None, None).await
+    page(&signed, &id, Again::default()).await
 }
 
 /// `POST`: what somebody says of the answer.
@@ -216,20 +218,11 @@ pub(crate) async fn say(signed: Signed, Path(id): Path<String>, form: Form) -> R
     body.insert(String::from("id"), json!(id));
     match signed.send(Method::POST, "/v1/feedback", Some(&Value::Object(body))).await {
         Ok(_) => Ok(done(&format!("{}?done=said", path_of(&id)))),
-        Err(refused) => {
-            page(&signed, &id, refused.status, Some(sentence(&refused.message)), Some(form.again("comment")))
-                .await
-        }
+        Err(refused) => page(&signed, &id, Again::refused(form, &refused)).await,
     }
 }
 
-async fn page(
-    signed: &Signed,
-    id: &str,
-    status: StatusCode,
-    problem: Option<String>,
-    typed: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, id: &str, again: Again) -> Result<Response, Failed> {
     let escaped = segment(id);
     let record: Record = signed.get(&format!("/v1/generation?id={escaped}")).await?;
     let plan: Plan = signed.get(&format!("/v1/generation/plan?id={escaped}")).await?;
@@ -243,7 +236,7 @@ async fn page(
     let said = record.feedback.clone().unwrap_or_default();
     let word = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
     let page = Page {
-        shell: Frame::of(signed, "Generation", LOGS).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "Generation", LOGS).told(signed, &DONE).again(&again),
         crumbs: vec![Crumb::new(LOGS, "Logs")],
         state: State::of(&record.status),
         stats: stats(&record),
@@ -253,7 +246,7 @@ async fn page(
             "down" | "bad" => "down",
             _ => "",
         },
-        comment: typed.unwrap_or_else(|| word("comment").to_owned()),
+        comment: again.typed().map_or_else(|| word("comment").to_owned(), |form| form.again("comment")),
         feedback: said
             .iter()
             .filter(|(name, _)| !matches!(name.as_str(), "rating" | "comment"))
@@ -262,11 +255,11 @@ async fn page(
         expires: content.as_ref().map_or_else(Shown::unknown, |content| at(&content.expires_at)),
         content,
         id: record.id,
-        warnings: record.warnings,
+        warnings: record.warnings.into_iter().map(|one| (one.code, prose(&one.message))).collect(),
         guardrails: record.guardrails,
         receipt: record.receipt,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 fn plain(value: &Value) -> String {
@@ -312,8 +305,7 @@ pub(crate) fn stats_of(totals: &Totals) -> Vec<Stat> {
     ]
 }
 
-/// Where a key is limited and stopped, once that page is there.
+/// Where a key is limited and stopped.
 fn key_path(names: &Names, id: &str) -> Option<String> {
-    let key = names.key(id).filter(|_| frame::is_page("/console/keys"))?;
-    Some(format!("/console/keys/{}", key.hash))
+    names.key(id).map(Key::path)
 }

@@ -5,7 +5,7 @@ use types::Timestamp;
 
 use super::LOGS;
 use crate::console::amount;
-use crate::console::names::Names;
+use crate::console::names::{Key, Names};
 use crate::format::{self, Shown};
 
 /// What the API lists of a generation.
@@ -59,6 +59,8 @@ pub(crate) struct Line {
     pub(crate) asked: Option<String>,
     pub(crate) provider: String,
     pub(crate) key: String,
+    /// Where the key is limited and stopped; none where it is not known any more.
+    pub(crate) key_href: Option<String>,
     pub(crate) input: Shown,
     pub(crate) output: Shown,
     pub(crate) cost: Shown,
@@ -130,6 +132,7 @@ fn line(one: &Listed, names: &Names, today: i64) -> Line {
         model: reached(&one.model),
         provider: one.provider.clone(),
         key: names.of(&one.key).to_owned(),
+        key_href: names.key(&one.key).map(Key::path),
         input: format::short(one.tokens_prompt),
         output: format::short(one.tokens_completion),
         cost: amount::usd(&one.charged_usd),

@@ -179,7 +179,9 @@ async fn shape(text: &str, path: &str) -> (usize, usize) {
     let page = visit(&Arc::new(api(text)), path, None).await;
     assert_eq!(page.status, 200, "{text} in {path}: {}", page.text);
     assert!(!page.text.contains("href=\"javascript:"), "{text} in {path}");
-    (page.text.matches('<').count(), page.text.matches("=\"").count())
+    // Backticks become code, which does nothing.
+    let text = page.text.replace("<code>", "").replace("</code>", "");
+    (text.matches('<').count(), text.matches("=\"").count())
 }
 
 #[tokio::test]

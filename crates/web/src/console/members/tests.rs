@@ -84,5 +84,5 @@ async fn what_was_refused_is_said_beside_what_was_typed() {
     let api = api("owner").answering("POST /v1/organization/invitations", 400, why);
     let page = visit(&Arc::new(api), "/console/members", Some("act=invite&email=nobody&role=viewer")).await;
     assert_eq!(page.status, 400);
-    page.holds("`email` is no address.").holds("value=\"nobody\"");
+    page.holds("<code>email</code> is no address.").holds("value=\"nobody\"");
 }

@@ -4,7 +4,7 @@ use types::Money;
 
 use super::View;
 use super::ask::{Dimension, Question, Row, Told};
-use crate::console::names::Names;
+use crate::console::names::{Key, Names};
 use crate::format::{self, Shown};
 
 /// Rows that are shown; all are in the CSV.
@@ -83,7 +83,7 @@ pub(super) fn table(view: &View, names: &Names, by: Dimension, told: Option<Told
         Line {
             name: view.word(names, by, value),
             href: view.only(by, value),
-            act: names.key(value).filter(|_| by.name == "key").and_then(|key| view.key_path(&key.hash)),
+            act: names.key(value).filter(|_| by.name == "key").map(Key::path),
             is_here: view.filters.value(by) == Some(value),
             width: u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1)))
                 .unwrap_or_default()

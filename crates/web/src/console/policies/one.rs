@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
 use types::Right;
@@ -11,11 +11,12 @@ use types::Right;
 use super::replay::Replayed;
 use super::route::Planned;
 use super::{PATH, Policy, replay, route};
+use crate::console::again::Again;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
-use crate::console::signed::{Signed, segment, sentence};
+use crate::console::signed::{Signed, segment};
 use crate::console::versions::{self, Version};
-use crate::shell::{self, Crumb, Failed};
+use crate::shell::{Crumb, Failed};
 
 const DONE: [(&str, &str); 1] = [("saved", "The policy is written. It holds from the next request on.")];
 
@@ -54,25 +55,22 @@ struct One {
     since: &'static [(&'static str, &'static str)],
     starts: Vec<(&'static str, &'static str)>,
     versions: Vec<Version>,
-    warnings: Vec<String>,
     planned: Option<Planned>,
     replayed: Option<Replayed>,
     may_build: bool,
 }
 
-/// What a page is made of beside what the API tells.
+/// What a page is made of beside what the API tells: what was typed, and what came of trying it.
 #[derive(Default)]
 struct Typed {
-    form: Option<Form>,
-    problem: Option<String>,
-    warnings: Vec<String>,
+    again: Again,
     planned: Option<Planned>,
     replayed: Option<Replayed>,
 }
 
-impl Typed {
-    fn problem(form: Form, problem: &str) -> Typed {
-        Typed { form: Some(form), problem: Some(sentence(problem)), ..Typed::default() }
+impl From<Again> for Typed {
+    fn from(again: Again) -> Typed {
+        Typed { again, ..Typed::default() }
     }
 }
 
@@ -83,20 +81,15 @@ fn with_prompt(form: Form) -> Form {
 
 /// `GET /console/policies/new`.
 pub(crate) async fn new(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, None, StatusCode::OK, Typed::default()).await
+    page(&signed, None, Typed::default()).await
 }
 
 /// `GET /console/policies/{name}`.
 pub(crate) async fn show(Path(name): Path<String>, signed: Signed) -> Result<Response, Failed> {
-    page(&signed, Some(&name), StatusCode::OK, Typed::default()).await
+    page(&signed, Some(&name), Typed::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    name: Option<&str>,
-    status: StatusCode,
-    typed: Typed,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, name: Option<&str>, typed: Typed) -> Result<Response, Failed> {
     let policy: Option<Policy> = match name {
         Some(name) => Some(signed.get(&format!("/v1/policies/{}", segment(name))).await?),
         None => None,
@@ -106,7 +99,7 @@ async fn page(
         Some(api) => signed.ask(&format!("{api}/versions")).await.unwrap_or_default(),
         None => Vec::new(),
     };
-    let form = typed.form.unwrap_or_else(|| with_prompt(filled(signed, policy.as_ref())));
+    let form = typed.again.form(|| with_prompt(filled(signed, policy.as_ref())));
     if let (Some(api), Some(policy)) = (&api, &policy) {
         signed.offers(Method::PUT, api, Some(&policy.policy));
         let messages = json!([{ "role": "user", "content": "Hello" }]);
@@ -120,7 +113,7 @@ async fn page(
     let name = policy.map(|policy| policy.name).unwrap_or_default();
     let title = if name.is_empty() { "New policy" } else { &name };
     let page = One {
-        shell: Frame::of(signed, title, PATH).told(signed, &DONE).problem(typed.problem),
+        shell: Frame::of(signed, title, PATH).told(signed, &DONE).again(&typed.again),
         crumbs: vec![Crumb::new(PATH, "Policies")],
         path: format!("{PATH}/{}", if name.is_empty() { String::from("new") } else { segment(&name) }),
         name,
@@ -128,12 +121,11 @@ async fn page(
         since: SINCE.as_slice(),
         starts: STARTS.iter().map(|(word, name, _)| (*word, *name)).collect(),
         versions: versions::of(&rows, &["policy"]),
-        warnings: typed.warnings,
         planned: typed.planned,
         replayed: typed.replayed,
         may_build: signed.me.may(Right::Build),
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(typed.again.answer(&page))
 }
 
 fn filled(signed: &Signed, policy: Option<&Policy>) -> Form {
@@ -167,30 +159,26 @@ async fn act_on(signed: &Signed, name: Option<&str>, form: Form) -> Result<Respo
     let policy = match versions::typed(&form, "policy", "the policy") {
         Ok(policy) => policy,
         Err(why) => {
-            return page(signed, name, StatusCode::BAD_REQUEST, Typed::problem(form, &why)).await;
+            return page(signed, name, Again::wrong(form, &why).into()).await;
         }
     };
     match form.text("act") {
         Some("try") => match route::ask(signed, &form, &policy).await {
             Ok(planned) => {
-                shown(signed, name, Typed { planned: Some(planned), form: Some(form), ..Typed::default() })
-                    .await
+                let planned = Some(planned);
+                page(signed, name, Typed { planned, ..Again::with(form).into() }).await
             }
-            Err(refused) => page(signed, name, refused.status, Typed::problem(form, &refused.message)).await,
+            Err(refused) => page(signed, name, Again::refused(form, &refused).into()).await,
         },
         Some("replay") => match replay::ask(signed, &form, &policy).await {
             Ok(replayed) => {
-                shown(signed, name, Typed { replayed: Some(replayed), form: Some(form), ..Typed::default() })
-                    .await
+                let replayed = Some(replayed);
+                page(signed, name, Typed { replayed, ..Again::with(form).into() }).await
             }
-            Err(refused) => page(signed, name, refused.status, Typed::problem(form, &refused.message)).await,
+            Err(refused) => page(signed, name, Again::refused(form, &refused).into()).await,
         },
         _ => save(signed, name, form, policy).await,
     }
-}
-
-async fn shown(signed: &Signed, name: Option<&str>, typed: Typed) -> Result<Response, Failed> {
-    page(signed, name, StatusCode::OK, typed).await
 }
 
 async fn save(
@@ -218,10 +206,10 @@ async fn save(
             let warnings = versions::warnings(&answer);
             match warnings.is_empty() {
                 true => Ok(done(&format!("{PATH}/{}?done=saved", segment(written)))),
-                false => shown(signed, Some(written), Typed { warnings, ..Typed::default() }).await,
+                false => page(signed, Some(written), Again::warned(warnings).into()).await,
             }
         }
-        Err(refused) => page(signed, name, refused.status, Typed::problem(form, &refused.message)).await,
+        Err(refused) => page(signed, name, Again::refused(form, &refused).into()).await,
     }
 }
 
@@ -229,9 +217,6 @@ async fn delete(signed: &Signed, name: &str, form: Form) -> Result<Response, Fai
     let api = format!("/v1/policies/{}", segment(name));
     match signed.send_over(Method::DELETE, &api, None, versions::seen(&form)).await {
         Ok(_) => Ok(done("/console/policies?done=deleted")),
-        Err(refused) => {
-            let typed = Typed { problem: Some(sentence(&refused.message)), ..Typed::default() };
-            page(signed, Some(name), refused.status, typed).await
-        }
+        Err(refused) => page(signed, Some(name), Again::refused(None, &refused).into()).await,
     }
 }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::console::amount;
 use crate::console::form::Form;
-use crate::console::signed::{Refused, Signed, sentence};
+use crate::console::signed::{Refused, Signed, prose};
 use crate::format::{self, Shown};
+use crate::prose::Prose;
 
 #[derive(Deserialize)]
 struct Replay {
@@ -85,7 +86,7 @@ pub(super) struct Replayed {
     pub(super) requests: String,
     pub(super) left_out: String,
     pub(super) is_conclusive: bool,
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Prose>,
     pub(super) rows: Vec<Row>,
     pub(super) shifts: Vec<Shift>,
 }
@@ -100,7 +101,6 @@ pub(super) async fn ask(signed: &Signed, form: &Form, policy: &Value) -> Result<
             status: axum::http::StatusCode::INTERNAL_SERVER_ERROR,
             kind: String::from("internal"),
             message: String::from("the page does not understand the replay"),
-            retry_after: None,
         }),
     }
 }
@@ -153,7 +153,7 @@ fn replayed(replay: Replay) -> Replayed {
             format::count(replay.without_plan)
         ),
         is_conclusive: replay.conclusive,
-        notes: notes.map(|note| sentence(&note)).collect(),
+        notes: notes.map(|note| prose(&note)).collect(),
         rows,
         shifts: replay.shifts.into_iter().map(shift).collect(),
     }

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use crate::console::amount;
 use crate::console::form::Form;
-use crate::console::signed::{Refused, Signed, sentence};
+use crate::console::signed::{Refused, Signed, prose};
 use crate::console::versions;
 use crate::format::{self, Shown};
+use crate::prose::Prose;
 
 #[derive(Deserialize)]
 struct Plan {
@@ -49,7 +50,7 @@ struct Filter {
 /// An attempt for people.
 pub(super) struct Attempt {
     pub(super) endpoint: String,
-    pub(super) why: String,
+    pub(super) why: Prose,
     pub(super) cost: Shown,
     pub(super) ttft: Shown,
     pub(super) chance: Shown,
@@ -59,7 +60,7 @@ pub(super) struct Attempt {
 pub(super) struct Left {
     pub(super) step: String,
     pub(super) before: String,
-    pub(super) why: String,
+    pub(super) why: Prose,
 }
 
 /// The plan for people.
@@ -67,11 +68,11 @@ pub(super) struct Planned {
     /// The rule of the policy that decided, where one did.
     pub(super) rule: Option<String>,
     pub(super) task: Option<(String, Shown)>,
-    pub(super) summary: String,
+    pub(super) summary: Prose,
     pub(super) attempts: Vec<Attempt>,
     pub(super) funnel: Vec<Left>,
     pub(super) rejected: usize,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Prose>,
 }
 
 /// Asks for the plan of the prompt that was typed under the policy that was typed.
@@ -85,20 +86,19 @@ pub(super) async fn ask(signed: &Signed, form: &Form, policy: &Value) -> Result<
     let answer = signed.send(Method::POST, "/v1/route", Some(&body)).await?;
     let plan = answer.get("data").map(Plan::deserialize);
     match plan {
-        Some(Ok(plan)) => Ok(planned(plan, versions::warnings(&answer))),
+        Some(Ok(plan)) => Ok(planned(plan, &versions::warnings(&answer))),
         _ => Err(Refused {
             status: axum::http::StatusCode::INTERNAL_SERVER_ERROR,
             kind: String::from("internal"),
             message: String::from("the page does not understand the plan"),
-            retry_after: None,
         }),
     }
 }
 
-fn planned(plan: Plan, warnings: Vec<String>) -> Planned {
+fn planned(plan: Plan, warnings: &[String]) -> Planned {
     let attempt = |step: Step| Attempt {
         endpoint: step.endpoint.unwrap_or_default(),
-        why: step.reason,
+        why: Prose::of(&step.reason),
         cost: amount::usd(&step.expected_cost_usd),
         ttft: step.latency_ms.map_or_else(Shown::unknown, format::milliseconds),
         chance: step.propensity.map_or_else(Shown::unknown, format::ratio),
@@ -106,16 +106,16 @@ fn planned(plan: Plan, warnings: Vec<String>) -> Planned {
     let left = |filter: Filter| Left {
         step: filter.step,
         before: format::count(filter.endpoint_count),
-        why: filter.reason.unwrap_or_default(),
+        why: Prose::of(&filter.reason.unwrap_or_default()),
     };
     let sure = plan.task_confidence.map_or_else(Shown::unknown, format::ratio);
     Planned {
         rule: plan.policy.and_then(|policy| policy.split_once(' ').map(|(_, rule)| rule.to_owned())),
         task: plan.task.map(|task| (task.replace('_', " "), sure)),
-        summary: sentence(&plan.summary),
+        summary: prose(&plan.summary),
         attempts: plan.plan.into_iter().map(attempt).collect(),
         funnel: plan.routing_funnel.into_iter().map(left).collect(),
         rejected: plan.rejected.len(),
-        warnings,
+        warnings: warnings.iter().map(|warning| Prose::of(warning)).collect(),
     }
 }

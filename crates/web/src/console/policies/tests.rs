@@ -62,7 +62,7 @@ async fn a_dry_run_tries_what_is_typed_and_changes_nothing() {
         .holds("$0.00012")
         .holds("440 ms")
         .holds("Filter by Region");
-    page.holds("`foo` had no effect.").holds("1 left out").holds("Hi there").lacks("<b>x");
+    page.holds("<code>foo</code> had no effect.").holds("1 left out").holds("Hi there").lacks("<b>x");
     let sent: Value = serde_json::from_str(&api.sent("POST /v1/route")[0]).unwrap();
     assert_eq!(
         (&sent["policy"], &sent["messages"][0]["content"]),
@@ -126,7 +126,7 @@ async fn what_was_refused_is_said_beside_what_was_typed() {
         let form = format!("act={act}&policy=%7B%22models%22%3A%5B%22x%22%5D%7D&prompt=%3Cp%3E");
         let page = visit(&api, "/console/policies/careful", Some(&form)).await;
         assert_eq!(page.status, 400);
-        page.holds("Models/0: nobody knows `x`.")
+        page.holds("Models/0: nobody knows <code>x</code>.")
             .holds("{&#34;models&#34;:[&#34;x&#34;]}")
             .holds("&#60;p&#62;");
     }

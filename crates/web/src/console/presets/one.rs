@@ -2,17 +2,18 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use types::Right;
 
 use super::{PATH, Preset};
+use crate::console::again::Again;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
-use crate::console::signed::{Signed, segment, sentence};
+use crate::console::signed::{Signed, segment};
 use crate::console::versions::{self, Version};
-use crate::shell::{self, Crumb, Failed};
+use crate::shell::{Crumb, Failed};
 
 const DONE: [(&str, &str); 1] = [("saved", "The preset is written. It holds from the next request on.")];
 const STATUSES: [(&str, &str); 3] = [
@@ -35,31 +36,22 @@ struct One {
     form: Form,
     statuses: &'static [(&'static str, &'static str)],
     versions: Vec<Version>,
-    warnings: Vec<String>,
     may_build: bool,
-}
-
-/// What a page is made of beside what the API tells.
-#[derive(Default)]
-struct Typed {
-    form: Option<Form>,
-    problem: Option<String>,
-    warnings: Vec<String>,
 }
 
 /// `GET /console/presets/new`.
 pub(crate) async fn new(signed: Signed) -> Result<Response, Failed> {
-    Ok(blank(&signed, StatusCode::OK, Typed::default()))
+    Ok(blank(&signed, &Again::default()))
 }
 
-fn blank(signed: &Signed, status: StatusCode, typed: Typed) -> Response {
+fn blank(signed: &Signed, again: &Again) -> Response {
     let model = format!("{}/auto", signed.visit.place.brand_slug);
     let config = CONFIG.replace("MODEL", &model);
-    let form = typed.form.unwrap_or_else(|| Form::default().with("status", "active").with("config", config));
+    let form = again.form(|| Form::default().with("status", "active").with("config", config));
     let example = json!({ "slug": "support", "system_prompt": "...", "config": { "model": model } });
     signed.offers(Method::POST, "/v1/presets", Some(&example));
     let page = One {
-        shell: Frame::of(signed, "New preset", PATH).problem(typed.problem),
+        shell: Frame::of(signed, "New preset", PATH).again(again),
         crumbs: vec![Crumb::new(PATH, "Presets")],
         slug: String::new(),
         path: format!("{PATH}/new"),
@@ -67,29 +59,28 @@ fn blank(signed: &Signed, status: StatusCode, typed: Typed) -> Response {
         form,
         statuses: STATUSES.as_slice(),
         versions: Vec::new(),
-        warnings: typed.warnings,
         may_build: signed.me.may(Right::Build),
     };
-    shell::private(shell::page(status, &page))
+    again.answer(&page)
 }
 
 /// `GET /console/presets/{slug}`.
 pub(crate) async fn show(Path(slug): Path<String>, signed: Signed) -> Result<Response, Failed> {
-    page(&signed, &slug, StatusCode::OK, Typed::default()).await
+    page(&signed, &slug, Again::default()).await
 }
 
-async fn page(signed: &Signed, slug: &str, status: StatusCode, typed: Typed) -> Result<Response, Failed> {
+async fn page(signed: &Signed, slug: &str, again: Again) -> Result<Response, Failed> {
     let api = format!("/v1/presets/{}", segment(slug));
     let preset: Preset = signed.get(&api).await?;
     let rows: Vec<Value> = signed.ask(&format!("{api}/versions")).await.unwrap_or_default();
-    let form = typed.form.unwrap_or_else(|| filled(&preset));
+    let form = again.form(|| filled(&preset));
     signed.offers(
         Method::PUT,
         &api,
         Some(&json!({ "system_prompt": "...", "config": preset.designated_version.config })),
     );
     let page = One {
-        shell: Frame::of(signed, &preset.name, PATH).told(signed, &DONE).problem(typed.problem),
+        shell: Frame::of(signed, &preset.name, PATH).told(signed, &DONE).again(&again),
         crumbs: vec![Crumb::new(PATH, "Presets")],
         path: format!("{PATH}/{}", segment(&preset.slug)),
         base_url: signed.visit.place.base_url.clone(),
@@ -97,10 +88,9 @@ async fn page(signed: &Signed, slug: &str, status: StatusCode, typed: Typed) -> 
         form,
         statuses: STATUSES.as_slice(),
         versions: versions::of(&rows, &["config", "system_prompt"]),
-        warnings: typed.warnings,
         may_build: signed.me.may(Right::Build),
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }
 
 fn filled(preset: &Preset) -> Form {
@@ -126,19 +116,15 @@ fn body(form: &Form) -> Result<Map<String, Value>, String> {
 
 /// `POST /console/presets/new`.
 pub(crate) async fn create(signed: Signed, form: Form) -> Result<Response, Failed> {
-    let again = |status, problem: String, form| {
-        let problem = Some(sentence(&problem));
-        Ok(blank(&signed, status, Typed { form: Some(form), problem, warnings: Vec::new() }))
-    };
     let mut body = match body(&form) {
         Ok(body) => body,
-        Err(why) => return again(StatusCode::BAD_REQUEST, why, form),
+        Err(why) => return Ok(blank(&signed, &Again::wrong(form, &why))),
     };
     let slug = form.text("slug").unwrap_or_default().to_owned();
     body.insert(String::from("slug"), slug.clone().into());
     match signed.send(Method::POST, "/v1/presets", Some(&Value::Object(body))).await {
         Ok(answer) => told(&signed, &slug, &answer).await,
-        Err(refused) => again(refused.status, refused.message, form),
+        Err(refused) => Ok(blank(&signed, &Again::refused(form, &refused))),
     }
 }
 
@@ -147,7 +133,7 @@ async fn told(signed: &Signed, slug: &str, answer: &Value) -> Result<Response, F
     let warnings = versions::warnings(answer);
     match warnings.is_empty() {
         true => Ok(done(&format!("{PATH}/{}?done=saved", segment(slug)))),
-        false => page(signed, slug, StatusCode::OK, Typed { warnings, ..Typed::default() }).await,
+        false => page(signed, slug, Again::warned(warnings)).await,
     }
 }
 
@@ -158,22 +144,15 @@ pub(crate) async fn act(Path(slug): Path<String>, signed: Signed, form: Form) ->
     if form.text("act") == Some("delete") {
         return match signed.send_over(Method::DELETE, &api, None, version).await {
             Ok(_) => Ok(done("/console/presets?done=deleted")),
-            Err(refused) => {
-                let problem = Some(sentence(&refused.message));
-                page(&signed, &slug, refused.status, Typed { problem, ..Typed::default() }).await
-            }
+            Err(refused) => page(&signed, &slug, Again::refused(None, &refused)).await,
         };
     }
-    let again = |problem: String, form| {
-        let problem = Some(sentence(&problem));
-        Typed { form: Some(form), problem, warnings: Vec::new() }
-    };
     let body = match body(&form) {
         Ok(body) => Value::Object(body),
-        Err(why) => return page(&signed, &slug, StatusCode::BAD_REQUEST, again(why, form)).await,
+        Err(why) => return page(&signed, &slug, Again::wrong(form, &why)).await,
     };
     match signed.send_over(Method::PUT, &api, Some(&body), version).await {
         Ok(answer) => told(&signed, &slug, &answer).await,
-        Err(refused) => page(&signed, &slug, refused.status, again(refused.message, form)).await,
+        Err(refused) => page(&signed, &slug, Again::refused(form, &refused)).await,
     }
 }

@@ -62,7 +62,7 @@ async fn warnings_and_refusals_are_said() {
     let warned = json!({"data": {}, "warnings": ["`foo` is <b>not</b> known"]});
     let warned = Arc::new(api("owner").answering("PUT /v1/presets/support", 200, warned));
     let page = visit(&warned, "/console/presets/support", Some("act=save&config=%7B%7D")).await;
-    page.holds("Written, but: `foo` is &#60;b&#62;not");
+    page.holds("Written, but: <code>foo</code> is &#60;b&#62;not");
     let page = visit(&warned, "/console/presets/support", Some("act=save&config=%7B&name=%3Cx")).await;
     assert_eq!(page.status, 400);
     page.holds("is no JSON").holds("value=\"&#60;x\"");

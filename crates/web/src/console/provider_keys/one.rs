@@ -2,16 +2,17 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde_json::{Value, json};
 use types::Right;
 
 use super::{Key, Line, PATH, said, secret};
+use crate::console::again::Again;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
-use crate::console::signed::{Signed, segment, sentence};
-use crate::shell::{self, Crumb, Failed};
+use crate::console::signed::{Signed, segment};
+use crate::shell::{Crumb, Failed};
 
 #[derive(Template)]
 #[template(path = "console/provider_key.html")]
@@ -26,18 +27,12 @@ struct One {
 
 /// `GET /console/provider-keys/{id}`.
 pub(crate) async fn show(Path(id): Path<String>, signed: Signed) -> Result<Response, Failed> {
-    page(&signed, &id, StatusCode::OK, None, None).await
+    page(&signed, &id, Again::default()).await
 }
 
-async fn page(
-    signed: &Signed,
-    id: &str,
-    status: StatusCode,
-    typed: Option<Form>,
-    problem: Option<String>,
-) -> Result<Response, Failed> {
+async fn page(signed: &Signed, id: &str, again: Again) -> Result<Response, Failed> {
     let key: Key = signed.get(&format!("/v1/byok/{}", segment(id))).await?;
-    let form = typed.unwrap_or_else(|| {
+    let form = again.form(|| {
         Form::default()
             .with("name", key.name.clone().unwrap_or_default())
             .with("sort_order", key.sort_order.to_string())
@@ -50,10 +45,10 @@ async fn page(
     signed.offers(Method::PATCH, &api, Some(&json!({ "disabled": !key.disabled })));
     signed.offers(Method::DELETE, &api, None);
     let line = Line::of(&key);
-    let shell = Frame::of(signed, &line.name, PATH).problem(problem);
+    let shell = Frame::of(signed, &line.name, PATH).again(&again);
     let crumbs = vec![Crumb::new(PATH, "Provider keys")];
     let may_govern = signed.me.may(Right::Govern);
-    Ok(shell::private(shell::page(status, &One { shell, crumbs, line, key, form, may_govern })))
+    Ok(again.answer(&One { shell, crumbs, line, key, form, may_govern }))
 }
 
 /// `POST /console/provider-keys/{id}`.
@@ -80,7 +75,7 @@ pub(crate) async fn act(Path(id): Path<String>, signed: Signed, form: Form) -> R
         Ok(_) => Ok(done(&format!("{PATH}?done={word}"))),
         Err(refused) => {
             let typed = (form.text("act") == Some("save")).then_some(form);
-            page(&signed, &id, refused.status, typed, Some(sentence(&refused.message))).await
+            page(&signed, &id, Again::refused(typed, &refused)).await
         }
     }
 }

@@ -1,20 +1,20 @@
 //! `/console/server/margin`: what was charged, what providers take, and what is left, by model, provider and organization.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 use types::Money;
 
 use super::MARGIN;
+use crate::console::again::Again;
 use crate::console::amount;
 use crate::console::frame::Frame;
 use crate::console::period::Period;
 use crate::console::signed::Signed;
 use crate::format::{self, Shown};
 use crate::model::Stat;
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 /// Rows that are shown of each table.
 const ROWS_SHOWN: usize = 50;
@@ -104,15 +104,16 @@ pub(crate) async fn margin(signed: Signed) -> Result<Response, Failed> {
         href: format!("{MARGIN}?period={}", choice.slug),
         is_here: choice.is_here,
     });
+    let again = Again::default().or(period.problem.clone());
     let page = Page {
-        shell: Frame::of(&signed, "Margin", MARGIN).problem(period.problem.clone()),
+        shell: Frame::of(&signed, "Margin", MARGIN).again(&again),
         words: period.words(),
         spans: spans.collect(),
         stats,
         tables: tables.collect(),
         is_empty,
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &page)))
+    Ok(again.answer(&page))
 }
 
 fn stats(total: &Row) -> Vec<Stat> {

@@ -1,19 +1,20 @@
 //! `/console/server/people`: everybody who may sign in, whom to let in no more; every organization with its credit and use.
 
 use askama::Template;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::PEOPLE;
+use crate::console::again::Again;
 use crate::console::amount;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
 use crate::console::logs::{instant, segment};
-use crate::console::signed::{Made, Signed, sentence};
+use crate::console::signed::{Made, Signed};
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 /// What a form did.
 const DONE: [(&str, &str); 2] = [
@@ -67,7 +68,7 @@ struct Page {
 }
 
 pub(crate) async fn people(signed: Signed) -> Result<Response, Failed> {
-    page(&signed, StatusCode::OK, None).await
+    page(&signed, Again::default()).await
 }
 
 /// `POST`: somebody is let in no more, or again.
@@ -76,11 +77,11 @@ pub(crate) async fn edit(signed: Signed, form: Form) -> Result<Response, Failed>
     let path = format!("/v1/server/users/{}", segment(form.text("user").unwrap_or_default()));
     match signed.send(Method::PATCH, &path, Some(&json!({ "disabled": disabled }))).await {
         Ok(_) => Ok(done(&format!("{PEOPLE}?done={}", if disabled { "out" } else { "in" }))),
-        Err(refused) => page(&signed, refused.status, Some(sentence(&refused.message))).await,
+        Err(refused) => page(&signed, Again::refused(None, &refused)).await,
     }
 }
 
-async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> Result<Response, Failed> {
+async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let users: Vec<User> = signed.get("/v1/server/users").await?;
     let organizations: Vec<Organization> = signed.get("/v1/server/organizations").await?;
     signed.calls.note(Made {
@@ -101,10 +102,10 @@ async fn page(signed: &Signed, status: StatusCode, problem: Option<String>) -> R
         one,
     };
     let page = Page {
-        shell: Frame::of(signed, "People and organizations", PEOPLE).told(signed, &DONE).problem(problem),
+        shell: Frame::of(signed, "People and organizations", PEOPLE).told(signed, &DONE).again(&again),
         people: users.into_iter().map(person).collect(),
         organizations: organizations.into_iter().map(line).collect(),
         is_prepaid: signed.visit.place.is_prepaid,
     };
-    Ok(shell::private(shell::page(status, &page)))
+    Ok(again.answer(&page))
 }

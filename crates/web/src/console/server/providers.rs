@@ -1,15 +1,15 @@
 //! `/console/server/providers`: which providers are on and why, and how they do on this node.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::PROVIDERS;
+use crate::console::again::Again;
 use crate::console::frame::Frame;
 use crate::console::signed::Signed;
 use crate::format::{self, Shown};
-use crate::shell::{self, Failed};
+use crate::shell::Failed;
 
 #[derive(Deserialize)]
 struct Told {
@@ -69,7 +69,7 @@ pub(crate) async fn providers(signed: Signed) -> Result<Response, Failed> {
         on: on.into_iter().map(line).collect(),
         off,
     };
-    Ok(shell::private(shell::page(StatusCode::OK, &page)))
+    Ok(Again::default().answer(&page))
 }
 
 fn line(one: Told) -> Line {

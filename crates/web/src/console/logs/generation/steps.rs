@@ -1,9 +1,15 @@
 //! What happened to a request, one step after another.
 
-use super::{Again, Attempt, Plan, Record, key_path, segment};
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+
+use super::{Anew, Attempt, Plan, Record, key_path, segment};
 use crate::console::amount;
-use crate::console::names::Names;
+use crate::console::names::{Names, model_path};
+use crate::console::signed::prose;
 use crate::format::{self, Shown, count_of};
+use crate::prose::Prose;
 
 /// A step.
 pub(super) struct Step {
@@ -17,7 +23,7 @@ pub(super) struct Step {
     pub(super) table: Option<Table>,
     /// Folded away below it.
     pub(super) more: Option<(String, Table, String)>,
-    pub(super) note: Option<String>,
+    pub(super) note: Option<Prose>,
 }
 
 /// A word and a value, perhaps with a link.
@@ -31,9 +37,42 @@ pub(super) struct Fact {
 pub(super) struct Table {
     pub(super) caption: &'static str,
     pub(super) head: Vec<&'static str>,
-    pub(super) rows: Vec<Vec<Shown>>,
+    pub(super) rows: Vec<Vec<Cell>>,
     /// From this column on they are numbers.
     pub(super) numbers_from: usize,
+}
+
+/// What stands in a row.
+pub(super) enum Cell {
+    Value(Shown),
+    Words(Prose),
+}
+
+impl From<Shown> for Cell {
+    fn from(value: Shown) -> Cell {
+        Cell::Value(value)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cell::Value(value) => value.fmt(f),
+            Cell::Words(words) => words.fmt(f),
+        }
+    }
+}
+
+impl HtmlSafe for Cell {}
+
+/// A cell of one line of text.
+fn text(text: impl Into<String>) -> Cell {
+    Cell::Value(Shown::same(text))
+}
+
+/// A cell in the words of the API.
+fn words(text: &str) -> Cell {
+    Cell::Words(Prose::of(text))
 }
 
 impl Step {
@@ -124,10 +163,10 @@ fn planned(record: &Record, plan: Plan) -> Step {
     if !plan.planned.is_empty() {
         let rows = plan.planned.iter().enumerate().map(|(at, one)| {
             let reason = plan.again.as_ref().and_then(|again| why(again, &one.endpoint)).unwrap_or_default();
-            let share = |number: Option<f64>| number.map_or_else(Shown::unknown, format::ratio);
+            let share = |number: Option<f64>| number.map_or_else(Shown::unknown, format::ratio).into();
             vec![
-                Shown::same(format!("{}. {}", at + 1, one.endpoint)),
-                Shown::same(reason),
+                text(format!("{}. {}", at + 1, one.endpoint)),
+                words(&reason),
                 share(one.propensity),
                 share(one.quality),
             ]
@@ -142,19 +181,19 @@ fn planned(record: &Record, plan: Plan) -> Step {
     match plan.again {
         Some(again) => step.more = Some(left_out(again)),
         None => {
-            step.note = plan.why_not_again.map(|why| crate::console::signed::sentence(&why));
+            step.note = plan.why_not_again.map(|why| prose(&why));
         }
     }
     step
 }
 
 /// The reason of a step of the plan that was made again.
-fn why(again: &Again, endpoint: &str) -> Option<String> {
+fn why(again: &Anew, endpoint: &str) -> Option<String> {
     let found = again.plan.iter().find(|step| step.endpoint.as_deref() == Some(endpoint))?;
     Some(found.reason.clone())
 }
 
-fn left_out(again: Again) -> (String, Table, String) {
+fn left_out(again: Anew) -> (String, Table, String) {
     let many = again.rejected.len();
     let likely = again.plan.iter().map(|step| {
         let time = match (step.latency_ms, step.samples) {
@@ -166,20 +205,16 @@ fn left_out(again: Again) -> (String, Table, String) {
             _ => String::new(),
         };
         vec![
-            Shown::same(step.endpoint.clone().unwrap_or_default()),
-            Shown::same("fits"),
-            Shown::same(format!(
-                "{}; about {}{time}",
-                step.reason,
-                amount::usd(&step.expected_cost_usd).short
-            )),
+            text(step.endpoint.clone().unwrap_or_default()),
+            text("fits"),
+            words(&format!("{}; about {}{time}", step.reason, amount::usd(&step.expected_cost_usd).short)),
         ]
     });
     let rejected = again.rejected.iter().map(|one| {
         vec![
-            Shown::same(one.endpoint.clone()),
-            Shown::same("left out"),
-            Shown::same(format!("{}: {}", one.step, one.reason.clone().unwrap_or_default())),
+            text(one.endpoint.clone()),
+            text("left out"),
+            words(&format!("{}: {}", one.step, one.reason.clone().unwrap_or_default())),
         ]
     });
     let table = Table {
@@ -226,8 +261,10 @@ fn ended(record: &Record) -> Step {
         record.native_finish_reason.clone().filter(|native| Some(native) != record.finish_reason.as_ref());
     step.fact("In the provider's words", native.unwrap_or_default());
     step.fact("Error", record.error.clone().unwrap_or_default());
-    step.fact("Model", &record.model);
-    step.fact("Provider", &record.provider);
+    step.link("Model", &record.model, model_path(&record.model));
+    let is_slug = |text: &&String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let provider = Some(&record.provider).filter(is_slug).map(|slug| format!("/providers/{slug}"));
+    step.link("Provider", &record.provider, provider);
     let used = record.usage.iter().filter_map(|(name, units)| {
         let units = units.as_u64().filter(|units| *units > 0)?;
         Some(format!("{} {}", format::count(units), name.replace('_', " ")))
@@ -260,16 +297,16 @@ fn settled(record: &Record) -> Step {
     step.fact("Price version", &record.price_version);
     // The table says the same, unless something came on top.
     if record.cost_lines.is_empty() || record.cost_usd != record.total_cost {
-        step.note = Some(crate::console::signed::sentence(&record.formula));
+        step.note = Some(prose(&record.formula));
     }
     if !record.cost_lines.is_empty() {
         let rows = record.cost_lines.iter().map(|line| {
             vec![
-                Shown::same(line.bucket.replace('_', " ")),
-                Shown::same(line.formula.clone()),
-                Shown::same(format::count(line.units)),
-                Shown::same(format!("${}", line.price_usd_per_mtok)),
-                amount::usd(&line.amount_usd),
+                text(line.bucket.replace('_', " ")),
+                text(line.formula.clone()),
+                text(format::count(line.units)),
+                text(format!("${}", line.price_usd_per_mtok)),
+                amount::usd(&line.amount_usd).into(),
             ]
         });
         step.table = Some(Table {
@@ -282,9 +319,9 @@ fn settled(record: &Record) -> Step {
     if !record.corrections.is_empty() {
         let rows = record.corrections.iter().map(|one| {
             vec![
-                super::at(&one.created_at),
-                Shown::same(one.price_version.clone()),
-                amount::usd(&one.charged_usd),
+                super::at(&one.created_at).into(),
+                text(one.price_version.clone()),
+                amount::usd(&one.charged_usd).into(),
             ]
         });
         let table = Table {
