@@ -15,7 +15,7 @@ use http::request::Parts;
 use http_body::Body;
 use routing::gate::{self, Gate, Seen};
 use routing::health::Size;
-use routing::plan::{Plan, Step};
+use routing::plan::{BEHIND, BEHIND_ASKS, Plan, Step};
 use routing::policy::Policy;
 use routing::quality::Work;
 use serde_json::{Value, json};
@@ -164,7 +164,8 @@ fn told(
 pub(crate) fn rejected(world: &World, plan: &Plan) -> Vec<Value> {
     let told = plan.rejected.iter().take(REJECTED_MAX).filter_map(|(index, step)| {
         let endpoint = world.snapshot.endpoints.get(*index as usize)?;
-        let reason = plan.funnel.iter().find(|line| line.step == *step).map(|line| line.reason);
+        let line = plan.funnel.iter().find(|line| line.step == *step);
+        let reason = line.map(|line| line.reason).or((*step == BEHIND).then_some(BEHIND_ASKS));
         Some(json!({"endpoint": endpoint.id, "step": step, "reason": reason}))
     });
     told.collect()

@@ -120,6 +120,12 @@ pub struct Funnel {
     pub reason: &'static str,
 }
 
+/// The step in [`Plan::rejected`] of an endpoint that every filter left, and that comes behind as many as are tried.
+pub const BEHIND: &str = "Most Attempts";
+
+/// What [`BEHIND`] asks.
+pub const BEHIND_ASKS: &str = "it passed every filter, but as many as are tried come before it";
+
 /// The outcome of the decision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -127,7 +133,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Of a policy's chain: tries after the first, for each target. Empty: each step has one try.
     pub retries: Vec<Option<u32>>,
-    /// Endpoints left out, with the filter that did it.
+    /// Endpoints left out, with the filter that did it, or [`BEHIND`].
     pub rejected: Vec<(u32, &'static str)>,
     /// Filters that left something out, in order, after a first line with the count before them.
     pub funnel: Vec<Funnel>,
@@ -204,9 +210,11 @@ pub fn plan(question: &Question<'_>) -> Plan {
     let mut random = Random::new(question.seed);
     let mut before = 0;
     let mut all: Vec<Candidate> = Vec::new();
+    let mut passed: Vec<u32> = Vec::new();
     for (number, target) in question.targets.iter().enumerate() {
         before += offers(snapshot, target);
         let left = filter(question, target, &mut plan.rejected, &mut counts);
+        passed.extend_from_slice(&left);
         all.extend(sorting.candidates(target, left));
         if !wishes.across_models {
             let steps = sorting.ordered(target, std::mem::take(&mut all), &mut random);
@@ -217,6 +225,10 @@ pub fn plan(question: &Question<'_>) -> Plan {
         plan.steps = sorting.ordered(first, all, &mut random);
     }
     cut(question, &mut plan.steps);
+    passed.sort_unstable();
+    passed.dedup();
+    passed.retain(|endpoint| plan.steps.iter().all(|step| step.endpoint != *endpoint));
+    plan.rejected.extend(passed.into_iter().map(|endpoint| (endpoint, BEHIND)));
     if let Some(sticky) = question.sticky {
         plan.sticky = Some(if plan.steps.first().is_some_and(|step| step.endpoint == sticky.endpoint) {
             "hit"

@@ -59,15 +59,18 @@ fn presented(headers: &HeaderMap) -> Option<(&str, bool)> {
     Some((text, true))
 }
 
+/// Whether a path asks for the organization that a request names: whoever signs out leaves them all.
+pub(crate) fn asks_organization(path: &str) -> bool {
+    crate::router::plain(path) != "/v1/auth/sign-out"
+}
+
 /// Looks up the session that a request presents, for those who ask for its caller.
 pub(crate) async fn note(worker: &Arc<Worker>, parts: &mut Parts) {
     let Some((text, is_cookie)) = presented(&parts.headers) else { return };
     let visit = if is_cookie && !is_own_page(parts) {
         Err(AuthError::ForeignPage)
     } else {
-        // Whoever signs out leaves every organization.
-        let leaves = parts.uri.path().ends_with("/auth/sign-out");
-        let named = if leaves { None } else { asked(worker, &parts.headers) };
+        let named = asked(worker, &parts.headers).filter(|_| asks_organization(parts.uri.path()));
         look_up(worker, text, named).await
     };
     parts.extensions.insert(Visit(visit));

@@ -9,6 +9,7 @@ use super::areas::Told;
 use types::Right;
 
 use crate::auth::Access;
+use crate::auth::session::asks_organization;
 use crate::error::TABLE;
 use crate::router::Route;
 
@@ -134,9 +135,15 @@ fn parameters(route: &Route, told: &Told) -> Vec<Value> {
     let (dialect, generates) = route.speaks();
     let hints = generates || (told.decides && dialect == Dialect::Chat);
     let more = HINTS.into_iter().filter(|_| hints).chain(generates.then_some("IdempotencyKey"));
-    let more = more.chain(takes_session(route.access).then_some("Organization"));
+    let more =
+        more.chain((takes_session(route.access) && asks_organization(route.path)).then_some("Organization"));
     let more = more.map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
     told.parameters.iter().cloned().chain(more).collect()
+}
+
+/// How it is asked for, by whom, and whether the organization that they name counts.
+fn asker(route: &Route) -> (&'static str, Access, bool) {
+    (route.method, route.access, asks_organization(route.path))
 }
 
 /// Whether who is signed in may call it.
@@ -193,7 +200,7 @@ fn responses(route: &Route, told: &Told, call_headers: &Map<String, Value>) -> V
         _ => "Error",
     };
     let content = json!({ JSON: { "schema": { "$ref": format!("#/components/schemas/{schema}") } } });
-    for (status, kinds) in errors((route.method, route.access), told, generates) {
+    for (status, kinds) in errors(asker(route), told, generates) {
         let kinds: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
         let response = json!({ "description": kinds.join(", "), "content": content });
         responses.entry(status.to_string()).or_insert(response);
@@ -207,7 +214,7 @@ fn responses(route: &Route, told: &Told, call_headers: &Map<String, Value>) -> V
 
 /// The types of errors that can come, by status.
 fn errors<'t>(
-    (method, access): (&str, Access),
+    (method, access, named): (&str, Access, bool),
     told: &'t Told,
     generates: bool,
 ) -> BTreeMap<u16, Vec<&'t str>> {
@@ -216,7 +223,7 @@ fn errors<'t>(
     let with_right = matches!(access, Access::Manage(right) | Access::Decide(right) if right != Right::Read);
     let groups: [(bool, &[&str]); 9] = [
         (with_right, &["role_insufficient"]),
-        (with_session, &["organization_unknown"]),
+        (with_session && named, &["organization_unknown"]),
         (with_key, &KEY),
         (with_session, &SESSION),
         (told.body.is_some(), &BODY),
@@ -246,7 +253,7 @@ mod tests {
     fn errors_follow_from_who_calls_and_what_is_sent() {
         let told = Told { body: Some(json!({})), errors: vec!["not_found".to_owned()], ..Told::default() };
         let kinds = |access, generates| -> Vec<u16> {
-            errors(("POST", access), &told, generates).into_keys().collect()
+            errors(("POST", access, true), &told, generates).into_keys().collect()
         };
         assert_eq!(kinds(Access::Public, false), [400, 404, 413, 500]);
         assert_eq!(kinds(Access::Session, false), [400, 401, 403, 404, 413, 500, 503]);
@@ -259,7 +266,7 @@ mod tests {
     #[test]
     fn a_body_that_nobody_asked_for_can_be_too_large() {
         let statuses = |method| -> Vec<u16> {
-            errors((method, Access::ApiKey), &Told::default(), false).into_keys().collect()
+            errors((method, Access::ApiKey, true), &Told::default(), false).into_keys().collect()
         };
         assert_eq!(statuses("GET"), [401, 403, 500]);
         assert_eq!(statuses("DELETE"), [401, 403, 413, 500]);
@@ -282,7 +289,7 @@ mod tests {
         for path in ["/v1/auth/me", "/v1/keys", "/v1/credits", "/v1/audit"] {
             assert_eq!(named(path), (true, true), "{path}");
         }
-        for path in ["/v1/models", "/v1/embeddings", "/v1/auth/sign-in"] {
+        for path in ["/v1/models", "/v1/embeddings", "/v1/auth/sign-in", "/v1/auth/sign-out"] {
             assert_eq!(named(path), (false, false), "{path}");
         }
     }
