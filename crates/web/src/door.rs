@@ -171,7 +171,8 @@ async fn prove(guest: Guest, form: Form) -> Result<Response, Failed> {
 }
 
 fn accept_page(guest: &Guest) -> Door {
-    let lead = "New here? Choose a password. Already signed in? Leave everything empty, and join as yourself.";
+    let lead =
+        "New here? Choose a password. Already signed in? Leave everything empty, and join as yourself.";
     let optional = |field: Field| Field { is_required: false, ..field };
     let claim = Field {
         hint: "Only who claims a new server names it; else it is the one that was invited.",
