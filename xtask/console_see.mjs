@@ -38,9 +38,38 @@ const journeys = {
     await page.waitForURL((url) => !url.search.includes("model="));
   },
 
+  async "what was spent yesterday: one click"(page) {
+    await page.goto(`${base}/console`, { waitUntil: "load" });
+    await page.click(".leads a:text-is('What was spent yesterday, and by whom')");
+    await page.waitForURL("**period=yesterday**");
+    expect((await textOf(page, "#last h2")) === "Members", "it says by whom");
+  },
+
+  async "how a key is capped: three clicks"(page) {
+    await page.goto(`${base}/console`, { waitUntil: "load" });
+    await page.click(".leads a:text-is('Cap a key')");
+    await page.click(".keys tbody th a:text-is('Night batch')");
+    await page.click(".leads a:text-is('Set its limit')");
+    await page.fill("#rules input[name=limit]", "7.5");
+    await page.click("#rules button[value=save]");
+    await page.waitForURL("**done=saved");
+    expect((await textOf(page, ".stats")).includes("of $7.50"), "the limit holds");
+  },
+
+  async "how a runaway is stopped: two clicks"(page) {
+    await page.goto(`${base}/console`, { waitUntil: "load" });
+    await page.click(".leads a:text-is('Stop a runaway')");
+    const row = page.locator(".keys tbody tr", { hasText: "Night batch" });
+    await row.locator("button[value=stop]").click();
+    await page.waitForURL("**done=stopped");
+    expect((await row.innerText()).includes("Stopped"), "the row says so");
+    await row.locator("button[value=start]").click();
+    await page.waitForURL("**done=started");
+  },
+
   async "why a request went where it went: two clicks"(page) {
     await page.goto(`${base}/console`, { waitUntil: "load" });
-    await page.click("nav.wide a:text-is('Logs')");
+    await page.click(".leads a:text-is('Why a request went where it went')");
     await page.click("#log tr th a");
     await page.waitForSelector(".steps-of");
     const steps = await page.locator(".steps-of h3").allInnerTexts();
@@ -83,7 +112,7 @@ const journeys = {
 };
 
 /** What has to work where scripts are off. */
-const plain = ["what was spent, and by whom: two clicks", "why a request went where it went: two clicks"];
+const plain = ["what was spent, and by whom: two clicks", "why a request went where it went: two clicks", "how a key is capped: three clicks", "how a runaway is stopped: two clicks"];
 
 const browser = await launch();
 let failed = 0;

@@ -183,7 +183,11 @@ pub(crate) async fn setup(visit: Visit) -> Response {
         name: client.name,
         about: names.fill(client.about).replace('`', ""),
         is_tried: !matches!(client.tried, Tried::Not(_)),
-        version: client.version,
+        version: client
+            .version
+            .strip_prefix('(')
+            .and_then(|text| text.strip_suffix(')'))
+            .unwrap_or(client.version),
     };
     let group = |kind: Kind| Group {
         title: kind.title(),

@@ -12,6 +12,7 @@ use types::Right;
 use super::again::Again;
 use super::amount;
 use super::frame::Frame;
+use super::names::model_path;
 use super::signed::{Signed, segment};
 use crate::format::Shown;
 use crate::shell::Failed;
@@ -50,6 +51,7 @@ struct Line {
     class: &'static str,
     status: String,
     model: String,
+    model_href: Option<String>,
     version: u64,
     updated: Shown,
 }
@@ -62,12 +64,14 @@ struct Presets {
     may_build: bool,
 }
 
-fn line(preset: Preset) -> Line {
+fn line(signed: &Signed, preset: Preset) -> Line {
     let model = preset.designated_version.config.get("model").and_then(Value::as_str).unwrap_or_default();
     Line {
         path: format!("{PATH}/{}", segment(&preset.slug)),
         class: if preset.status == "active" { "good" } else { "warn" },
         model: model.to_owned(),
+        // Virtual models have no page.
+        model_href: model_path(model).filter(|_| signed.visit.snapshot().model(model).is_some()),
         version: preset.designated_version.version,
         updated: amount::instant(&preset.updated_at),
         about: preset.description.unwrap_or_default(),
@@ -85,7 +89,7 @@ pub(crate) async fn list(signed: Signed) -> Result<Response, Failed> {
     let shell = Frame::of(&signed, "Presets", PATH).told(&signed, &DONE);
     let page = Presets {
         shell,
-        lines: presets.into_iter().map(line).collect(),
+        lines: presets.into_iter().map(|preset| line(&signed, preset)).collect(),
         may_build: signed.me.may(Right::Build),
     };
     Ok(Again::default().answer(&page))

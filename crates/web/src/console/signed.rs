@@ -334,11 +334,13 @@ impl Signed {
     }
 }
 
-/// A message of the API as a sentence of a page.
+/// A message of the API as a sentence of a page. An id at its beginning stays as it is.
 pub(crate) fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let Some(first) = chars.next() else { return String::new() };
-    let mut text: String = first.to_uppercase().chain(chars).collect();
+    let is_id = message.split_whitespace().next().is_some_and(|word| word.contains(['/', '_']));
+    let mut text: String =
+        if is_id { message.to_owned() } else { first.to_uppercase().chain(chars).collect() };
     if !text.ends_with(['.', '!', '?']) {
         text.push('.');
     }
@@ -415,6 +417,7 @@ mod tests {
     fn messages_become_sentences() {
         assert_eq!(sentence("the key is not known"), "The key is not known.");
         assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence("acme/large goes first"), "acme/large goes first.");
         assert_eq!(sentence(""), "");
     }
 }

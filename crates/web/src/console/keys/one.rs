@@ -15,6 +15,7 @@ use crate::console::again::Again;
 use crate::console::amount;
 use crate::console::form::{Form, done};
 use crate::console::frame::Frame;
+use crate::console::names::model_path;
 use crate::console::signed::{Refused, Signed, segment};
 use crate::format::{self, Shown};
 use crate::shell::{Crumb, Failed};
@@ -25,8 +26,9 @@ const GRACES: [(&str, &str); 4] =
 
 /// Use of a model by the key.
 struct Line {
-    /// What was called, and its calls in the log; none where no model was reached.
-    model: Option<(String, String)>,
+    model: String,
+    /// Its calls in the log.
+    href: Option<String>,
     spent: Shown,
     requests: Shown,
     failed: Shown,
@@ -134,10 +136,12 @@ fn line(key: &Key, row: Row) -> Line {
         spent: amount::dollars(&row.total_usage),
         requests: format::short(row.request_count),
         failed: format::percent(row.error_count, row.request_count),
-        model: row.model.filter(|model| !model.is_empty()).map(|model| {
-            let href = log(key, Some(&model));
-            (model, href)
-        }),
+        href: row
+            .model
+            .as_deref()
+            .filter(|model| model_path(model).is_some())
+            .map(|model| log(key, Some(model))),
+        model: row.model.filter(|model| !model.is_empty()).unwrap_or_else(|| String::from("(none reached)")),
     }
 }
 

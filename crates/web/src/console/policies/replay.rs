@@ -108,10 +108,14 @@ pub(super) async fn ask(signed: &Signed, form: &Form, policy: &Value) -> Result<
 /// An estimate with its interval: a share, or dollars.
 fn estimate(interval: &Interval) -> String {
     let word = |value: &Value| match value {
-        Value::String(usd) => amount::usd(usd).short,
-        value => value.as_f64().map_or_else(Shown::unknown, format::ratio).short,
+        Value::String(usd) => amount::usd(usd),
+        value => value.as_f64().map_or_else(Shown::unknown, format::ratio),
     };
-    format!("{} ({} to {})", word(&interval.mean), word(&interval.low), word(&interval.high))
+    let [mean, low, high] = [&interval.mean, &interval.low, &interval.high].map(word);
+    match low.is_known && high.is_known {
+        true => format!("{} ({} to {})", mean.short, low.short, high.short),
+        false => mean.short,
+    }
 }
 
 fn replayed(replay: Replay) -> Replayed {

@@ -55,7 +55,7 @@ async fn a_dry_run_tries_what_is_typed_and_changes_nothing() {
     let form = "act=try&version=3&policy=%7B%22models%22%3A%5B%22acme%2Fx%22%5D%7D&prompt=Hi+there&tools=yes";
     let page = visit(&api, "/console/policies/careful", Some(form)).await;
     assert_eq!(page.status, 200);
-    page.holds("A/x goes first.")
+    page.holds("a/x goes first.")
         .holds("The rule <b>night</b> decided.")
         .holds("tool use")
         .holds("82%")
@@ -126,7 +126,7 @@ async fn what_was_refused_is_said_beside_what_was_typed() {
         let form = format!("act={act}&policy=%7B%22models%22%3A%5B%22x%22%5D%7D&prompt=%3Cp%3E");
         let page = visit(&api, "/console/policies/careful", Some(&form)).await;
         assert_eq!(page.status, 400);
-        page.holds("Models/0: nobody knows <code>x</code>.")
+        page.holds("models/0: nobody knows <code>x</code>.")
             .holds("{&#34;models&#34;:[&#34;x&#34;]}")
             .holds("&#60;p&#62;");
     }
