@@ -280,7 +280,7 @@ mod tests {
             let wanted = json!({ "$ref": "#/components/parameters/Organization" });
             (
                 parameters(route, &told).contains(&wanted),
-                errors((route.method, route.access), &told, false)
+                errors(asker(route), &told, false)
                     .values()
                     .flatten()
                     .any(|kind| *kind == "organization_unknown"),
