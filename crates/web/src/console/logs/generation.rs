@@ -197,6 +197,7 @@ struct Page {
     steps: Vec<Step>,
     warnings: Vec<Warning>,
     guardrails: Vec<Guarded>,
+    base_url: String,
     receipt: String,
     content: Option<Content>,
     expires: Shown,
@@ -264,6 +265,7 @@ async fn page(
         id: record.id,
         warnings: record.warnings,
         guardrails: record.guardrails,
+        base_url: signed.visit.place.base_url.clone(),
         receipt: record.receipt,
     };
     Ok(shell::private(shell::page(status, &page)))
