@@ -3,18 +3,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { accessible, judge, launch, open } from "./site_browser.mjs";
+import { accessible, expect, judge, places, runChecks } from "./site_browser.mjs";
 
-const base = process.argv.map((place) => place.split("real=")[1]).find(Boolean);
+const base = places().get("real");
 const PASSWORD = "nine purple lanterns drift";
 const TOOL = '[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]';
 /** A machine with much to do takes its time. */
 const PATIENT = { timeout: 60_000 };
 let state;
-
-function expect(is, what) {
-  if (!is) throw new Error(what);
-}
 
 /** The texts of the table that server-rendered Markdown is tried with. */
 function payloads() {
@@ -320,7 +316,7 @@ async function saysWhatItNeeds(page) {
   expect((await page.textContent("#made-key")).startsWith("sk-tw-"), "no key without scripts");
 }
 
-const STATUSES = { statuses: [200, 404] };
+const STATUSES = { statuses: [200, 404], state: () => state };
 const checks = [
   ["first run to first call", firstRunToFirstCall, STATUSES],
   ["an answer streams", streams, STATUSES],
@@ -331,21 +327,8 @@ const checks = [
   ["conversations are kept, forked, taken away, brought back and wiped", keeps, STATUSES],
   ["a new key ends the former one", replacesKeys, STATUSES],
   ["nothing of 150 hostile texts runs", runsNothing, STATUSES],
-  ["nor when it streams in", runsNothingOfAStream, { statuses: [200, 404], expected: /status of 400/ }],
-  ["without scripts, it says what it needs", saysWhatItNeeds, { scripts: false }],
+  ["nor when it streams in", runsNothingOfAStream, { ...STATUSES, expected: /status of 400/ }],
+  ["without scripts, it says what it needs", saysWhatItNeeds, { scripts: false, state: () => state }],
 ];
 
-const browser = await launch();
-let failed = 0;
-for (const [name, check, options] of checks) {
-  const { page, complaints, close } = await open(browser, base, { ...options, state });
-  page.setDefaultTimeout(20_000);
-  await check(page).catch((error) => complaints.push(`${error.message.split("\n").slice(0, 6).join(" ").slice(0, 700)} (at ${page.url()})`));
-  const counted = complaints.filter((one) => !options.expected?.test(one));
-  await close();
-  failed += counted.length;
-  console.log([`${counted.length ? "FAIL" : "ok  "} ${name}`, ...counted.map((one) => `       ${one}`)].join("\n"));
-}
-await browser.close();
-console.log(`${checks.length} checks`);
-process.exitCode = failed ? 1 : 0;
+await runChecks(base, checks);

@@ -1,46 +1,24 @@
 // Usage: TOLLWAY_LOG=FILE node console_ratings.mjs BASE_URL. People rate a model, comment, report and moderate, in a browser, with scripts and
 // without. The server takes sign-ups; what it mails, and the token of its owner, stand in the file. Each check that fails is named.
-import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { accessible, judge, launch, open } from "./site_browser.mjs";
+import { accessible, expect, judge, runChecks, signIn as signInTo, written as writtenIn } from "./site_browser.mjs";
 
 const base = process.argv[2];
 const MODEL = "/mistralai/mistral-small-2603";
 const PASSWORD = "plum kettle orbit sandal";
 const COMMENT = "Fast *and* cheap.\n\n- short answers\n\n<img src=x onerror=alert(1)> <script>alert(2)</script>";
 
-function expect(is, what) {
-  if (!is) throw new Error(what);
-}
-
 async function post(path, body) {
   const answer = await fetch(base + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
 }
 
-/** What the server has written so far, once `find` finds something in it. */
-async function written(find) {
-  for (let tries = 0; tries < 600; tries += 1) {
-    const found = readFileSync(process.env.TOLLWAY_LOG, "utf8").match(find);
-    if (found) return found[1];
-    await sleep(50);
-  }
-  throw new Error(`the server never wrote ${find}`);
-}
+const written = (find) => writtenIn(process.env.TOLLWAY_LOG, find);
+const signIn = (page, email, path) => signInTo(page, base, email, PASSWORD, path);
 
 /** Somebody new, who proves the address. */
 async function come(email) {
   await post("/v1/auth/sign-up", { email, password: PASSWORD });
   await post("/v1/auth/verify", { token: await written(new RegExp(` mail: [^\\n]*${email}[^\\n]*?(mt_[A-Za-z0-9_-]+)`)) });
-}
-
-/** Signs in over the form and ends at a path of the site. */
-async function signIn(page, email, path) {
-  await page.goto(`${base}/sign-in?next=${encodeURIComponent(path)}`);
-  await page.fill("input[name=email]", email);
-  await page.fill("input[name=password]", PASSWORD);
-  await page.click("main button[type=submit]");
-  await page.waitForURL((url) => url.pathname === path.split(/[?#]/)[0]);
 }
 
 async function rate(page, stars, name, comment) {
@@ -161,16 +139,4 @@ const checks = [
 await post("/v1/auth/accept", { token: await written(/accept\?token=(mt_[A-Za-z0-9_-]+)/), email: "ops@example.com", password: PASSWORD });
 await come("ada@example.com");
 await come("bob@example.com");
-const browser = await launch();
-let failed = 0;
-for (const [name, check, options] of checks) {
-  const { page, complaints, close } = await open(browser, base, options);
-  page.setDefaultTimeout(20_000);
-  await check(page, complaints).catch((error) => complaints.push(`${error.message.split("\n").slice(0, 3).join(" ")} (at ${page.url()})`));
-  await close();
-  failed += complaints.length;
-  console.log([`${complaints.length ? "FAIL" : "ok  "} ${name}`, ...complaints.map((one) => `       ${one}`)].join("\n"));
-}
-await browser.close();
-console.log(`${checks.length} checks`);
-process.exitCode = failed ? 1 : 0;
+await runChecks(base, checks);

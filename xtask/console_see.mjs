@@ -1,15 +1,10 @@
 // Usage: node console_see.mjs console=BASE_URL... The console's pages of what happened, used as people use them: within three clicks of the
 // overview what was spent and by whom, and why a request went where it went; the log that follows; everything without scripts too.
 import { readFileSync } from "node:fs";
-import { launch, open } from "./site_browser.mjs";
+import { expect, places, runChecks } from "./site_browser.mjs";
 
-const places = new Map(process.argv.slice(2).map((place) => [place.slice(0, place.indexOf("=")), place.slice(place.indexOf("=") + 1)]));
-const base = places.get("console");
+const base = places().get("console");
 const made = JSON.parse(readFileSync(process.env.TOLLWAY_CONSOLE_MADE, "utf8"));
-
-function expect(is, what) {
-  if (!is) throw new Error(what);
-}
 
 const textOf = (page, selector) => page.locator(selector).first().innerText();
 
@@ -114,22 +109,17 @@ const journeys = {
 /** What has to work where scripts are off. */
 const plain = ["what was spent, and by whom: two clicks", "why a request went where it went: two clicks", "how a key is capped: three clicks", "how a runaway is stopped: two clicks"];
 
-const browser = await launch();
-let failed = 0;
-async function run(name, journey, scripts) {
-  const cookie = name.startsWith("by the form") ? null : made.much.cookie;
-  const { page, complaints, close } = await open(browser, base, { scripts, cookie });
+/** A script that runs says so in a dialog. */
+async function noDialog(page, complaints) {
   page.on("dialog", (dialog) => {
     complaints.push(`a script ran: ${dialog.message()}`);
     dialog.dismiss();
   });
-  await journey(page).catch((error) => complaints.push(error.message.split("\n")[0]));
-  await close();
-  failed += complaints.length;
-  const how = scripts ? "" : " (without scripts)";
-  console.log([`${complaints.length ? "FAIL" : "ok  "} ${name}${how}`, ...complaints.map((one) => `       ${one}`)].join("\n"));
 }
-for (const [name, journey] of Object.entries(journeys)) await run(name, journey, true);
-for (const name of plain) await run(name, journeys[name], false);
-await browser.close();
-process.exitCode = failed ? 1 : 0;
+
+const signedIn = (name) => (name.startsWith("by the form") ? null : made.much.cookie);
+const checks = [
+  ...Object.entries(journeys).map(([name, journey]) => [name, journey, { cookie: signedIn(name) }]),
+  ...plain.map((name) => [`${name} (without scripts)`, journeys[name], { cookie: signedIn(name), scripts: false }]),
+];
+await runChecks(base, checks, noDialog);

@@ -1,18 +1,13 @@
 // Usage: node site_browse.mjs PLACE=BASE_URL... Uses the site as people do: by keyboard alone, without scripts, and with them. Each
 // check that fails is named; any is a failure of the whole.
-import { launch, open } from "./site_browser.mjs";
+import { expect, places, runChecks } from "./site_browser.mjs";
 import { consolePages } from "./console_pages.mjs";
 import { pages } from "./site_pages.mjs";
 
-const places = new Map(process.argv.slice(2).map((place) => [place.slice(0, place.indexOf("=")), place.slice(place.indexOf("=") + 1)]));
-const much = places.get("much");
+const much = places().get("much");
 const MODEL = "/mistralai/mistral-small-2603";
 /** More stops than any page has: a page where Tab never comes back is a trap. */
 const STOPS_MAX = 1_500;
-
-function expect(is, what) {
-  if (!is) throw new Error(what);
-}
 
 /** Marks what can be reached and can be seen; of a group of radio buttons the keyboard stops at one. */
 function markStops() {
@@ -64,12 +59,6 @@ async function byKeyboard(page, path) {
 /** How many models the list says that there are. */
 async function total(page) {
   return parseInt((await page.locator("#list [role=status] b").textContent()).replaceAll(",", ""), 10);
-}
-
-/** The path of a page that has loaded, with its query. */
-function where(page) {
-  const url = new URL(page.url());
-  return url.pathname + url.search;
 }
 
 async function searchWithoutScripts(page) {
@@ -180,16 +169,4 @@ const checks = [
     .map(([name, path]) => [`by keyboard: ${name}`, (page) => byKeyboard(page, path), {}]),
 ];
 
-const browser = await launch();
-let failed = 0;
-for (const [name, check, options] of checks) {
-  const { page, complaints, close } = await open(browser, much, options);
-  page.setDefaultTimeout(20_000);
-  await check(page).catch((error) => complaints.push(`${error.message.split("\n").slice(0, 3).join(" ")} (at ${where(page)})`));
-  await close();
-  failed += complaints.length;
-  console.log([`${complaints.length ? "FAIL" : "ok  "} ${name}`, ...complaints.map((one) => `       ${one}`)].join("\n"));
-}
-await browser.close();
-console.log(`${checks.length} checks`);
-process.exitCode = failed ? 1 : 0;
+await runChecks(much, checks);

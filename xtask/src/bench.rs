@@ -3,12 +3,16 @@
 //! The proxy under test has core 0 for itself; the provider and the client share core 1. All proxies are up the whole
 //! time, and rounds go round-robin over them, so that what the machine does meanwhile hits all alike. Each figure is
 //! the median of its rounds. Tollway does its whole work: key, limits, prepaid hold, metering, journal. Its CPU time counts
-//! until everything is booked, which it does after calls where both want the core. `--pages` measures the site instead.
+//! until everything is booked, which it does after calls where both want the core. `--pages` measures the site instead, `--console` the
+//! console.
 
+mod console;
+mod line;
 pub mod load;
 mod pages;
 mod process;
 mod report;
+mod section;
 pub mod servers;
 
 use std::fs;
@@ -37,10 +41,16 @@ pub struct Args {
     #[arg(long)]
     check: bool,
     /// Measures the pages of the site instead
-    #[arg(long)]
+    #[arg(long, group = "site")]
     pages: bool,
+    /// Measures the pages of the console instead, in a folder that `eval insight --dir` has filled
+    #[arg(long, group = "site", requires = "dir")]
+    console: bool,
+    /// That folder; what is in it stays, and a server's own files are added
+    #[arg(long, requires = "console")]
+    dir: Option<PathBuf>,
     /// With the debug build, only of pages: to see that it works, not to quote
-    #[arg(long, requires = "pages", conflicts_with = "write")]
+    #[arg(long, requires = "site", conflicts_with = "write")]
     debug: bool,
 }
 
@@ -65,6 +75,9 @@ pub fn run(args: &Args) -> Result<bool> {
     ensure!(std::thread::available_parallelism()?.get() >= 2, "the measurement needs two cores");
     if args.pages {
         return pages::run(args);
+    }
+    if args.console {
+        return console::run(args);
     }
     let effort = if args.quick { QUICK } else { FULL };
     let mut build = sh::cargo();
@@ -93,7 +106,7 @@ pub fn run(args: &Args) -> Result<bool> {
     if args.write {
         let page = sh::root().join("docs/benchmarks.md");
         let old = fs::read_to_string(&page).unwrap_or_default();
-        let rest = pages::kept(&old);
+        let rest = section::kept(&old);
         let between = if rest.is_empty() { "" } else { "\n" };
         fs::write(&page, format!("{}{between}{rest}", report.page()))?;
     }

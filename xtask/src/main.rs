@@ -7,6 +7,7 @@ mod docs;
 mod eval;
 mod fuzz;
 mod opinions;
+mod paths;
 mod postgres;
 mod screens;
 mod sh;

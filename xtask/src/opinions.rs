@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{sh, tools};
+use crate::{screens, sh, tools};
 
 /// Runs the journey against the program that a build of everything has left; true when all of it worked.
 pub fn run() -> Result<bool> {
@@ -18,8 +18,5 @@ pub fn run() -> Result<bool> {
     let mut node = Command::new(tools::node_bin()?.join("node"));
     node.arg(sh::root().join("xtask/console_ratings.mjs")).arg(format!("http://127.0.0.1:{port}"));
     node.env("TOLLWAY_LOG", log);
-    node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
-        .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
-    let (status, _) = sh::tee(&mut node)?;
-    Ok(status.success())
+    screens::is_well(node)
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{sh, tools};
+use crate::{paths, sh, tools};
 
 /// States that the preview shows, in the order of its ports.
 const STATES: [&str; 3] = ["little", "much", "none"];
@@ -61,13 +61,13 @@ pub fn browse(programs: &Programs) -> Result<bool> {
 }
 
 /// Journeys that begin at a first start, each at a server of its own: to the first answer and the playground, and the pages of what is
-/// ruled; true when all of it worked.
+/// ruled; and the ways with money; true when all of it worked.
 pub fn journeys(programs: &Programs) -> Result<bool> {
     let mut is_well = true;
     for script in ["console_chat.mjs", "console_rule.mjs"] {
         is_well &= drive(programs, |node| node.arg(sh::root().join("xtask").join(script)))?;
     }
-    Ok(is_well)
+    Ok(is_well & paths::run(&programs.tollway)?)
 }
 
 /// Runs a script for Node with the addresses of all places behind its own arguments, and the token that a first start prints for its
@@ -94,8 +94,13 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     node.arg(format!("console=http://127.0.0.1:{console_port}")).env("TOLLWAY_CONSOLE_MADE", made);
     node.args(STATES.iter().zip(ports()).map(|(state, port)| format!("{state}=http://127.0.0.1:{port}")));
     node.env("TOLLWAY_OWNER_TOKEN", owner_token(&log)?);
-    node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
-        .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
+    is_well(node)
+}
+
+/// Runs a script for Node that drives Chromium; true when it ends well.
+pub fn is_well(mut node: Command) -> Result<bool> {
+    node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?);
+    node.env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
     let (status, _) = sh::tee(&mut node)?;
     Ok(status.success())
 }
@@ -126,7 +131,7 @@ fn console(programs: &Programs, dir: &Path) -> Result<(sh::Server, u16, PathBuf)
 }
 
 /// What the greeting of a first start leads its owner in with.
-fn owner_token(log: &Path) -> Result<String> {
+pub fn owner_token(log: &Path) -> Result<String> {
     let said = fs::read_to_string(log).context("reading what the server said")?;
     let (_, after) = said.split_once("accept?token=").context("no token for the owner was printed")?;
     Ok(after.split_whitespace().next().unwrap_or_default().to_owned())

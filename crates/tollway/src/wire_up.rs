@@ -174,14 +174,13 @@ pub(crate) fn payments(config: &Config, mailer: Mailer) -> anyhow::Result<Paymen
     let own = || format!("{scheme}://{}", config.server.listen);
     let public_url = config.server.public_url.clone().unwrap_or_else(own);
     let client = stripe.secret_key.as_ref().map(|key| Stripe::new(&stripe.base_url, key)).transpose();
-    let page = |url: &Option<String>, how: &str| {
-        url.clone().unwrap_or_else(|| format!("{public_url}/?checkout={how}"))
-    };
+    let page =
+        |url: &Option<String>, path: &str| url.clone().unwrap_or_else(|| format!("{public_url}{path}"));
     Ok(Payments {
         stripe: client.map_err(|why| anyhow::anyhow!("payments.stripe: the key or base_url {why}"))?,
         webhook_secrets: stripe.webhook_secrets.clone(),
-        success_url: page(&stripe.success_url, "success"),
-        cancel_url: page(&stripe.cancel_url, "cancelled"),
+        success_url: page(&stripe.success_url, "/console/credits?done=paid"),
+        cancel_url: page(&stripe.cancel_url, "/console/credits"),
         public_url: public_url.clone(),
         seller: Seller {
             name: seller.name.clone().unwrap_or_else(|| config.brand.name.clone()),

@@ -3,15 +3,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use super::line::{self, Effort, Figures, Line};
+use super::section;
 use crate::sh;
 
 /// A page of each template, with the heaviest that the catalog has.
@@ -51,45 +49,33 @@ const CALLS: usize = 300;
 /// Requests of each page, and those before that are not counted.
 const REQUESTS: usize = 400;
 const WARM_UP: usize = 20;
-/// Where the table stands in `docs/benchmarks.md`.
-const HEADING: &str = "## Pages";
-/// An answer that takes longer is an error.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What was measured of a page, milliseconds and bytes.
-#[derive(Clone, Debug, PartialEq)]
-struct Figures {
-    name: &'static str,
-    path: &'static str,
-    /// The very first ask after the start.
-    first_ms: f64,
-    p50_ms: f64,
-    p95_ms: f64,
-    /// The body as it crosses the wire.
-    bytes: usize,
-}
-
 /// Measures and prints; false when `check` is asked for and the goal is missed.
 pub fn run(args: &super::Args) -> Result<bool> {
-    let profile = if args.debug { "debug" } else { "release" };
-    let mut build = sh::cargo();
-    build.args(["build", "--locked", "--package", "tollway"]);
-    if !args.debug {
-        build.arg("--release");
-    }
-    sh::run(&mut build)?;
+    let program = line::built(args.debug)?;
     let dir = tempfile::Builder::new().prefix("tollway-pages-").tempdir()?;
     let port = sh::free_port()?;
     fs::write(dir.path().join("tollway.toml"), configuration())?;
-    let mut server = start(&sh::target_dir().join(profile).join("tollway"), dir.path(), port)?;
-    server.wait_until("Tollway", || sh::listens(port))?;
+    let (data, config) = (dir.path().join("data"), dir.path().join("tollway.toml"));
+    let environment = [
+        ("TOLLWAY_DATA_DIR", data.as_os_str()),
+        ("TOLLWAY_CONFIG", config.as_os_str()),
+        ("TOLLWAY_BOOTSTRAP_KEY", testkit::app::OWNER_KEY.as_ref()),
+    ];
+    let _server = line::start(&program, dir.path(), port, &environment)?;
     let mut line = Line::open(port)?;
-    let models: Value = serde_json::from_slice(&line.get("/v1/models/count", false)?.1)?;
+    let models: Value = serde_json::from_slice(&line.get("/v1/models/count", false)?.body)?;
     let count = models["data"]["count"].as_u64().context("the number of models")?;
     ensure!(count >= MODELS_MIN, "the catalog has {count} models; the goal speaks of {MODELS_MIN}");
-    (0..CALLS).try_for_each(|_| line.call())?;
+    line.heads = format!("authorization: Bearer {}\r\nx-title: Bench\r\n", testkit::app::OWNER_KEY);
+    (0..CALLS).try_for_each(|_| call(&mut line))?;
+    line.heads.clear();
     let requests = if args.quick { WARM_UP } else { REQUESTS };
-    let figures = PAGES.iter().map(|page| measure(&mut line, *page, requests)).collect::<Result<Vec<_>>>()?;
+    let effort = Effort { warm_up: WARM_UP, requests, most: Duration::MAX };
+    let measured = PAGES.iter().map(|(name, path)| {
+        let status = if *name == "not found" { 404 } else { 200 };
+        line::measure(&mut line, name, path, status, effort)
+    });
+    let figures = measured.collect::<Result<Vec<_>>>()?;
     println!("\n{}", table(&figures));
     if let Some(file) = &args.json {
         fs::write(file, serde_json::to_string_pretty(&json_of(&figures, count))?)
@@ -98,7 +84,7 @@ pub fn run(args: &super::Args) -> Result<bool> {
     if args.write {
         let page = sh::root().join("docs/benchmarks.md");
         let old = fs::read_to_string(&page).unwrap_or_default();
-        fs::write(&page, replaced(&old, &section(&figures, count, requests)))?;
+        fs::write(&page, section::replaced(&old, section::PAGES, &written(&figures, count, requests)))?;
     }
     Ok(!args.check || is_met(&figures))
 }
@@ -118,87 +104,13 @@ fn configuration() -> String {
     text
 }
 
-fn start(program: &Path, dir: &Path, port: u16) -> Result<sh::Server> {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program).current_dir(dir).env_clear();
-    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("TOLLWAY_LISTEN", format!("127.0.0.1:{port}")).env("TOLLWAY_DATA_DIR", dir.join("data"));
-    command.env("TOLLWAY_CONFIG", dir.join("tollway.toml"));
-    command.env("TOLLWAY_BOOTSTRAP_KEY", testkit::app::OWNER_KEY);
-    sh::Server::start(&mut command, "TERM", &dir.join("log"))
-}
-
-fn measure(line: &mut Line, (name, path): (&'static str, &'static str), requests: usize) -> Result<Figures> {
-    let mut ask = || {
-        let start = Instant::now();
-        let (status, body) = line.get(path, true).with_context(|| path.to_owned())?;
-        ensure!(status == 200 || (status == 404 && name == "not found"), "{path} answers {status}");
-        anyhow::Ok((start.elapsed(), body.len()))
-    };
-    let (first, bytes) = ask()?;
-    (0..WARM_UP).try_for_each(|_| ask().map(|_| ()))?;
-    let mut times = (0..requests).map(|_| Ok(ask()?.0)).collect::<Result<Vec<Duration>>>()?;
-    times.sort_unstable();
-    let at = |percent: usize| {
-        let at = (times.len() * percent).div_ceil(100).saturating_sub(1);
-        times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
-    };
-    Ok(Figures { name, path, first_ms: first.as_secs_f64() * 1e3, p50_ms: at(50), p95_ms: at(95), bytes })
-}
-
-/// One connection that is kept.
-struct Line {
-    stream: BufReader<TcpStream>,
-}
-
-impl Line {
-    fn open(port: u16) -> Result<Line> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        Ok(Line { stream: BufReader::new(stream) })
-    }
-
-    fn get(&mut self, path: &str, packed: bool) -> Result<(u16, Vec<u8>)> {
-        let takes = if packed { "accept-encoding: gzip\r\n" } else { "" };
-        self.ask(&format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{takes}\r\n"))
-    }
-
-    /// A call of the sandbox, so that there is something to rank.
-    fn call(&mut self) -> Result<()> {
-        let body = r#"{"model":"sandbox/echo","messages":[{"role":"user","content":"How fast are pages?"}]}"#;
-        let (status, answer) = self.ask(&format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\nx-title: Bench\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            testkit::app::OWNER_KEY,
-            body.len()
-        ))?;
-        ensure!(status == 200, "a call answers {status}: {}", String::from_utf8_lossy(&answer));
-        Ok(())
-    }
-
-    fn ask(&mut self, request: &str) -> Result<(u16, Vec<u8>)> {
-        self.stream.get_mut().write_all(request.as_bytes())?;
-        let mut head = String::new();
-        self.stream.read_line(&mut head)?;
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status")?;
-        let mut length = None;
-        loop {
-            let mut header = String::new();
-            self.stream.read_line(&mut header)?;
-            match header.trim_end().split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = Some(value.trim().parse::<usize>()?);
-                }
-                Some(_) => (),
-                None if header.trim_end().is_empty() => break,
-                None => bail!("no header: {header}"),
-            }
-        }
-        let mut body = vec![0; length.context("an answer without a length")?];
-        self.stream.read_exact(&mut body)?;
-        Ok((status, body))
-    }
+/// A call of the sandbox, so that there is something to rank.
+fn call(line: &mut Line) -> Result<()> {
+    let body = r#"{"model":"sandbox/echo","messages":[{"role":"user","content":"How fast are pages?"}]}"#;
+    let answer = line.send("POST", "/v1/chat/completions", body)?;
+    let text = String::from_utf8_lossy(&answer.body);
+    ensure!(answer.status == 200, "a call answers {}: {text}", answer.status);
+    Ok(())
 }
 
 fn is_met(figures: &[Figures]) -> bool {
@@ -234,11 +146,12 @@ fn json_of(figures: &[Figures], models: u64) -> Value {
 }
 
 /// For `docs/benchmarks.md`.
-fn section(figures: &[Figures], models: u64, requests: usize) -> String {
+fn written(figures: &[Figures], models: u64, requests: usize) -> String {
     let mut out = format!(
-        "{HEADING}\n\nWritten by `cargo xtask bench --pages --write`: {requests} requests of each over one connection, gzip, {models} models in \
+        "{}\n\nWritten by `cargo xtask bench --pages --write`: {requests} requests of each over one connection, gzip, {models} models in \
          the catalog,\n{CALLS} calls in the books, the program alone on one core; `first` is the first ask after the start. The goal is a p95 of at \
-         most {GOAL_P95_MS} ms.\n\n| page | first, ms | p50, ms | p95, ms | bytes | goal |\n| --- | --- | --- | --- | --- | --- |\n"
+         most {GOAL_P95_MS} ms.\n\n| page | first, ms | p50, ms | p95, ms | bytes | goal |\n| --- | --- | --- | --- | --- | --- |\n",
+        section::PAGES
     );
     for page in figures {
         let _ = writeln!(
@@ -255,23 +168,13 @@ fn section(figures: &[Figures], models: u64, requests: usize) -> String {
     out
 }
 
-/// The section of a page of before; empty where it had none.
-pub fn kept(old: &str) -> &str {
-    old.find(HEADING).and_then(|at| old.get(at..)).unwrap_or_default()
-}
-
-/// A page with another section.
-fn replaced(old: &str, section: &str) -> String {
-    let before = old.strip_suffix(kept(old)).unwrap_or(old).trim_end();
-    format!("{before}\n\n{section}")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Figures, is_met, kept, replaced, section, table};
+    use super::{Figures, is_met, table, written};
 
     fn figures(p95_ms: f64) -> Figures {
-        Figures { name: "model", path: "/a/b", first_ms: 9.0, p50_ms: 1.0, p95_ms, bytes: 10_000 }
+        let (name, path) = (String::from("model"), String::from("/a/b"));
+        Figures { name, path, first_ms: 9.0, p50_ms: 1.0, p95_ms, bytes: 10_000, requests: 400 }
     }
 
     #[test]
@@ -280,16 +183,7 @@ mod tests {
         assert!(!is_met(&[figures(5.0), figures(5.01)]));
         assert!(table(&[figures(5.01)]).contains("MISSED") && !table(&[figures(5.0)]).contains("MISSED"));
         assert!(
-            section(&[figures(5.01)], 573, 400).contains("| model | 9.00 | 1.00 | 5.01 | 10000 | missed |")
+            written(&[figures(5.01)], 573, 400).contains("| model | 9.00 | 1.00 | 5.01 | 10000 | missed |")
         );
-    }
-
-    #[test]
-    fn the_section_takes_the_place_of_the_one_before() {
-        let first = replaced("# Benchmarks\n\n| a |\n", &section(&[figures(1.0)], 573, 400));
-        let second = replaced(&first, &section(&[figures(2.0)], 573, 400));
-        assert!(first.starts_with("# Benchmarks\n\n| a |\n\n## Pages\n"));
-        assert_eq!(second, first.replace("1.00 | 1.00 |", "1.00 | 2.00 |"));
-        assert_eq!((kept("# Benchmarks\n"), kept(&second).starts_with("## Pages")), ("", true));
     }
 }

@@ -17,6 +17,8 @@ use types::{AccountId, KeyId, Money, Timestamp};
 use self::fill::{DAYS, END_S, Filler, account};
 use crate::sh;
 
+/// What is filled counts as folded out of this journal segment, whose offset says how many there are.
+pub const SEGMENT: &str = fill::SEGMENT;
 /// What a question of a dashboard may take, of 95 in 100.
 const P95_MAX: Duration = Duration::from_millis(300);
 /// How long a writer may wait for what is deleted.

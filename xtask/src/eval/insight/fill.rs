@@ -22,7 +22,7 @@ const PROVIDERS: u64 = 4;
 const USERS: u64 = 5_000;
 /// As in the fold job.
 const BATCH: u64 = 1_000;
-const SEGMENT: &str = "filled";
+pub(super) const SEGMENT: &str = "filled";
 
 /// The first, and largest, is the account of whoever runs the server, so that a server's pages can be asked about it.
 pub(super) fn account(n: u64) -> AccountId {

@@ -165,7 +165,7 @@ pub(super) static KEYS: &[Key<Config>] = &[
     },
     Key {
         path: "payments.stripe.success_url",
-        preset: Unset("`server.public_url` with `/?checkout=success`"),
+        preset: Unset("`server.public_url` with `/console/credits?done=paid`"),
         example: "https://llm.example.com/paid",
         doc: "Where Stripe sends a customer who has paid.",
         kind: Kind::Text {
@@ -175,7 +175,7 @@ pub(super) static KEYS: &[Key<Config>] = &[
     },
     Key {
         path: "payments.stripe.cancel_url",
-        preset: Unset("`server.public_url` with `/?checkout=cancelled`"),
+        preset: Unset("`server.public_url` with `/console/credits`"),
         example: "https://llm.example.com/not-paid",
         doc: "Where Stripe sends a customer who has not.",
         kind: Kind::Text {

@@ -199,6 +199,7 @@ struct Page {
     steps: Vec<Step>,
     warnings: Vec<(String, Prose)>,
     guardrails: Vec<Guarded>,
+    base_url: String,
     receipt: String,
     content: Option<Content>,
     expires: Shown,
@@ -257,6 +258,7 @@ async fn page(signed: &Signed, id: &str, again: Again) -> Result<Response, Faile
         id: record.id,
         warnings: record.warnings.into_iter().map(|one| (one.code, prose(&one.message))).collect(),
         guardrails: record.guardrails,
+        base_url: signed.visit.place.base_url.clone(),
         receipt: record.receipt,
     };
     Ok(again.answer(&page))
