@@ -132,6 +132,7 @@ async function much(session) {
   await call("POST", "/v1/keys", { token: session.token, body: { name: "Ops", management: true, role: "developer" } });
   await call("PATCH", `/v1/keys/${keys[2].hash}`, { token: session.token, body: { disabled: true } });
   await call("PATCH", `/v1/keys/key_nobody`, { token: session.token, body: { name: "gone" }, statuses: [404] });
+  await alerted(session);
   const rules = await ruled(session, keys);
   const good = made.filter((one) => one.status === 200 && one.id);
   const chosen = good.find((one) => one.model === "tollway/auto") ?? good[0];
@@ -146,6 +147,21 @@ async function much(session) {
     trace: made.find((one) => one.trace).trace,
     ...rules,
   };
+}
+
+/** A key that spends all of its limit, and of a budget, of which its owner is told. */
+async function alerted(session) {
+  const spender = await key(session, { name: "Load test", limit: 0.0001 });
+  const body = { name: "Load tests", subject: `key:${spender.id}`, amount_usd: "0.00005", period: "total", hard: false };
+  await call("POST", "/v1/budgets", { token: session.token, body });
+  for (let n = 0; n < 12; n += 1) await generateEcho(spender.text);
+}
+
+/** A call of the sandbox that costs a little; it may be refused. */
+async function generateEcho(text) {
+  const body = { model: "sandbox/echo", messages: [{ role: "user", content: "Say hello." }], sandbox: { output_tokens: 60 } };
+  const headers = { authorization: `Bearer ${text}`, "content-type": "application/json" };
+  await (await fetch(`${base}/v1/chat/completions`, { method: "POST", headers, body: JSON.stringify(body) })).text();
 }
 
 /** People, and everything that is ruled: something of each kind, with names that are long, odd or hostile among them. */
