@@ -76,7 +76,7 @@ export async function processor(port, base, secret) {
     if (!page) return say(response, 404, { error: { message: "no such path", code: "resource_missing" } });
     if (request.method === "GET") {
       response.writeHead(200, { "content-type": "text/html" });
-      return response.end(`<!doctype html><html lang="en"><title>Pay</title><form method="post"><button>Pay $${page.total / 100}</button></form></html>`);
+      return response.end(`<!doctype html><html lang="en"><title>Pay</title><link rel="icon" href="data:,"><form method="post"><button>Pay $${page.total / 100}</button></form></html>`);
     }
     const { body: event, signature } = paid(page, secret);
     const headers = { "content-type": "application/json", "stripe-signature": signature };

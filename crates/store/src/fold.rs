@@ -18,7 +18,7 @@ use crate::changes::{self, Counter};
 use crate::db::{Tx, Value};
 use crate::entries::NewEntry;
 use crate::generations::Stored;
-use crate::{Store, StoreError, byok, entries, generations, insight, segments, spending};
+use crate::{Store, StoreError, byok, entries, generations, insight, segments, spending, statement};
 
 /// The most that one generation can cost; keeps sums within 64 bits for any nonsense that a provider reports.
 const GENERATION_COST_MAX: Money = Money::from_usd(10_000);
@@ -120,6 +120,7 @@ async fn fold_in<'a>(
         })
         .collect();
     entries::insert(tx, &booked).await?;
+    statement::add(tx, booked.iter().map(|new| new.entry)).await?;
     let records: Vec<&GenerationRecord> = fresh.iter().map(|(stored, _)| stored.record).collect();
     let priced: Vec<(&GenerationRecord, &PriceSheet)> =
         records.iter().map(|record| (*record, generations::sheet_of(record, &sheets))).collect();

@@ -4,7 +4,7 @@
 //! - Every write is one transaction. Dropping a call in the midst of it changes nothing.
 //! - Where two writers can meet, the statement itself decides (`ON CONFLICT`, `UPDATE ... WHERE`), never a read before it.
 //! - Rows are locked in one order everywhere: segment, price versions, payment event, order or voucher, generations, head of the
-//!   chain, entries, balances, invoice counter, activity by day and hour, the lock on facets, facets, traffic, attempts, log, change counter. Within a table rows are touched in the order of their
+//!   chain, entries, balances, days of credit, invoice counter, activity by day and hour, the lock on facets, facets, traffic, attempts, log, change counter. Within a table rows are touched in the order of their
 //!   keys.
 
 mod accounts;

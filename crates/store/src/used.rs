@@ -10,6 +10,8 @@ use crate::{Store, StoreError};
 
 /// Most rows of an answer.
 pub const ROWS_MAX: usize = 50_000;
+/// Most hours or days that are named one by one.
+const NAMED_MAX: i64 = 1_000;
 /// Most things that an answer is told apart by.
 const GROUPS_MAX: usize = 3;
 
@@ -107,6 +109,13 @@ impl<'a> Asked<'a> {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
+
+    /// Of the account, within the span.
+    fn within(&mut self, question: &'a Question<'_>, at: &str) -> String {
+        let account = self.placeholder(question.account.as_str());
+        let (from, to) = (self.placeholder(question.from), self.placeholder(question.to));
+        format!("account = {account} AND {at} >= {from} AND {at} < {to}")
+    }
 }
 
 /// Everything that a question goes by.
@@ -139,6 +148,62 @@ const fn column(by: &By) -> &'static str {
     }
 }
 
+/// Whether a few values of a facet are sought. A value stands last in the key of its rollup, behind the key and the hour or day: where
+/// each of these is named, only the rows that count are read, and not those of every end user.
+fn is_sought(question: &Question<'_>) -> bool {
+    let is_named = |filter: &Filter| filter.keeps && matches!(filter.by, By::Facet(_));
+    let span = question.to.saturating_sub(question.from);
+    question.filters.iter().any(is_named) && (1..=NAMED_MAX).contains(&span)
+}
+
+/// What bounds an answer, joined.
+fn conditions<'a>(
+    asked: &mut Asked<'a>,
+    question: &'a Question<'_>,
+    facet: Option<&'a str>,
+    rollup: Rollup,
+) -> Result<String, StoreError> {
+    let (is_sought, at) = (is_sought(question), rollup.at());
+    let mut all = Vec::new();
+    if is_sought {
+        let account = asked.placeholder(question.account.as_str());
+        let named: Vec<String> = (question.from..question.to).map(|n| asked.placeholder(n)).collect();
+        all.push(format!("account = {account} AND {at} IN ({})", named.join(", ")));
+    } else {
+        all.push(asked.within(question, at));
+    }
+    if let Some(facet) = facet {
+        all.push(format!("facet = {}", asked.placeholder(facet)));
+        // Rows of the whole account have no key.
+        let by_key = question.key.is_some() || by(question).any(|by| matches!(by, By::Key));
+        if by_key && question.hours {
+            return Err(StoreError::Invalid(String::from(
+                "by the hour, this is known of the whole account only, not of a key; ask for days",
+            )));
+        }
+        all.push(match (by_key, is_sought && question.key.is_none()) {
+            (false, _) => String::from("api_key = ''"),
+            (true, false) => String::from("api_key <> ''"),
+            (true, true) => {
+                let (table, within) = (Rollup::Days.table(), asked.within(question, Rollup::Days.at()));
+                format!("api_key IN (SELECT DISTINCT api_key FROM {table} WHERE {within})")
+            }
+        });
+    }
+    if let Some(key) = question.key {
+        all.push(format!("api_key = {}", asked.placeholder(key.as_str())));
+    }
+    for filter in question.filters {
+        let list: Vec<String> = filter.values.iter().map(|value| asked.placeholder(value.as_str())).collect();
+        let (name, is) = (column(&filter.by), if filter.keeps { "IN" } else { "NOT IN" });
+        match list.is_empty() {
+            true => all.push(if filter.keeps { "1 = 0" } else { "1 = 1" }.to_owned()),
+            false => all.push(format!("{name} {is} ({})", list.join(", "))),
+        }
+    }
+    Ok(all.join(" AND "))
+}
+
 fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     if question.groups.len() > GROUPS_MAX {
         return Err(StoreError::Invalid(format!("use is told apart by at most {GROUPS_MAX} fields at once")));
@@ -163,39 +228,12 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
         true => format!("STRING_AGG({}, '')", spread.column()),
         false => "''".to_owned(),
     }));
-    let (account, from) = (asked.placeholder(question.account.as_str()), asked.placeholder(question.from));
-    let to = asked.placeholder(question.to);
-    let mut conditions = vec![format!("account = {account} AND {at} >= {from} AND {at} < {to}")];
-    if let Some(facet) = facet {
-        conditions.push(format!("facet = {}", asked.placeholder(facet)));
-    }
-    if facet.is_some() {
-        // Rows of the whole account have no key.
-        let by_key = question.key.is_some() || by(question).any(|by| matches!(by, By::Key));
-        if by_key && question.hours {
-            return Err(StoreError::Invalid(String::from(
-                "by the hour, this is known of the whole account only, not of a key; ask for days",
-            )));
-        }
-        conditions.push(if by_key { "api_key <> ''" } else { "api_key = ''" }.to_owned());
-    }
-    if let Some(key) = question.key {
-        conditions.push(format!("api_key = {}", asked.placeholder(key.as_str())));
-    }
-    for filter in question.filters {
-        let list: Vec<String> = filter.values.iter().map(|value| asked.placeholder(value.as_str())).collect();
-        let (name, is) = (column(&filter.by), if filter.keeps { "IN" } else { "NOT IN" });
-        match list.is_empty() {
-            true => conditions.push(if filter.keeps { "1 = 0" } else { "1 = 1" }.to_owned()),
-            false => conditions.push(format!("{name} {is} ({})", list.join(", "))),
-        }
-    }
+    let conditions = conditions(&mut asked, question, facet, rollup)?;
     let mut apart: Vec<&str> = Vec::new();
     if question.split {
         apart.push(at);
     }
     apart.extend(question.groups.iter().map(column));
-    let conditions = conditions.join(" AND ");
     let limit = ROWS_MAX + 1;
     let text = format!("SELECT {} FROM {table} WHERE {conditions}", columns.join(", "));
     asked.text = match apart.is_empty() {

@@ -102,6 +102,9 @@ both! {
         let report = store.verify().await.unwrap();
         assert_eq!((report.problems, report.entries, report.generations), (vec![], 3, 3));
         owner(&store).await;
+        let day = |n: i64| Timestamp((NOW.day() + n) * 86_400_000_000);
+        let statement = store.statement(&AccountId::new("acct_owner"), day(-1), day(2)).await.unwrap();
+        assert_eq!(statement.movements.iter().map(|m| m.calls).sum::<i64>(), 3, "{statement:?}");
         grant(&store, "g1", 500).await.unwrap();
         fold(&store, "s1", 0, 10, &records(2..6)).await.unwrap();
         let report = store.verify().await.unwrap();

@@ -164,6 +164,19 @@ both! {
             let requests = rows.first().map_or(0, |row| row.figures.sums.get(Measure::Requests));
             assert_eq!(requests, expect, "{filter:?}");
         }
+        // Of few values, by key and by day: what is read is named one by one, and comes to the same.
+        let users = || vec![only(facet("user"), &["user-0", "user-1"], true)];
+        let is_one = |call: &GenerationRecord, key: &str| {
+            call.key.as_str() == key && ["user-0", "user-1"].contains(&call.user.as_deref().unwrap())
+        };
+        let by_key = Ask { hours: false, filters: users(), ..Ask::by(&[By::Key]) }.of(&store).await.unwrap();
+        let found: Vec<(&str, &Figures)> = by_key.iter().map(|row| (row.groups[0].as_str(), &row.figures)).collect();
+        let (a, b) = (together(&calls, |c| is_one(c, "key_a")), together(&calls, |c| is_one(c, "key_b")));
+        assert_eq!(found, [("key_a", &a), ("key_b", &b)]);
+        let by_day = Ask { hours: false, split: true, filters: users(), ..Ask::by(&[]) }.of(&store).await.unwrap();
+        assert_eq!(by_day.iter().map(|row| row.figures.sums.get(Measure::Requests)).sum::<i64>(), 18);
+        let of_key = Ask { hours: false, filters: users(), key: Some(KeyId::new("key_b")), ..Ask::by(&[]) };
+        assert_eq!(of_key.of(&store).await.unwrap()[0].figures, b);
         for groups in [vec![facet("user"), By::Model], vec![facet("user"), facet("tag")]] {
             assert!(matches!(Ask::by(&groups).of(&store).await, Err(StoreError::Invalid(_))));
         }

@@ -42,6 +42,11 @@ const TABLES: &[Table] = &[
     },
     Table { name: "book_balances", key: "account", columns: &[("account", Text), ("balance", Number)] },
     Table {
+        name: "credit_days",
+        key: "account",
+        columns: &[("account", Text), ("day", Number), ("calls", Number), ("amount", Number)],
+    },
+    Table {
         name: "generations",
         key: "id",
         columns: &[
@@ -304,6 +309,7 @@ async fn books(store: &Store) -> Vec<(&'static str, String)> {
         ("postings", entry),
         ("postings", correction.clone()),
         ("book_balances", "credits:acct_owner".to_owned()),
+        ("credit_days", "acct_owner".to_owned()),
         ("generations", generation),
         ("generations", record(2).id.to_string()),
         ("price_versions", old),

@@ -15,12 +15,12 @@ both! {
             (
                 "UPDATE postings SET amount = -amount WHERE entry = $1 AND line = 0",
                 "UPDATE postings SET amount = -amount WHERE entry = $1 AND line = 0",
-                &["entry_sum", "books_sum", "book_balance", "account_charged", "chain", "generation_entry"],
+                &["entry_sum", "books_sum", "book_balance", "account_charged", "credit_day", "chain", "generation_entry"],
             ),
             (
                 "UPDATE postings SET account = 'usage:acct_owner' WHERE entry = $1 AND line = 0",
                 "UPDATE postings SET account = 'credits:acct_owner' WHERE entry = $1 AND line = 0",
-                &["book_balance", "book_balance", "account_charged", "account_charged", "chain", "generation_entry"],
+                &["book_balance", "book_balance", "account_charged", "account_charged", "credit_day", "chain", "generation_entry"],
             ),
             (
                 "UPDATE account_totals SET credited = credited + 1 WHERE $1 <> ''",

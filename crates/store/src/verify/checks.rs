@@ -72,6 +72,16 @@ pub(super) const CHECKS: &[(&str, &str, &str)] = &[
         ),
     ),
     (
+        "credit_day",
+        "sum of the day, postings of its generations",
+        "SELECT account || ' ' || CAST(day AS TEXT), CAST(SUM(amount) AS BIGINT), CAST(SUM(posted) AS BIGINT)
+        FROM (SELECT account, day, calls, amount, 0 AS counted, 0 AS posted FROM credit_days
+            UNION ALL SELECT SUBSTR(p.account, 9), e.at / 86400000000, 0, 0, 1, p.amount
+            FROM postings p JOIN entries e ON e.id = p.entry
+            WHERE p.account LIKE 'credits:%' AND e.kind = 'generation') both_sides
+        GROUP BY account, day HAVING SUM(amount) <> SUM(posted) OR SUM(calls) <> SUM(counted)",
+    ),
+    (
         "byok_credited",
         "total, postings other than generations'",
         totals_and_postings!(

@@ -139,7 +139,7 @@ async fn a_generation_is_told_from_request_to_receipt() {
     page.holds("rate limited");
     page.holds("your own provider key");
     page.holds("code, 91% sure");
-    page.holds("tollway receipt verify");
+    page.holds("tollway receipt verify receipt.txt --key keys.json");
     page.holds("Nothing of them is kept");
     page.holds("aria-pressed=\"true\">Good");
     page.holds("GET /v1/generation/plan</figcaption>");
