@@ -60,11 +60,11 @@ pub fn browse(programs: &Programs) -> Result<bool> {
     Ok(is_well)
 }
 
-/// Journeys that begin at a first start, each at a server of its own: to the first answer and the playground, and the pages of what is
-/// ruled; true when all of it worked.
+/// Journeys that begin at a first start, each at a server of its own: to the first answer and the playground, the pages of what is
+/// ruled, and the operator's; true when all of it worked.
 pub fn journeys(programs: &Programs) -> Result<bool> {
     let mut is_well = true;
-    for script in ["console_chat.mjs", "console_rule.mjs"] {
+    for script in ["console_chat.mjs", "console_rule.mjs", "console_ops.mjs"] {
         is_well &= drive(programs, |node| node.arg(sh::root().join("xtask").join(script)))?;
     }
     Ok(is_well)

@@ -57,6 +57,11 @@ pub(crate) fn router() -> Router<Arc<Pages>> {
         .route(server::PEOPLE, get(server::people::people).post(server::people::edit))
         .route(server::MARGIN, get(server::margin::margin))
         .route(server::PROVIDERS, get(server::providers::providers))
+        .route(server::CATALOG, get(server::catalog::catalog))
+        .route(server::JOBS, get(server::jobs::jobs))
+        .route(server::STATE, get(server::state::state))
+        .route(server::FEES, get(server::fees::fees))
+        .route(server::NEWS, get(server::news::list).post(server::news::act))
         .merge(rules())
 }
 
