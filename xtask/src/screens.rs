@@ -93,7 +93,7 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     script(&mut node).arg(format!("real=http://127.0.0.1:{port}"));
     node.arg(format!("console=http://127.0.0.1:{console_port}")).env("TOLLWAY_CONSOLE_MADE", made);
     node.args(STATES.iter().zip(ports()).map(|(state, port)| format!("{state}=http://127.0.0.1:{port}")));
-    node.env("TOLLWAY_OWNER_TOKEN", owner_token(&log)?);
+    node.env("TOLLWAY_OWNER_TOKEN", owner_token(&log)?).env("TOLLWAY_LOG", &log);
     node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
         .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
     let (status, _) = sh::tee(&mut node)?;

@@ -255,8 +255,7 @@ pub fn review(snapshot: &Snapshot, today: i64) -> Vec<Finding> {
         }
     }
     for provider in snapshot.providers.iter().filter(|provider| provider.protocol != Protocol::Sandbox) {
-        let of =
-            Of { subject: Subject::Provider, id: &provider.id, model: None, provider: Some(provider) };
+        let of = Of { subject: Subject::Provider, id: &provider.id, model: None, provider: Some(provider) };
         provider.facts.each(&mut |fact, stated| of.fact(fact, stated, (&OF_PROVIDERS, today), &mut found));
     }
     for endpoint in &snapshot.endpoints {
@@ -275,12 +274,8 @@ fn endpoint_of(snapshot: &Snapshot, endpoint: &Endpoint, today: i64, found: &mut
     if provider.is_some_and(|provider| provider.protocol == Protocol::Sandbox) {
         return;
     }
-    let of = Of {
-        subject: Subject::Endpoint,
-        id: &endpoint.id,
-        model: endpoint.model_in(snapshot),
-        provider,
-    };
+    let of =
+        Of { subject: Subject::Endpoint, id: &endpoint.id, model: endpoint.model_in(snapshot), provider };
     endpoint.facts.each(&mut |fact, stated| of.fact(fact, stated, (&[], today), found));
     for price in endpoint.price_claims.iter().filter(|price| price.override_index.is_none()) {
         of.stated(price.kind.file_key(), &as_text(price.kind, &price.claim), today, found);
@@ -320,7 +315,10 @@ mod tests {
         );
         let first = &found[0];
         assert_eq!((first.value.as_deref(), first.others[0].value.as_str()), (Some("0.15"), "0.2"));
-        assert_eq!((first.author.as_deref(), first.provider.as_deref()), (Some("mistralai"), Some("mistral")));
+        assert_eq!(
+            (first.author.as_deref(), first.provider.as_deref()),
+            (Some("mistralai"), Some("mistral"))
+        );
         let model = "models/mistralai/small-4.toml";
         let kept = review(&edited(model, "rule = \"newest\"", "rule = \"kept\"").unwrap(), TODAY);
         assert_eq!((kept[0].fact, kept[0].is_undecided()), ("context_tokens", true));

@@ -92,7 +92,10 @@ mod tests {
         let ids = |now, is_signed_in| -> Vec<String> {
             all.in_force(at(now), is_signed_in).into_iter().map(|one| one.id).collect()
         };
-        assert_eq!((ids(10, false), ids(10, true)), (vec!["a".to_owned()], vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            (ids(10, false), ids(10, true)),
+            (vec!["a".to_owned()], vec!["a".to_owned(), "b".to_owned()])
+        );
         assert_eq!((ids(60, false).len(), ids(60, true).len(), ids(100, true).len()), (2, 3, 0));
     }
 }

@@ -183,7 +183,7 @@ pub struct Run<'g> {
 impl Run<'_> {
     /// It is done.
     pub fn done(self) {
-        self.over::<()>(Ok(()));
+        self.over::<&str>(Ok(()));
     }
 
     /// It ended so. What is told of a failure is what the log says of it: no secret.

@@ -26,10 +26,10 @@ use crate::read_body;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    access, activity, acts, announcements, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
-    embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
-    models, openapi, organization, payments, policies, presets, provider_keys, ratings, receipts, replay,
-    rerank, responses, route as dry_run, server, webhooks,
+    access, activity, acts, announcements, audio, auth, budgets, byok, catalog_feeds, chat, completions,
+    contents, credits, embeddings, feedback, gemini, generation, health, idempotency, images, insight, key,
+    keys, messages, models, openapi, organization, payments, policies, presets, provider_keys, ratings,
+    receipts, replay, rerank, responses, route as dry_run, server, webhooks,
 };
 
 /// Largest body of whom nobody knows.

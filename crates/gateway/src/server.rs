@@ -68,7 +68,8 @@ where
         At::Fees => fees::show(worker, &parts).await,
         At::Announcements => announcements::list(worker, &parts).await,
         At::Announce => {
-            announcements::create(worker, &parts, &read_body(&parts.headers, body, BODY_BYTES_MAX).await?).await
+            announcements::create(worker, &parts, &read_body(&parts.headers, body, BODY_BYTES_MAX).await?)
+                .await
         }
         At::Reword => {
             announcements::edit(worker, &parts, &read_body(&parts.headers, body, BODY_BYTES_MAX).await?).await

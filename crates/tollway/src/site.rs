@@ -18,8 +18,8 @@ use store::Backend;
 use tokio::time::Instant;
 use types::Timestamp;
 use web::{
-    Announcement, Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon, Status, UseAsk,
-    UseRow, Viewer,
+    Announcement, Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon,
+    Status, UseAsk, UseRow, Viewer,
 };
 
 use crate::config::SiteSettings;

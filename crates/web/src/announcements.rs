@@ -86,7 +86,8 @@ fn noted(headers: &HeaderMap) -> Vec<&str> {
 }
 
 fn is_key(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 /// `POST`: it was read. Back to the page that it was on.

@@ -7,9 +7,9 @@ use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYP
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::{Banner, Place};
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
 use crate::machine::head;
+use crate::{Banner, Place};
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
 const SECTIONS: [(&str, &str); 9] = [

@@ -15,9 +15,9 @@ use routing::quality::Abilities;
 use tower::ServiceExt;
 use types::Timestamp;
 
-use crate::{Announcement, 
-    Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon, Status, UseAsk,
-    UseBy, UseRow, UseSums, Viewer, World, router,
+use crate::{
+    Announcement, Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon,
+    Status, UseAsk, UseBy, UseRow, UseSums, Viewer, World, router,
 };
 
 /// 2026-07-03, 12:00 UTC.

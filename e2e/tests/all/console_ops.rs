@@ -42,7 +42,10 @@ async fn the_review_counts_what_the_catalog_has() {
     let (app, manager, _upstream) = place().await;
     let told = manager.get("/v1/server/catalog").await.expect(200).json();
     let counts = &told["counts"];
-    let sum: u64 = ["contradiction", "stale", "unsourced"].iter().map(|kind| counts[kind].as_u64().expect("a count")).sum();
+    let sum: u64 = ["contradiction", "stale", "unsourced"]
+        .iter()
+        .map(|kind| counts[kind].as_u64().expect("a count"))
+        .sum();
     assert_eq!(told["total"], sum, "{told}");
     // The whole catalog says the same, counted here from the feed that everybody reads.
     let catalog = app.anonymous().get("/catalog.json").await.expect(200).json();
@@ -75,7 +78,8 @@ async fn the_review_counts_what_the_catalog_has() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), all);
-    let csv = manager.get("/v1/server/catalog?kind=contradiction&provider=mistral&format=csv").await.expect(200);
+    let csv =
+        manager.get("/v1/server/catalog?kind=contradiction&provider=mistral&format=csv").await.expect(200);
     assert_eq!(csv.text().lines().count(), all + 1);
     for wrong in ["kind=odd", "limit=0", "limit=1000", "offset=x", "format=xml"] {
         manager.get(&format!("/v1/server/catalog?{wrong}")).await.expect(400);
@@ -100,9 +104,16 @@ async fn a_reload_is_told_and_so_is_one_that_was_refused() {
     .await;
     assert!(refused["why"].to_string().contains("nonsense"), "{refused}");
     let job = manager.get("/v1/server/jobs").await.expect(200).json();
-    let of = job["data"].as_array().expect("jobs").iter().find(|job| job["name"] == "reload").expect("reload").clone();
+    let of = job["data"]
+        .as_array()
+        .expect("jobs")
+        .iter()
+        .find(|job| job["name"] == "reload")
+        .expect("reload")
+        .clone();
     assert_eq!((&of["outcome"], &of["failures"]), (&json!("failed"), &json!(1)), "{of}");
-    fs::write(&file, good.replacen("output_usd_per_mtok = \"30\"", "output_usd_per_mtok = \"31\"", 1)).expect("write");
+    fs::write(&file, good.replacen("output_usd_per_mtok = \"30\"", "output_usd_per_mtok = \"31\"", 1))
+        .expect("write");
     let applied = testkit::eventually("the reload to be put in place", || async {
         let told = reload().await;
         (told["refused"].is_null() && !told["applied"].is_null()).then(|| told["applied"].clone())
@@ -121,23 +132,39 @@ async fn jobs_and_state_say_what_is_so() {
         let fold = jobs.iter().find(|job| job["name"] == "fold")?.clone();
         let state = manager.get("/v1/server/state").await.expect(200).json();
         let state = state["data"].clone();
-        (state["store"]["entry"] == 1 && state["journal"]["unfolded_records"] == 0 && fold["outcome"] == "done")
+        (state["store"]["entry"] == 1
+            && state["journal"]["unfolded_records"] == 0
+            && fold["outcome"] == "done")
             .then_some((jobs, state))
     })
     .await;
     let (jobs, state) = fold;
     let of = |name: &str| jobs.iter().find(|job| job["name"] == name).expect("a job").clone();
     assert_eq!((&of("telemetry")["is_on"], &of("telemetry")["ended_at"]), (&json!(false), &Value::Null));
-    assert_eq!((&of("reload")["runs"], &of("reload")["outcome"], &of("reload")["next_at"]), (&json!(0), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&of("reload")["runs"], &of("reload")["outcome"], &of("reload")["next_at"]),
+        (&json!(0), &Value::Null, &Value::Null)
+    );
     assert!(of("poll")["next_at"].is_string() && of("expire")["outcome"] == "done");
     assert_eq!(state["store"]["kind"], "sqlite");
     assert_eq!((&state["failing"], &state["journal"]["is_well"]), (&json!([]), &json!(true)), "{state}");
-    for positive in ["/process/memory_bytes", "/process/workers", "/store/bytes", "/store/schema", "/journal/bytes", "/disk/free_bytes"] {
-        assert!(state.pointer(positive).and_then(Value::as_u64).is_some_and(|count| count > 0), "{positive}: {state}");
+    for positive in [
+        "/process/memory_bytes",
+        "/process/workers",
+        "/store/bytes",
+        "/store/schema",
+        "/journal/bytes",
+        "/disk/free_bytes",
+    ] {
+        assert!(
+            state.pointer(positive).and_then(Value::as_u64).is_some_and(|count| count > 0),
+            "{positive}: {state}"
+        );
     }
     // The same head that the proof of the books gives.
     let verified = app.cli(&["ledger", "verify"]).await;
-    let head = format!("{}:{}", state["store"]["entry"], state["store"]["entry_hash"].as_str().expect("a hash"));
+    let head =
+        format!("{}:{}", state["store"]["entry"], state["store"]["entry_hash"].as_str().expect("a hash"));
     assert_eq!(verified["head"], head, "{verified}");
 }
 
@@ -149,7 +176,10 @@ async fn fees_are_those_of_the_configuration() {
         let settings = fees["data"]["settings"].as_array().expect("settings");
         settings.iter().find(|one| one["setting"] == path).expect("the setting")["value"].clone()
     };
-    assert_eq!((value("fees.byok_percent"), value("fees.markup")), (json!("\"2.5\""), json!("{ \"lab/*\" = \"10\" }")));
+    assert_eq!(
+        (value("fees.byok_percent"), value("fees.markup")),
+        (json!("\"2.5\""), json!("{ \"lab/*\" = \"10\" }"))
+    );
     let public = manager.get("/v1/fees").await.expect(200).json();
     assert_eq!(fees["data"]["summary"], public["data"]["summary"]);
     assert_eq!(fees["data"]["fees_usd"], "0");
@@ -163,15 +193,28 @@ async fn an_announcement_is_read_by_whom_it_concerns_until_it_ends() {
     let browser = Client::new(app.addr());
     let new = json!({"text": "We **move** tonight. <script>alert(1)</script>", "level": "warning"});
     let made = manager.post("/v1/server/announcements", &new).await.expect(201).json();
-    let (id, path) = (made["data"]["id"].clone(), format!("/v1/server/announcements/{}", made["data"]["id"].as_str().expect("an id")));
-    assert_eq!((&made["data"]["state"], &made["data"]["audience"]), (&json!("in_force"), &json!("everybody")));
+    let (id, path) = (
+        made["data"]["id"].clone(),
+        format!("/v1/server/announcements/{}", made["data"]["id"].as_str().expect("an id")),
+    );
+    assert_eq!(
+        (&made["data"]["state"], &made["data"]["audience"]),
+        (&json!("in_force"), &json!("everybody"))
+    );
     // Nobody waits for another look of the server: whoever wrote it sees it at once.
     let page = browser.get("/models").send().await.expect(200).text();
     assert!(page.contains("We <strong>move</strong> tonight.") && !page.contains("<script>alert"), "{page}");
     let told = app.anonymous().get("/v1/announcements").await.expect(200).json();
     assert_eq!(told["data"][0]["id"], id, "{told}");
     // Dismissed, it stays away from this browser; worded anew it comes back.
-    let key = page.split("name=\"key\" value=\"").nth(1).expect("a form").split('"').next().expect("a key").to_owned();
+    let key = page
+        .split("name=\"key\" value=\"")
+        .nth(1)
+        .expect("a form")
+        .split('"')
+        .next()
+        .expect("a key")
+        .to_owned();
     let gone = browser
         .request("POST", "/announcements/dismiss")
         .header("sec-fetch-site", "same-origin")

@@ -44,8 +44,11 @@ pub fn settings(fees: &Fees) -> Vec<Setting> {
         Some(until) => format!("{{ percent = \"{}\", until = \"{}\" }}", step.percent, date(until)),
         None => format!("{{ percent = \"{}\" }}", step.percent),
     });
-    let markup: Vec<String> =
-        fees.markup.iter().map(|(pattern, percent)| format!("\"{}\" = \"{percent}\"", pattern.as_str())).collect();
+    let markup: Vec<String> = fees
+        .markup
+        .iter()
+        .map(|(pattern, percent)| format!("\"{}\" = \"{percent}\"", pattern.as_str()))
+        .collect();
     let discount = fees
         .discount
         .iter()
@@ -57,7 +60,11 @@ pub fn settings(fees: &Fees) -> Vec<Setting> {
             text(fees.fee_on.name().to_owned()),
             "whether that fee is paid on top of the credit or taken out of what is paid",
         ),
-        ("fees.fee_min_usd", text(fees.fee_min.to_string()), "the least that a top-up fee is, where there is one"),
+        (
+            "fees.fee_min_usd",
+            text(fees.fee_min.to_string()),
+            "the least that a top-up fee is, where there is one",
+        ),
         ("fees.top_up_min_usd", text(fees.top_up_min.to_string()), "the least that can be topped up"),
         ("fees.top_up_max_usd", text(fees.top_up_max.to_string()), "the most that can be topped up at once"),
         ("fees.refund_fees", fees.refund_fees.to_string(), "whether a refund gives its part of the fee back"),

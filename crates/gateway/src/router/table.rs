@@ -472,12 +472,7 @@ pub const ROUTES: &[Route] = &[
         "what people are told on the pages",
     ),
     post("/v1/server/announcements", OPERATOR, H::Server(Server::Announce), "tell people something"),
-    patch(
-        "/v1/server/announcements/{id}",
-        OPERATOR,
-        H::Server(Server::Reword),
-        "word it anew, or end it",
-    ),
+    patch("/v1/server/announcements/{id}", OPERATOR, H::Server(Server::Reword), "word it anew, or end it"),
     delete("/v1/server/announcements/{id}", OPERATOR, H::Server(Server::Withdraw), "take it away"),
     get("/v1/announcements", PUBLIC, H::Announcements, "what the operator tells people at present"),
     get("/catalog.json", PUBLIC, H::Catalog, "the whole catalog with provenance"),

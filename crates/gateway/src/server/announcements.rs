@@ -147,9 +147,7 @@ async fn find(desk: &Desk<'_>) -> Result<Announcement, GatewayError> {
     let id = desk.segment("announcements");
     let all = desk.store(|gateway| async move { gateway.store.announcements().await }).await?;
     all.into_iter().find(|one| one.id == id).ok_or_else(|| {
-        GatewayError::NotFound(String::from(
-            "no announcement has that id; see GET /v1/server/announcements",
-        ))
+        GatewayError::NotFound(String::from("no announcement has that id; see GET /v1/server/announcements"))
     })
 }
 
@@ -191,7 +189,7 @@ fn text(text: &str) -> Result<String, GatewayError> {
     let text = text.trim();
     match text.chars().count() {
         0 => Err(invalid("`text` says what people are to know")),
-        ..=TEXT_CHARS_MAX => Ok(text.to_owned()),
+        1..=TEXT_CHARS_MAX => Ok(text.to_owned()),
         _ => Err(invalid(format!("`text` has at most {TEXT_CHARS_MAX} characters"))),
     }
 }

@@ -44,9 +44,7 @@ fn in_all(income: &FeeIncome) -> String {
 }
 
 fn rows(income: &FeeIncome) -> Vec<Value> {
-    let row = |of: &str, earned: Earned| {
-        json!({"of": of, "count": earned.count, "amount_usd": earned.amount.to_string()})
-    };
+    let row = |of: &str, earned: Earned| json!({"of": of, "count": earned.count, "amount_usd": earned.amount.to_string()});
     vec![
         row("top_ups", income.top_ups),
         row("refunds", income.refunds),
@@ -65,8 +63,13 @@ mod tests {
     #[test]
     fn what_is_given_away_is_no_fee() {
         let of = |cents: i64| Earned { count: 1, amount: Money::from_nanos(cents * 10_000_000) };
-        let income =
-            FeeIncome { top_ups: of(125), refunds: of(-25), own_keys: of(7), promotions: of(-500), grants: of(-900) };
+        let income = FeeIncome {
+            top_ups: of(125),
+            refunds: of(-25),
+            own_keys: of(7),
+            promotions: of(-500),
+            grants: of(-900),
+        };
         assert_eq!(in_all(&income), "1.07");
         assert_eq!(rows(&income)[3], json!({"of": "promotions", "count": 1, "amount_usd": "-5"}));
     }

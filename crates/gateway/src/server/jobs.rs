@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn what_has_not_run_says_nothing_of_a_run() {
-        let fresh = object(Job::Expire, &Seen { every: Some(Duration::from_secs(600)), ..Seen::default() }, None);
+        let fresh =
+            object(Job::Expire, &Seen { every: Some(Duration::from_secs(600)), ..Seen::default() }, None);
         for unknown in ["begun_at", "ended_at", "took_ms", "outcome", "next_at", "last_failure", "waiting"] {
             assert_eq!(fresh[unknown], Value::Null, "{unknown}");
         }
@@ -99,7 +100,11 @@ mod tests {
         let told = object(Job::Expire, &ran, Some((3, "records")));
         assert_eq!((&told["next_at"], &told["took_ms"]), (&json!("2026-07-03T12:10:00Z"), &json!(1)));
         assert_eq!((&told["waiting"], &told["waiting_of"]), (&json!(3), &json!("records")));
-        assert_eq!(object(Job::Reload, &ran, None)["next_at"], Value::Null, "nobody knows when a file changes");
+        assert_eq!(
+            object(Job::Reload, &ran, None)["next_at"],
+            Value::Null,
+            "nobody knows when a file changes"
+        );
         assert_eq!(object(Job::Telemetry, &Seen::default(), None)["is_on"], false);
     }
 }

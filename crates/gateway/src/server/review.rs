@@ -42,7 +42,10 @@ impl std::fmt::Debug for Review {
 }
 
 /// The findings of a day; worked out off this thread when they are not there yet.
-async fn findings(gateway: &Arc<Gateway>, today: i64) -> Result<(Arc<World>, Arc<Vec<Finding>>), GatewayError> {
+async fn findings(
+    gateway: &Arc<Gateway>,
+    today: i64,
+) -> Result<(Arc<World>, Arc<Vec<Finding>>), GatewayError> {
     let world = gateway.world.load_full();
     let known = gateway.review.0.lock().clone();
     if let Some((_, _, found)) = known.filter(|(of, day, _)| Arc::ptr_eq(of, &world) && *day == today) {
@@ -80,7 +83,8 @@ enum By {
 impl Asked {
     fn of(given: &dyn Fn(&str) -> Option<String>) -> Result<Asked, GatewayError> {
         let kind = given("kind").map(|name| {
-            FindingKind::from_name(&name).ok_or_else(|| invalid("`kind` is contradiction, stale or unsourced"))
+            FindingKind::from_name(&name)
+                .ok_or_else(|| invalid("`kind` is contradiction, stale or unsourced"))
         });
         let subject = given("subject").map(|name| {
             Subject::from_name(&name).ok_or_else(|| invalid("`subject` is model, provider or endpoint"))
@@ -214,8 +218,11 @@ const COLUMNS: &str = "kind,subject,id,fact,value,source,as_of,due,rule,others\r
 fn csv<'f>(all: impl Iterator<Item = &'f Finding>) -> Response<ResponseBody> {
     let mut text = String::from(COLUMNS);
     for one in all {
-        let others: Vec<String> =
-            one.others.iter().map(|other| format!("{} ({}, {})", other.value, other.source, other.as_of)).collect();
+        let others: Vec<String> = one
+            .others
+            .iter()
+            .map(|other| format!("{} ({}, {})", other.value, other.source, other.as_of))
+            .collect();
         text.push_str(&line(&[
             one.kind.name().to_owned(),
             one.subject.name().to_owned(),
@@ -230,9 +237,7 @@ fn csv<'f>(all: impl Iterator<Item = &'f Finding>) -> Response<ResponseBody> {
         ]));
     }
     let mut response = Response::new(ResponseBody::full(text));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     response
 }
 
@@ -249,9 +254,7 @@ fn applied(diff: &Diff, at: &str) -> Value {
         ids.iter().take(CHANGES_SHOWN).map(ToString::to_string).collect()
     };
     let facts = |changes: &[FactChange]| -> Vec<Value> {
-        let change = |one: &FactChange| {
-            json!({"subject": one.of, "id": one.id, "fact": one.fact, "old": one.old, "new": one.new})
-        };
+        let change = |one: &FactChange| json!({"subject": one.of, "id": one.id, "fact": one.fact, "old": one.old, "new": one.new});
         changes.iter().take(CHANGES_SHOWN).map(change).collect()
     };
     let prices: Vec<String> =
@@ -313,7 +316,10 @@ mod tests {
         );
         assert_eq!(values(&all, &asked, By::Provider), [json!({"value": "cloud", "count": 1})]);
         let kinds = counts(&all, &Asked::default());
-        assert_eq!((&kinds["contradiction"], &kinds["undecided"], &kinds["stale"]), (&json!(1), &json!(1), &json!(2)));
+        assert_eq!(
+            (&kinds["contradiction"], &kinds["undecided"], &kinds["stale"]),
+            (&json!(1), &json!(1), &json!(2))
+        );
         assert!(Asked::of(&|name| (name == "kind").then(|| String::from("odd"))).is_err());
     }
 
@@ -337,7 +343,10 @@ mod tests {
         assert_eq!(reload(&reloads)["refused"]["why"][1], "models/b.toml:1: odd");
         reloads.applied(at, Diff { models_added: vec!["acme/one".into()], ..Diff::default() });
         let told = reload(&reloads);
-        assert_eq!((&told["refused"], &told["applied"]["models_added"][0]), (&Value::Null, &json!("acme/one")));
+        assert_eq!(
+            (&told["refused"], &told["applied"]["models_added"][0]),
+            (&Value::Null, &json!("acme/one"))
+        );
         assert_eq!(told["applied"]["summary"], "1 model added");
     }
 }

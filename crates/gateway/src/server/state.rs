@@ -22,9 +22,8 @@ use crate::router;
 /// `GET /v1/server/state`. A store that doesn't answer is told, with all that is known without it.
 pub(super) async fn show(worker: &Arc<Worker>, parts: &Parts) -> Answer {
     let desk = Desk::open(worker, parts);
-    let asked = desk.store(|gateway| async move {
-        Ok((gateway.store.state().await?, gateway.store.segments().await?))
-    });
+    let asked = desk
+        .store(|gateway| async move { Ok((gateway.store.state().await?, gateway.store.segments().await?)) });
     let (store, folded) = match asked.await {
         Ok((store, segments)) => (Some(store), segments.into_iter().collect::<HashMap<_, _>>()),
         Err(_) => (None, HashMap::new()),

@@ -4,12 +4,12 @@ pub(super) mod catalog;
 pub(super) mod fees;
 pub(super) mod jobs;
 pub(super) mod margin;
+#[cfg(test)]
+mod more_tests;
 pub(super) mod news;
 pub(super) mod people;
 pub(super) mod providers;
 pub(super) mod state;
-#[cfg(test)]
-mod more_tests;
 #[cfg(test)]
 mod tests;
 

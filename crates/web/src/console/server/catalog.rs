@@ -184,7 +184,8 @@ pub(crate) async fn catalog(signed: Signed) -> Result<Response, Failed> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for name in FILTERS {
             let own = asked(name);
-            let value = changes.iter().find(|(known, _)| *known == name).map_or(own.as_str(), |(_, value)| value);
+            let value =
+                changes.iter().find(|(known, _)| *known == name).map_or(own.as_str(), |(_, value)| value);
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
@@ -279,7 +280,10 @@ fn href(one: &Finding) -> String {
 
 fn line(signed: &Signed, one: Finding) -> Line {
     let snapshot = signed.visit.snapshot();
-    let said = |value: String, source: &str, as_of: &str| Said { value, origin: Origin::of(snapshot, source, as_of) };
+    let said = |value: String, source: &str, as_of: &str| Said {
+        value,
+        origin: Origin::of(snapshot, source, as_of),
+    };
     let (class, kind) = match (one.kind.as_str(), one.is_undecided) {
         ("contradiction", true) => ("bad", "Undecided"),
         ("contradiction", false) => ("warn", "Contradiction"),

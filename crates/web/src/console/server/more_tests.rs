@@ -53,7 +53,16 @@ async fn every_finding_leads_to_where_its_fact_stands() {
         stands += usize::from(shown.text.contains(&format!("id=\"{anchor}\"")));
         // What pages have no line for leads to the page.
         let has_line = one.subject != catalog::review::Subject::Endpoint
-            && !matches!(one.fact, "weights_url" | "purpose" | "privacy_url" | "terms_url" | "status_url" | "retires" | "successor");
+            && !matches!(
+                one.fact,
+                "weights_url"
+                    | "purpose"
+                    | "privacy_url"
+                    | "terms_url"
+                    | "status_url"
+                    | "retires"
+                    | "successor"
+            );
         assert!(!has_line || shown.text.contains(&format!("id=\"{anchor}\"")), "{href}");
     }
     assert!(stands * 10 > hrefs.len() * 8, "{stands} of {} stand on their pages", hrefs.len());
@@ -76,9 +85,11 @@ async fn what_a_models_page_says_nobody_states_is_found() {
 async fn filters_and_pages_stay_in_the_address() {
     let rows: Vec<Value> = review(&SMALL, NOON.day()).iter().take(3).map(finding).collect();
     let api = Arc::new(operator().answering("GET /v1/server/catalog", 200, review_of(&rows, Some(100))));
-    let page = visit(&api, "/console/server/catalog?kind=contradiction&author=mistralai&offset=50", None).await;
+    let page =
+        visit(&api, "/console/server/catalog?kind=contradiction&author=mistralai&offset=50", None).await;
     assert!(
-        api.asked().contains(&"GET /v1/server/catalog?kind=contradiction&author=mistralai&offset=50".to_owned())
+        api.asked()
+            .contains(&"GET /v1/server/catalog?kind=contradiction&author=mistralai&offset=50".to_owned())
     );
     for text in [
         "/v1/server/catalog?kind=contradiction&#38;author=mistralai&#38;format=csv",
@@ -135,7 +146,12 @@ async fn a_job_says_when_it_ran_and_what_is_not_known() {
         job("catalog_news", Value::Null, json!({"rhythm": "on_change"})),
         job("telemetry", Value::Null, json!({"is_on": false, "every_ms": null})),
     ]});
-    let page = visit(&Arc::new(operator().answering("GET /v1/server/jobs", 200, jobs)), "/console/server/jobs", None).await;
+    let page = visit(
+        &Arc::new(operator().answering("GET /v1/server/jobs", 200, jobs)),
+        "/console/server/jobs",
+        None,
+    )
+    .await;
     assert_eq!(page.status, 200);
     for text in [
         "under 1 ms",
@@ -199,8 +215,13 @@ async fn fees_say_which_setting_to_change_and_what_came_in() {
         json!({"data": {"settings": [{"setting": "fees.byok_percent", "value": "\"5\"", "about": "the fee of own keys"}],
             "summary": ["Topping up is free of fees."], "from": "a", "to": "b", "fees_usd": "1.32", "earned": earned}})
     };
-    let rows = json!([earned("top_ups", 1, "1.25"), earned("refunds", 0, "0"), earned("own_keys", 7, "0.07"),
-        earned("promotions", 2, "-5"), earned("grants", 1, "-3")]);
+    let rows = json!([
+        earned("top_ups", 1, "1.25"),
+        earned("refunds", 0, "0"),
+        earned("own_keys", 7, "0.07"),
+        earned("promotions", 2, "-5"),
+        earned("grants", 1, "-3")
+    ]);
     let api = Arc::new(operator().answering("GET /v1/server/fees", 200, told(rows)));
     let page = visit(&api, "/console/server/fees?period=7d", None).await;
     assert!(api.asked().contains(&"GET /v1/server/fees?from=2026-06-27&to=2026-07-03".to_owned()));
@@ -228,7 +249,8 @@ fn news(text: &str) -> FakeApi {
             "state": state, "changed_at": DAY, "created_at": DAY})
     };
     let all = json!({"data": [one("ann_1", "in_force", Value::Null), one("ann_2", "over", json!(DAY))]});
-    let refused = json!({"error": {"type": "invalid_request", "message": "`until` must not be before `from`"}});
+    let refused =
+        json!({"error": {"type": "invalid_request", "message": "`until` must not be before `from`"}});
     operator()
         .answering("GET /v1/server/announcements", 200, all)
         .answering("POST /v1/server/announcements", 201, json!({"data": {}}))
@@ -260,7 +282,12 @@ async fn announcements_are_written_ended_and_taken_away_by_calls() {
     let expect = json!({"text": "Tonight.", "level": "info", "audience": "signed_in", "until": "2026-12-31T18:00:00Z"});
     assert_eq!(sent, expect);
     visit(&api, PATH, Some("act=end&id=ann_1")).await;
-    visit(&api, PATH, Some("act=save&id=ann_1&text=x&level=info&audience=everybody&from=2026-07-02T12%3A00&until=")).await;
+    visit(
+        &api,
+        PATH,
+        Some("act=save&id=ann_1&text=x&level=info&audience=everybody&from=2026-07-02T12%3A00&until="),
+    )
+    .await;
     let edits = api.sent("PATCH /v1/server/announcements/ann_1");
     assert_eq!(edits[0], r#"{"until":"2026-07-03T12:00:00Z"}"#);
     let saved: Value = serde_json::from_str(&edits[1]).unwrap();
@@ -278,7 +305,14 @@ async fn announcements_are_written_ended_and_taken_away_by_calls() {
 async fn a_hostile_announcement_runs_nothing_where_it_is_written() {
     for payload in PAYLOADS.lines().filter(|line| !line.is_empty()) {
         let page = visit(&Arc::new(news(payload)), "/console/server/announcements", None).await;
-        let told = page.text.split("<div class=\"news\">").nth(1).unwrap().split("</div>\n<div class=\"decide\">").next().unwrap();
+        let told = page
+            .text
+            .split("<div class=\"news\">")
+            .nth(1)
+            .unwrap()
+            .split("</div>\n<div class=\"decide\">")
+            .next()
+            .unwrap();
         assert_eq!(told, crate::safe::markdown(payload).as_str(), "{payload}");
         let typed = page.text.split("<textarea name=\"text\"").nth(1).unwrap();
         let typed = typed.split_once(">\n").unwrap().1.split("</textarea>").next().unwrap();

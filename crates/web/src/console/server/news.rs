@@ -79,7 +79,11 @@ async fn page(
     let example = json!({ "text": "We move tonight from 18:00 to 18:30 UTC.", "level": "warning" });
     signed.offers(Method::POST, API, Some(&example));
     if let Some(first) = all.first() {
-        signed.offers(Method::PATCH, &format!("{API}/{}", segment(&first.id)), Some(&json!({ "level": "info" })));
+        signed.offers(
+            Method::PATCH,
+            &format!("{API}/{}", segment(&first.id)),
+            Some(&json!({ "level": "info" })),
+        );
     }
     let of = typed.and_then(|form| form.text("id"));
     let lines = all.into_iter().map(|one| {

@@ -131,7 +131,8 @@ pub(crate) async fn state(signed: Signed) -> Result<Response, Failed> {
 fn stats(told: &Told) -> Vec<Stat> {
     let process = &told.process;
     let stat = |name, value: Shown, note: String| Stat { name, value, note };
-    let behind = told.journal.as_ref().map_or_else(Shown::unknown, |journal| format::short(journal.unfolded_records));
+    let behind =
+        told.journal.as_ref().map_or_else(Shown::unknown, |journal| format::short(journal.unfolded_records));
     let disk = told.disk.as_ref().map_or_else(Shown::unknown, |disk| format::bytes(disk.free_bytes));
     let of = told.disk.as_ref().map(|disk| format!("of {}", format::bytes(disk.total_bytes).short));
     vec![
@@ -181,20 +182,32 @@ fn journal(journal: Option<&Journal>) -> Part {
                 format!("last {}: {why}", at.short)
             });
             vec![
-                row("Segments", format::short(journal.segments), format!("{} on disk", format::bytes(journal.bytes).short)),
+                row(
+                    "Segments",
+                    format::short(journal.segments),
+                    format!("{} on disk", format::bytes(journal.bytes).short),
+                ),
                 row(
                     "Not folded yet",
                     size(journal.unfolded_bytes),
-                    format!("{}; beyond {max} new calls are refused", format::count_of(journal.unfolded_records, "record")),
+                    format!(
+                        "{}; beyond {max} new calls are refused",
+                        format::count_of(journal.unfolded_records, "record")
+                    ),
                 ),
                 row("Folded last", instant(journal.folded_at.as_deref(), "not yet"), ""),
                 row("Flushed to the disk", instant(journal.synced_at.as_deref(), "not yet"), when),
-                bad("Could not be written", journal.errors, error.unwrap_or_else(|| String::from("times since the start"))),
+                bad(
+                    "Could not be written",
+                    journal.errors,
+                    error.unwrap_or_else(|| String::from("times since the start")),
+                ),
                 bad("Waiting in memory", journal.waiting_bytes, "bytes that the disk refuses"),
             ]
         }
     };
-    let about = "What calls cost is written here before their last byte leaves, and folded into the store after.";
+    let about =
+        "What calls cost is written here before their last byte leaves, and folded into the store after.";
     Part { id: "journal", name: "Journal", about, rows }
 }
 
@@ -202,10 +215,14 @@ fn store_part(store: &Store) -> Part {
     let kind = if store.kind == "postgres" { "Postgres" } else { "SQLite" };
     let answers = match store.answers {
         true => row("Database", Shown::same(kind), "it answers"),
-        false => Row { is_bad: true, ..row("Database", Shown::same(kind), "it does not answer: the books wait, calls go on") },
+        false => Row {
+            is_bad: true,
+            ..row("Database", Shown::same(kind), "it does not answer: the books wait, calls go on")
+        },
     };
     let connections = &store.connections;
-    let number = |number: Option<u64>| number.map_or_else(Shown::unknown, |number| Shown::same(format::count(number)));
+    let number =
+        |number: Option<u64>| number.map_or_else(Shown::unknown, |number| Shown::same(format::count(number)));
     let rows = vec![
         answers,
         row("Size", size(store.bytes), "indexes included"),
@@ -218,18 +235,31 @@ fn store_part(store: &Store) -> Part {
         row("Entries", number(store.entry), "in the books"),
         bad("Set aside", store.records_refused.unwrap_or_default(), "records that could not be booked"),
     ];
-    Part { id: "store", name: "Store", about: "Accounts, keys, the books and everything that pages count.", rows }
+    Part {
+        id: "store",
+        name: "Store",
+        about: "Accounts, keys, the books and everything that pages count.",
+        rows,
+    }
 }
 
 fn process(told: &Told) -> Part {
     let process = &told.process;
     let disk = told.disk.as_ref().map(|disk| Row {
         is_bad: disk.free_bytes < disk.total_bytes / LITTLE_OF,
-        ..row("Disk", format::bytes(disk.free_bytes), format!("free of {}", format::bytes(disk.total_bytes).short))
+        ..row(
+            "Disk",
+            format::bytes(disk.free_bytes),
+            format!("free of {}", format::bytes(disk.total_bytes).short),
+        )
     });
     let mut rows = vec![
         row("Version", Shown::same(process.version.as_str()), ""),
-        row("Started", amount::instant(&process.started_at), format!("{} ago", format::duration(process.uptime_s))),
+        row(
+            "Started",
+            amount::instant(&process.started_at),
+            format!("{} ago", format::duration(process.uptime_s)),
+        ),
         row("Workers", format::short(process.workers), "threads that carry calls"),
         row("Memory", size(process.memory_bytes), "resident"),
         row("Keys", format::short(process.keys), "in memory"),
