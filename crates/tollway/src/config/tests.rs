@@ -417,13 +417,13 @@ fn fees_are_told_as_the_file_has_them() {
     for config in [defaults().unwrap(), read(text, &[]).unwrap()] {
         let told = gateway::payments::fees::settings(&config.fees);
         for setting in &told {
-            assert!(keys().iter().any(|key| key.path == setting.path), "{}", setting.path);
+            assert!(keys().any(|key| key.path == setting.path), "{}", setting.path);
         }
         let lines: Vec<String> =
             told.iter().map(|setting| format!("{} = {}", setting.path, setting.value)).collect();
         assert_eq!(read(&lines.join("\n"), &[]).unwrap().fees, config.fees, "{lines:?}");
     }
-    let named = keys().iter().filter(|key| key.path.starts_with("fees.")).count();
+    let named = keys().filter(|key| key.path.starts_with("fees.")).count();
     let told = gateway::payments::fees::settings(&defaults().unwrap().fees);
     assert_eq!(told.iter().filter(|setting| setting.path.starts_with("fees.")).count(), named);
 }

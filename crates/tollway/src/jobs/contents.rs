@@ -40,7 +40,7 @@ pub(crate) async fn write(
         if let Err(error) = &written {
             tracing::warn!(%error, calls = count, "prompts and answers that were to be kept could not be written");
         }
-        run.over(written);
+        run.over(written.map(drop));
         let now = gateway.contents.lost.load(Ordering::Relaxed);
         if now > lost {
             tracing::warn!(
