@@ -67,6 +67,8 @@ pub(crate) async fn banners(pages: &Pages, headers: &HeaderMap, uri: &Uri) -> Ve
     if all.iter().any(|one| one.is_for_signed_in) && pages.site.viewer(headers).await == Viewer::Anyone {
         all.retain(|one| !one.is_for_signed_in);
     }
+    // What warns is read first.
+    all.sort_by_key(|one| !one.is_warning);
     let back = uri.path_and_query().map_or("/", |path| path.as_str());
     let banner = |one: Announcement| Banner {
         html: safe::markdown(&one.text),

@@ -26,6 +26,7 @@ mod presets;
 mod privacy;
 mod projects;
 mod provider_keys;
+mod restore;
 mod server;
 pub(crate) mod server_keys;
 mod settings;
@@ -90,6 +91,9 @@ fn models() -> Router<Arc<Pages>> {
         .route(webhooks::PATH, get(webhooks::list).post(webhooks::act))
         .route(privacy::PATH, get(privacy::show).post(privacy::act))
         .route(guardrails::PATH, get(guardrails::show).post(guardrails::act))
+        .route("/console/guardrails/restore", post(restore::guardrails))
+        .route("/console/presets/{slug}/restore", post(restore::preset))
+        .route("/console/policies/{name}/restore", post(restore::policy))
         .route(presets::PATH, get(presets::list))
         .route("/console/presets/new", get(presets::one::new).post(presets::one::create))
         .route("/console/presets/{slug}", get(presets::one::show).post(presets::one::act))

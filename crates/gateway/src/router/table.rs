@@ -309,6 +309,7 @@ pub const ROUTES: &[Route] = &[
     delete("/v1/groups/{name}", GOVERN, H::Access(Reach::Groups(Op::Delete)), "take a group away"),
     get("/v1/groups/{name}/versions", READ, H::Access(Reach::Groups(Op::Versions)), "its versions"),
     get("/v1/guardrails", ANY_KEY, H::Guardrails(Op::Show), "the account's guardrails"),
+    get("/v1/guardrails/versions", READ, H::Guardrails(Op::Versions), "every version of them"),
     put("/v1/guardrails", GOVERN, H::Guardrails(Op::Put), "write them"),
     delete("/v1/guardrails", GOVERN, H::Guardrails(Op::Delete), "take them away"),
     get("/v1/presets", ANY_KEY, H::Presets(Op::List), "the account's presets"),

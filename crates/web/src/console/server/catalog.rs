@@ -134,7 +134,7 @@ struct Choice {
 /// A kind to look at.
 struct Kind {
     name: &'static str,
-    count: Option<u64>,
+    count: Option<String>,
     href: String,
     is_here: bool,
 }
@@ -155,7 +155,10 @@ struct Reloaded {
 #[template(path = "console/server_catalog.html")]
 struct Page {
     shell: Frame,
-    counts: Counts,
+    contradictions: String,
+    undecided: String,
+    stale: String,
+    unsourced: String,
     kinds: Vec<Kind>,
     /// The kind that is asked for; empty: all.
     kind: String,
@@ -164,6 +167,8 @@ struct Page {
     authors: Vec<Choice>,
     providers: Vec<Choice>,
     is_filtered: bool,
+    /// The page without filters.
+    plain: String,
     lines: Vec<Line>,
     total: Shown,
     from: u64,
@@ -222,7 +227,11 @@ pub(crate) async fn catalog(signed: Signed) -> Result<Response, Failed> {
             .then(|| at(CATALOG, &[("offset", &text(offset.saturating_sub(PAGE_ROWS as u64)))])),
         later: told.next.map(|next| at(CATALOG, &[("offset", &text(next))])),
         csv: at("/v1/server/catalog", &[("format", "csv")]),
-        counts: told.counts,
+        contradictions: format::count(told.counts.contradiction),
+        undecided: format::count(told.counts.undecided),
+        stale: format::count(told.counts.stale),
+        unsourced: format::count(told.counts.unsourced),
+        plain: at(CATALOG, &[("subject", ""), ("fact", ""), ("author", ""), ("provider", "")]),
         check_days: told.check_days,
         applied: told.reload.applied.map(reloaded),
         refused: told.reload.refused.map(|refused| (amount::instant(&refused.at), refused.why)),
@@ -237,7 +246,13 @@ fn kinds(counts: &Counts, asked: &str, at: &dyn Fn(&str) -> String) -> Vec<Kind>
         ("stale", "Due to be checked", Some(counts.stale)),
         ("unsourced", "Not sourced", Some(counts.unsourced)),
     ];
-    rows.map(|(slug, name, count)| Kind { name, count, href: at(slug), is_here: slug == asked }).into()
+    let kind = |(slug, name, count): (&str, &'static str, Option<u64>)| Kind {
+        name,
+        count: count.map(format::count),
+        href: at(slug),
+        is_here: slug == asked,
+    };
+    rows.map(kind).into()
 }
 
 fn subjects(asked: &str) -> Vec<Choice> {

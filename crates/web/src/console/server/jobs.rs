@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
+use types::Timestamp;
 
 use super::JOBS;
 use crate::console::amount;
@@ -44,7 +45,7 @@ struct Line {
     about: String,
     class: &'static str,
     outcome: &'static str,
-    /// When its last run ended, and how long it took.
+    /// How long ago its last run ended, and how long it took.
     last: Option<(Shown, Shown)>,
     runs: Shown,
     /// When it failed last, and why.
@@ -75,13 +76,13 @@ pub(crate) async fn jobs(signed: Signed) -> Result<Response, Failed> {
         shell: Frame::of(&signed, "Jobs", JOBS),
         since: amount::instant(&told.since),
         failing: on.iter().filter(is_failing).map(|job| job.name.clone()).collect(),
-        lines: on.into_iter().map(line).collect(),
+        lines: on.into_iter().map(|job| line(job, signed.visit.now)).collect(),
         off: off.into_iter().map(|job| (job.name, job.about)).collect(),
     };
     Ok(shell::private(shell::page(StatusCode::OK, &page)))
 }
 
-fn line(job: Job) -> Line {
+fn line(job: Job, now: Timestamp) -> Line {
     let (class, outcome) = match (job.outcome.as_deref(), job.is_running) {
         (Some("failed"), _) => ("bad", "Failed"),
         (_, true) => ("good", "Running"),
@@ -94,7 +95,7 @@ fn line(job: Job) -> Line {
             0 => Shown::same("under 1 ms"),
             ms => format::milliseconds(f64::from(ms)),
         });
-        (amount::instant(at), took)
+        (ago(at, now), took)
     });
     Line {
         class,
@@ -105,7 +106,7 @@ fn line(job: Job) -> Line {
             "on_change" => String::from("when something changed"),
             _ => String::from("as soon as something waits"),
         },
-        next: job.next_at.as_deref().map(amount::instant),
+        next: job.next_at.as_deref().map(|at| soon(at, now)),
         waiting: job.waiting.map(|count| waiting(count, job.waiting_of.as_deref().unwrap_or_default())),
         failure: job
             .last_failure
@@ -115,6 +116,26 @@ fn line(job: Job) -> Line {
         name: job.name.replace('_', " "),
         about: job.about,
     }
+}
+
+/// How long ago an instant of the API was.
+fn ago(at: &str, now: Timestamp) -> Shown {
+    let passed = amount::at(at).map(|at| now.seconds().saturating_sub(at.seconds()));
+    let words = passed.map(|passed| match u64::try_from(passed) {
+        Ok(1..) => format!("{} ago", format::duration(passed.unsigned_abs())),
+        _ => String::from("just now"),
+    });
+    words.map_or_else(Shown::unknown, |words| Shown::both(words, at))
+}
+
+/// How long until one.
+fn soon(at: &str, now: Timestamp) -> Shown {
+    let left = amount::at(at).map(|at| at.seconds().saturating_sub(now.seconds()));
+    let words = left.map(|left| match u64::try_from(left) {
+        Ok(1..) => format!("in {}", format::duration(left.unsigned_abs())),
+        _ => String::from("now"),
+    });
+    words.map_or_else(Shown::unknown, |words| Shown::both(words, at))
 }
 
 fn waiting(count: u64, of: &str) -> String {

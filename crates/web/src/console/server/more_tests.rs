@@ -154,7 +154,8 @@ async fn a_job_says_when_it_ran_and_what_is_not_known() {
     .await;
     assert_eq!(page.status, 200);
     for text in [
-        "under 1 ms",
+        "took under 1 ms",
+        "1 d 0 h ago",
         "1 record<",
         "The last run failed of: expire.",
         "Failed 2 times, last",
@@ -298,7 +299,7 @@ async fn announcements_are_written_ended_and_taken_away_by_calls() {
     assert_eq!(wrong.status, 400);
     wrong.holds("must not be before");
     wrong.holds("kept words");
-    wrong.holds("<details class=\"more\" open>");
+    wrong.holds("<details class=\"sure anew\" open>");
 }
 
 #[tokio::test]
