@@ -124,7 +124,8 @@ mod tests {
             version(2, "guardrails", json!({"kinds": {"email": "mask"}})),
             version(1, "guardrails", json!({"kinds": {"email": "block"}})),
         ]);
-        let changed = json!({"error": {"type": "version_mismatch", "message": "somebody wrote version 4 meanwhile"}});
+        let changed =
+            json!({"error": {"type": "version_mismatch", "message": "somebody wrote version 4 meanwhile"}});
         FakeApi::signed_in("owner", false)
             .answering("GET /v1/policies/p", 200, json!({ "data": policy }))
             .answering("GET /v1/policies/p/versions", 200, json!({ "data": policies }))
@@ -142,7 +143,11 @@ mod tests {
         let api = Arc::new(api());
         let page = visit(&api, "/console/policies/p", None).await;
         page.holds("action=\"/console/policies/p/restore\"");
-        assert_eq!(page.text.matches("Put version").count(), 1, "neither the present one nor one that took it away");
+        assert_eq!(
+            page.text.matches("Put version").count(),
+            1,
+            "neither the present one nor one that took it away"
+        );
         let back = visit(&api, "/console/policies/p/restore", Some("number=1&version=3")).await;
         assert_eq!((back.status, back.header("location")), (303, "/console/policies/p?done=saved"));
         assert_eq!(api.sent("PUT /v1/policies/p"), [r#"{"models":["a"]}"#]);
