@@ -14,7 +14,7 @@ use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
 use super::signed::Signed;
-use super::versions;
+use super::versions::{self, Version};
 use crate::format::Shown;
 use crate::shell::Failed;
 use edit::{ACTIONS, DIRECTIONS, KINDS, Kind, SCOPES};
@@ -50,6 +50,7 @@ struct Guardrails {
     /// It says more than the fields can.
     is_beyond: bool,
     may_govern: bool,
+    versions: Vec<Version>,
 }
 
 /// `GET /console/guardrails`.
@@ -59,6 +60,7 @@ pub(crate) async fn show(signed: Signed) -> Result<Response, Failed> {
 
 async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
     let set: Set = signed.get("/v1/guardrails").await?;
+    let rows: Vec<Value> = signed.ask("/v1/guardrails/versions").await.unwrap_or_default();
     let is_beyond = !edit::fits(&set.guardrails);
     let patterns = edit::rows(&set.guardrails);
     let form = again.form(|| {
@@ -81,6 +83,7 @@ async fn page(signed: &Signed, again: Again) -> Result<Response, Failed> {
         patterns: (0..patterns).collect(),
         is_beyond,
         may_govern: signed.me.may(Right::Govern),
+        versions: versions::of(&rows, &["guardrails"]),
     };
     Ok(again.answer(&page))
 }
