@@ -94,7 +94,6 @@ async fn filters_and_pages_stay_in_the_address() {
     for text in [
         "/v1/server/catalog?kind=contradiction&#38;author=mistralai&#38;format=csv",
         "/console/server/catalog?kind=contradiction&#38;author=mistralai&#38;offset=100",
-        "/console/server/catalog?author=mistralai&#38;kind=",
         "51 to 53 of 120",
         "<option value=\"mistralai\" selected>mistralai (2)</option>",
         "<input type=\"hidden\" name=\"kind\" value=\"contradiction\">",
@@ -102,9 +101,7 @@ async fn filters_and_pages_stay_in_the_address() {
         "1 that nobody has decided",
         "Nothing was reloaded since the start",
     ] {
-        if text != "/console/server/catalog?author=mistralai&#38;kind=" {
-            page.holds(text);
-        }
+        page.holds(text);
     }
     let none = Arc::new(operator().answering("GET /v1/server/catalog", 200, review_of(&[], None)));
     visit(&none, "/console/server/catalog", None).await.holds("Nothing of this kind");
