@@ -26,7 +26,9 @@ pub use litellm::litellm;
 pub use models::{model, models};
 pub use models_dev::models_dev;
 pub use own::own;
-pub(crate) use own::{FORMAT, endpoint as endpoint_json, model as model_json, provider as provider_json};
+pub(crate) use own::{
+    FORMAT, as_text, endpoint as endpoint_json, model as model_json, provider as provider_json,
+};
 pub use provider_document::provider_document;
 pub use providers::providers;
 pub use schema::schema;

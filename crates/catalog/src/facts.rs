@@ -41,6 +41,17 @@ macro_rules! facts {
                 map
             }
 
+            /// Every fact that there could be, under its name, with what is stated of it.
+            pub(crate) fn each<'c>(
+                &'c self,
+                with: &mut dyn FnMut(&'static str, Option<&'c dyn $crate::review::Stated>),
+            ) {
+                $( with(
+                    stringify!($field),
+                    self.$field.as_ref().map(|claim| claim as &dyn $crate::review::Stated),
+                ); )*
+            }
+
             /// How many facts have dissent.
             pub(crate) fn disputed(&self) -> usize {
                 let flags = [$( self.$field.as_ref().is_some_and(|claim| !claim.dissent.is_empty()), )*];

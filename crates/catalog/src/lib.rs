@@ -25,6 +25,7 @@ mod provider;
 pub mod query;
 mod read;
 mod resolve;
+pub mod review;
 mod snapshot;
 mod validate;
 mod write;

@@ -64,13 +64,6 @@ impl Index {
         Index { snapshot: Arc::clone(snapshot), rows, of_author }
     }
 
-    /// The day of a date of the catalog, in days since 1970; `None`: it has no day.
-    pub(crate) fn checked(&self, as_of: &str) -> Option<i64> {
-        let date: jiff::civil::Date = as_of.parse().ok()?;
-        let epoch = jiff::civil::date(1970, 1, 1);
-        Some(i64::from(date.since(epoch).ok()?.get_days()))
-    }
-
     /// The row of a model.
     pub(crate) fn row(&self, model: usize) -> Option<&Row> {
         self.rows.get(model)

@@ -40,9 +40,6 @@ pub(crate) use related::Related;
 use related::related;
 use routed::{Order, Pick};
 
-/// After so many days a fact is due to be checked again.
-const CHECK_DAYS: i64 = 90;
-
 #[derive(Template)]
 #[template(path = "model.html")]
 struct ModelPage {
@@ -562,12 +559,12 @@ fn parameters(offers: &[Offer]) -> Vec<Parameter> {
 }
 
 fn kept(visit: &Visit, model: &Model) -> Kept {
-    let checked = visit.index.checked(&model.as_of);
+    let due = catalog::review::due_day(&model.as_of);
     Kept {
         source: Origin::of(visit.snapshot(), &model.source, &model.as_of),
         file: (!model.from_config).then(|| format!("catalog/models/{}.toml", model.id)),
-        next: checked.map(|day| format::day(day + CHECK_DAYS)),
-        is_overdue: checked.is_some_and(|day| day + CHECK_DAYS < visit.today()),
+        next: due.map(format::day),
+        is_overdue: due.is_some_and(|day| day < visit.today()),
     }
 }
 

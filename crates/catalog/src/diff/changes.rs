@@ -7,6 +7,7 @@ use types::{PriceKind, PriceSheet, Quote};
 
 use crate::endpoint::Status;
 use crate::export::quote_text;
+use crate::review::shown;
 use crate::snapshot::Snapshot;
 
 /// A fact with another value. Values are text; `None`: nobody states one.
@@ -87,15 +88,6 @@ fn percent(was: Quote, is: Quote) -> Option<String> {
     let sign = if is < was { '-' } else { '+' };
     let tenths = tenths.unsigned_abs();
     Some(format!("{sign}{}.{}", tenths / 10, tenths % 10))
-}
-
-/// A value for people: text without quotes, lists with commas.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
 }
 
 type Facts = Map<String, Value>;

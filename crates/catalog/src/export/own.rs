@@ -96,7 +96,8 @@ fn prices(endpoint: &Endpoint, override_index: Option<u32>) -> Value {
     rows.map(|row| (row.kind.file_key().to_owned(), claim_json(&as_text(row.kind, &row.claim)))).collect()
 }
 
-fn as_text(kind: PriceKind, claim: &Claim<Quote>) -> Claim<String> {
+/// A price's claim in decimal text.
+pub(crate) fn as_text(kind: PriceKind, claim: &Claim<Quote>) -> Claim<String> {
     let dissent = claim.dissent.iter().map(|other| Dissent {
         value: quote_text(kind, other.value),
         source: other.source.clone(),
