@@ -120,6 +120,16 @@ pub(crate) fn schema(sql: &str, db: &Db) -> String {
     sql.replace("{NUMBER}", number).replace("{IN_KEY}", in_key)
 }
 
+/// What the database takes on its disk, in bytes.
+pub(crate) const fn bytes(db: &Db) -> &'static str {
+    match db {
+        Db::Sqlite { .. } => {
+            "SELECT CAST(c.page_count * s.page_size AS BIGINT) FROM pragma_page_count() c, pragma_page_size() s"
+        }
+        Db::Postgres(_) => "SELECT CAST(pg_database_size(current_database()) AS BIGINT)",
+    }
+}
+
 /// Whether an error code says that the database itself is damaged: SQLite's CORRUPT and NOTADB, Postgres's class XX.
 pub(crate) fn is_damage(code: &str) -> bool {
     matches!(code, "11" | "26")

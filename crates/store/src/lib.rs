@@ -10,6 +10,7 @@
 mod accounts;
 mod activity;
 mod alerts;
+mod announcements;
 mod audit;
 mod auto_top_up;
 mod budgets;
@@ -26,6 +27,7 @@ mod entries;
 mod erasure;
 mod error;
 mod facets;
+mod fee_income;
 mod feedback;
 mod fold;
 mod generations;
@@ -50,6 +52,7 @@ mod second_factor;
 mod segments;
 mod sketch;
 mod spending;
+mod state;
 mod statement;
 mod traffic;
 mod used;
@@ -59,6 +62,7 @@ mod vouchers;
 pub use accounts::{AccountTotals, Balance, Credits, TotalsChanged};
 pub use activity::ActivityRow;
 pub use alerts::{Alert, Delivery, Webhook};
+pub use announcements::{ANNOUNCEMENTS_MAX, Announcement};
 pub use audit::{AUDIT_PAGE_ROWS, Act, ActRow, AuditReport};
 pub use auto_top_up::{AutoTopUp, AutoTopUpRules, Due};
 pub use budgets::{BUDGETS_MAX, BudgetRow};
@@ -70,6 +74,7 @@ pub use earned::{EarnedBy, EarnedRow};
 pub use erasure::Exported;
 pub use error::StoreError;
 pub use facets::{DIMENSION, DIMENSIONS_MAX, OTHER, VALUES_PER_DAY_MAX, VALUES_PER_HOUR_MAX};
+pub use fee_income::{Earned, FeeIncome};
 pub use feedback::FEEDBACK_BYTES_MAX;
 pub use fold::Folded;
 pub use generations::PAGE_ROWS;
@@ -97,6 +102,7 @@ pub use rules::{
 };
 pub use second_factor::SecondFactor;
 pub use sketch::Sketch;
+pub use state::{Connections, StoreState};
 pub use statement::{Movement, Statement};
 pub use traffic::{
     APPS_PER_DAY_MAX, CacheUseRow, EndpointRow, PublicDefault, Tally, TrafficBy, TrafficQuestion, TrafficRow,

@@ -30,6 +30,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (19, "ratings of models and reports of them", include_str!("migrations/0019_ratings.sql")),
     (20, "prices that changed", include_str!("migrations/0020_price_changes.sql")),
     (22, "provider keys of the server", include_str!("migrations/0022_provider_keys.sql")),
+    (23, "what the operator tells people", include_str!("migrations/0023_announcements.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

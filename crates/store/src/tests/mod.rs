@@ -13,6 +13,7 @@ mod identities;
 mod insight;
 mod keys;
 mod open;
+mod operator;
 mod organizations;
 mod payments;
 mod people;
