@@ -27,11 +27,12 @@ use crate::key::Manager;
 use crate::router::{Route, plain};
 
 /// Fields whose values are written down.
-const SHOWN: [&str; 35] = [
+const SHOWN: [&str; 38] = [
     "action",
     "amount",
     "amount_usd",
     "archived",
+    "audience",
     "concurrency",
     "disabled",
     "enabled",
@@ -42,6 +43,7 @@ const SHOWN: [&str; 35] = [
     "include_byok_in_limit",
     "is_fallback",
     "is_management_key",
+    "level",
     "limit",
     "limit_reset",
     "logging",
@@ -61,6 +63,7 @@ const SHOWN: [&str; 35] = [
     "threshold_usd",
     "thresholds",
     "tokens_per_minute",
+    "until",
     "when_empty",
     "zero_retention",
 ];

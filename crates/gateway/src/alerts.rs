@@ -63,6 +63,11 @@ impl Signals {
         (Signals(Some(sender)), receiver)
     }
 
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.0.as_ref().map_or(0, |sender| sender.max_capacity().saturating_sub(sender.capacity()))
+    }
+
     /// Tells of an event; never waits.
     pub fn tell(&self, event: Event) {
         if let Some(sender) = &self.0

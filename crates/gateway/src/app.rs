@@ -85,6 +85,16 @@ pub struct Gateway {
     pub news: crate::news::News,
     /// Between those who enter provider keys of the server and the job that reads the configuration.
     pub provider_keys: crate::provider_keys::News,
+    /// How the background jobs go.
+    pub jobs: crate::jobs::Jobs,
+    /// What the last reloads brought.
+    pub reloads: crate::reloads::Reloads,
+    /// What the operator tells people.
+    pub announcements: crate::announcements::Announcements,
+    /// What of the catalog wants somebody's eye, worked out once per world and day.
+    pub review: crate::server::Review,
+    /// What this process is and stands on.
+    pub node: crate::node::Node,
     /// Answers of the catalog, rendered once per world.
     pub listings: crate::listings::Listings,
 }

@@ -80,6 +80,11 @@ impl Contents {
         (Contents { privacy: ArcSwap::default(), queue, lost: AtomicU64::new(0) }, heard)
     }
 
+    /// How many calls wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity().saturating_sub(self.queue.capacity())
+    }
+
     /// Takes in what accounts said.
     pub fn take(&self, changes: Vec<Privacy>) {
         if changes.is_empty() {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use http_body::Body;
-use store::RuleKind;
+use store::{RuleKind, RuleRow};
 use wire::writer::Writer;
 
 use crate::app::Worker;
@@ -40,7 +40,8 @@ where
             Ok(edited.answer(&object(row.version, &rfc3339(row.created), &row.body), &[]))
         }
         Op::Delete => Desk::writer(worker, &parts, KIND)?.delete(SLUG).await,
-        Op::List | Op::Show | Op::Versions | Op::Create => show(&Desk::reader(worker, &parts, KIND)?),
+        Op::Versions => versions(&Desk::reader(worker, &parts, KIND)?).await,
+        Op::List | Op::Show | Op::Create => show(&Desk::reader(worker, &parts, KIND)?),
     }
 }
 
@@ -53,6 +54,24 @@ fn show(desk: &Desk<'_>) -> Result<Response<ResponseBody>, GatewayError> {
     let mut response = router::json(format!("{{\"data\":{shown}}}"));
     tag(&mut response, rule.version);
     Ok(response)
+}
+
+/// Every version, the newest first; none where there never were any.
+async fn versions(desk: &Desk<'_>) -> Result<Response<ResponseBody>, GatewayError> {
+    let rows = match desk.versions(SLUG).await {
+        Err(GatewayError::RuleNotFound { .. }) => Vec::new(),
+        rows => rows?,
+    };
+    let objects: Vec<String> = rows.iter().map(version).collect();
+    Ok(router::json(format!("{{\"data\":[{}],\"total_count\":{}}}", objects.join(","), objects.len())))
+}
+
+fn version(row: &RuleRow) -> String {
+    let mut w = Writer::default();
+    w.begin_object().field_json("version", &row.version).field("created_at", &rfc3339(row.created));
+    w.field("created_by", &row.created_by).field_json("deleted", &row.deleted);
+    w.field_raw("guardrails", if row.deleted { b"null".as_slice() } else { row.body.as_bytes() });
+    String::from_utf8_lossy(&w.end_object_and_finish()).into_owned()
 }
 
 fn object(version: i64, updated: &str, text: &str) -> String {

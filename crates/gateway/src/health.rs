@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::app::Worker;
+use crate::app::{Gateway, Worker};
 use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
@@ -19,9 +19,8 @@ pub fn healthz() -> Response<ResponseBody> {
     router::json(r#"{"status":"up"}"#)
 }
 
-/// Calls can be served: the books can be kept, the store answers, and a provider is on. Else 503 with the reason.
-pub fn readyz(worker: &Arc<Worker>) -> Response<ResponseBody> {
-    let gateway = &worker.gateway;
+/// Why calls can't be served, each with the check's name: nothing where the books can be kept, the store answers, and a provider is on.
+pub(crate) fn failing(gateway: &Gateway) -> Vec<Value> {
     let world = gateway.world.load();
     let checks = [
         ("draining", gateway.draining.load(Ordering::Relaxed), "shutting down"),
@@ -30,11 +29,13 @@ pub fn readyz(worker: &Arc<Worker>) -> Response<ResponseBody> {
         ("catalog", world.snapshot.models.is_empty(), "the catalog is empty"),
         ("providers", world.switched_on().is_empty(), "no provider is switched on"),
     ];
-    let failing: Vec<_> = checks
-        .iter()
-        .filter(|(_, fails, _)| *fails)
-        .map(|(name, _, why)| json!({"check": name, "reason": why}))
-        .collect();
+    let failing = checks.iter().filter(|(_, fails, _)| *fails);
+    failing.map(|(name, _, why)| json!({"check": name, "reason": why})).collect()
+}
+
+/// Calls can be served, or 503 with the reasons.
+pub fn readyz(worker: &Arc<Worker>) -> Response<ResponseBody> {
+    let failing = failing(&worker.gateway);
     let ready = failing.is_empty();
     let mut response = router::json(
         json!({"status": if ready { "ready" } else { "not ready" }, "failing": failing}).to_string(),

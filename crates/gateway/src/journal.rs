@@ -16,12 +16,12 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use ledger::{GenerationRecord, HEADER, HEADER_BYTES};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use types::PriceSheet;
+use types::{Clock, PriceSheet, SystemClock, Timestamp};
 
 use crate::metrics::Metrics;
 
@@ -51,6 +51,29 @@ pub struct Journal {
     backlogged: AtomicBool,
     appended: Notify,
     metrics: Arc<Metrics>,
+    /// When the disk last refused, and what it said.
+    refused: Mutex<Option<(Timestamp, String)>>,
+    /// When all of it was last flushed to the disk, microseconds since 1970; 0: never.
+    synced: AtomicI64,
+}
+
+/// How the journal is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JournalState {
+    /// Segments on the disk.
+    pub segments: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Those of them that are not folded yet.
+    pub unfolded_bytes: u64,
+    /// Bytes of records that wait in memory because the disk refuses them.
+    pub waiting_bytes: u64,
+    /// When the disk last refused, and what it said.
+    pub refused: Option<(Timestamp, String)>,
+    /// When all of it was last flushed to the disk.
+    pub synced: Option<Timestamp>,
+    /// It is flushed for every record.
+    pub sync_always: bool,
 }
 
 #[derive(Debug)]
@@ -106,6 +129,8 @@ impl Journal {
             backlogged: AtomicBool::new(false),
             appended: Notify::new(),
             metrics,
+            refused: Mutex::default(),
+            synced: AtomicI64::new(0),
         })
     }
 
@@ -176,6 +201,33 @@ impl Journal {
             tracing::error!(%error, "the journal can't be written; new calls are refused until it can");
         }
         self.metrics.journal_errors.fetch_add(1, Ordering::Relaxed);
+        *self.refused.lock() = Some((SystemClock.now(), error.to_string()));
+    }
+
+    /// How it is, where segments are folded so far as `folded` says. Looks at the folder: not for a worker's thread.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn state(&self, folded: &HashMap<String, u64>) -> std::io::Result<JournalState> {
+        let waiting = self.shards.iter().map(|shard| shard.lock().backlog.len() as u64).sum();
+        let synced = self.synced.load(Ordering::Relaxed);
+        let mut state = JournalState {
+            waiting_bytes: waiting,
+            refused: self.refused.lock().clone(),
+            synced: (synced > 0).then_some(Timestamp(synced)),
+            sync_always: self.sync_always,
+            ..JournalState::default()
+        };
+        for entry in std::fs::read_dir(&self.dir)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // A file that is folded whole goes while we look.
+            let Some(meta) = entry.metadata().ok().filter(|_| name.ends_with(".journal")) else { continue };
+            let done = folded.get(&name).copied().unwrap_or_default().max(HEADER_BYTES as u64);
+            state.segments += 1;
+            state.bytes += meta.len();
+            state.unfolded_bytes += meta.len().saturating_sub(done);
+        }
+        Ok(state)
     }
 
     /// Begins a new segment where the old one is full, and writes what waits.
@@ -242,6 +294,7 @@ impl Journal {
             let file = shard.lock().file.try_clone()?;
             file.sync_data()?;
         }
+        self.synced.store(SystemClock.now().micros(), Ordering::Relaxed);
         Ok(())
     }
 }
@@ -293,7 +346,7 @@ fn create(dir: &Path, boot: &str, worker: usize, sequence: u32) -> std::io::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{AccountId, GenerationId, KeyId, Timestamp};
+    use types::{AccountId, GenerationId, KeyId};
 
     fn record(n: u128) -> GenerationRecord {
         let id = GenerationId::new(Timestamp::from_seconds(1), n);

@@ -283,6 +283,11 @@ impl KeyTable {
         self.asks_addresses
     }
 
+    /// How many alerts wait to be written down.
+    pub fn alerts_waiting(&self) -> usize {
+        self.signals.waiting()
+    }
+
     /// How many keys.
     pub fn len(&self) -> usize {
         self.by_id.len()

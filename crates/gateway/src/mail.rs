@@ -38,6 +38,11 @@ impl Mailer {
         (Mailer(Some(sender)), receiver)
     }
 
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.0.as_ref().map_or(0, |queue| queue.max_capacity().saturating_sub(queue.capacity()))
+    }
+
     /// Gives one to be sent; nobody waits for it. Without a queue, as on the command line, it is printed.
     pub fn send(&self, mail: Mail) {
         let Some(queue) = &self.0 else { return print(&mail) };

@@ -9,7 +9,7 @@ pub(crate) mod checkout;
 pub mod code;
 pub mod error;
 pub mod event;
-pub(crate) mod fees;
+pub mod fees;
 pub(crate) mod invoices;
 pub(crate) mod page;
 pub mod refund;

@@ -26,10 +26,10 @@ use crate::read_body;
 use crate::rules::edit::Op;
 use crate::settings::GENERATION_ID;
 use crate::{
-    access, activity, acts, audio, auth, budgets, byok, catalog_feeds, chat, completions, contents, credits,
-    embeddings, feedback, gemini, generation, health, idempotency, images, insight, key, keys, messages,
-    models, openapi, organization, payments, policies, presets, provider_keys, ratings, receipts, replay,
-    rerank, responses, route as dry_run, server, webhooks,
+    access, activity, acts, announcements, audio, auth, budgets, byok, catalog_feeds, chat, completions,
+    contents, credits, embeddings, feedback, gemini, generation, health, idempotency, images, insight, key,
+    keys, messages, models, openapi, organization, payments, policies, presets, provider_keys, ratings,
+    receipts, replay, rerank, responses, route as dry_run, server, webhooks,
 };
 
 /// Largest body of whom nobody knows.
@@ -112,6 +112,7 @@ pub(crate) enum Handler {
     Organization(organization::routes::At),
     Ratings(ratings::At),
     Server(server::At),
+    Announcements,
     Catalog,
     ModelsDev,
     Schema,
@@ -431,6 +432,7 @@ async fn handle(
         Handler::Payments(at) => Box::pin(payments::routes::serve(worker, at, parts, body)).await,
         Handler::Organization(at) => Box::pin(organization::routes::serve(worker, at, parts, body)).await,
         Handler::Server(at) => Box::pin(server::serve(worker, at, parts, body)).await,
+        Handler::Announcements => announcements::show(worker, parts).await,
         Handler::Auth(at) => Box::pin(auth::routes::serve(worker, at, parts, body)).await,
         Handler::Ratings(at) => Box::pin(ratings::serve(worker, at, parts, body)).await,
         Handler::Catalog => catalog_feeds::catalog(worker, &parts).await,

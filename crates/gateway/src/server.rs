@@ -1,9 +1,15 @@
-//! `/v1/server/...`: what whoever runs this server sees of all of it: people, organizations, what was earned, providers.
+//! `/v1/server/...`: what whoever runs this server sees of all of it: people, organizations, what was earned, providers, what of the
+//! catalog wants an eye, background jobs, the state of journal and store, fees; and what it tells people.
 
+mod announcements;
 mod earned;
+mod fees;
+mod jobs;
 mod organizations;
 mod people;
 mod providers;
+mod review;
+mod state;
 
 use std::sync::Arc;
 
@@ -17,6 +23,12 @@ use crate::auth::Access;
 use crate::body::ResponseBody;
 use crate::error::GatewayError;
 use crate::key::caller;
+use crate::read_body;
+
+pub use review::Review;
+
+/// Largest body.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +38,14 @@ pub(crate) enum At {
     Organizations,
     Margin,
     Providers,
+    Catalog,
+    Jobs,
+    State,
+    Fees,
+    Announcements,
+    Announce,
+    Reword,
+    Withdraw,
 }
 
 type Answer = Result<Response<ResponseBody>, GatewayError>;
@@ -42,5 +62,18 @@ where
         At::Organizations => organizations::list(worker, &parts).await,
         At::Margin => earned::margin(worker, &parts).await,
         At::Providers => Ok(providers::list(worker)),
+        At::Catalog => review::show(worker, &parts).await,
+        At::Jobs => jobs::list(worker, &parts).await,
+        At::State => state::show(worker, &parts).await,
+        At::Fees => fees::show(worker, &parts).await,
+        At::Announcements => announcements::list(worker, &parts).await,
+        At::Announce => {
+            announcements::create(worker, &parts, &read_body(&parts.headers, body, BODY_BYTES_MAX).await?)
+                .await
+        }
+        At::Reword => {
+            announcements::edit(worker, &parts, &read_body(&parts.headers, body, BODY_BYTES_MAX).await?).await
+        }
+        At::Withdraw => announcements::delete(worker, &parts).await,
     }
 }

@@ -20,6 +20,7 @@ use gateway::contents::{Contents, Heard};
 use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::mail::{Mail, Mailer};
+use gateway::node::Node;
 use gateway::provider_keys;
 use gateway::ratings::Ratings;
 use store::Store;
@@ -215,11 +216,18 @@ async fn assemble(loaded: Loaded, env: &Environment, control: Handle) -> anyhow:
         payments,
         contents,
         ratings: Ratings::new(config.site.ratings, config.site.ratings_hide_reports),
+        node: Node {
+            started: clock.now(),
+            workers: workers(&config),
+            data_dir: config.server.data_dir.clone(),
+            backlog_bytes_max: config.journal.backlog_bytes_max,
+        },
         metrics,
         store,
         control,
         clock,
     });
+    gateway.announcements.take(gateway.store.announcements().await?);
     vitals::restore_learned(&gateway, &config.server.data_dir);
     Ok(Assembled { gateway, folder, exporter, poller, events, first, heard, mails: (transport, mails) })
 }

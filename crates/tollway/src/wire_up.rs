@@ -20,6 +20,7 @@ use gateway::journal::Journal;
 use gateway::keys::KeyTable;
 use gateway::mail::Mailer;
 use gateway::metrics::Metrics;
+use gateway::node::Node;
 use gateway::payments::stripe::Stripe;
 use gateway::payments::{Payments, Seller};
 use gateway::ratings::Ratings;
@@ -227,6 +228,7 @@ pub(crate) struct Shared {
     pub(crate) people: People,
     pub(crate) contents: Contents,
     pub(crate) ratings: Ratings,
+    pub(crate) node: Node,
 }
 
 /// Puts it together.
@@ -266,6 +268,11 @@ pub(crate) fn gateway(shared: Shared) -> Arc<Gateway> {
         news: Default::default(),
         provider_keys: Default::default(),
         listings: Default::default(),
+        jobs: Default::default(),
+        reloads: Default::default(),
+        announcements: Default::default(),
+        review: Default::default(),
+        node: shared.node,
         receipts: shared.receipts,
     })
 }

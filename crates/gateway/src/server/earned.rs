@@ -19,7 +19,11 @@ const DAYS: i64 = 30;
 const HOURS_PER_DAY: i64 = 24;
 
 /// The days of the span, in whole days.
-fn days(from: Option<&str>, to: Option<&str>, now_s: i64) -> Result<(i64, i64), crate::error::GatewayError> {
+pub(super) fn days(
+    from: Option<&str>,
+    to: Option<&str>,
+    now_s: i64,
+) -> Result<(i64, i64), crate::error::GatewayError> {
     let usual = Span::last_days(DAYS, now_s);
     let to = to.map_or(Ok(usual.to), |text| span::read(text, "to", true, true))?;
     let from = from.map_or(Ok(usual.from), |text| span::read(text, "from", false, true))?;

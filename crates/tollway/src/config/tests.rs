@@ -396,3 +396,34 @@ fn every_default_and_example_is_in_the_documentation_form() {
         assert!(key.path.contains('.') && key.path == key.path.to_lowercase(), "{}", key.path);
     }
 }
+
+/// What the operator's page of fees tells of a setting is what the file has: read back, it is the same.
+#[test]
+fn fees_are_told_as_the_file_has_them() {
+    let text = r#"
+        [fees]
+        top_up = [{ percent = "3", until = "2026-12-31" }, { percent = "5.5" }]
+        fee_on = "included"
+        fee_min_usd = "0.35"
+        top_up_min_usd = "10"
+        top_up_max_usd = "500"
+        refund_fees = true
+        byok_percent = "2.5"
+        markup = { "openai/*" = "2.5", "mistralai/small" = "1" }
+        volume_discount = [{ from_usd = "1000", percent = "2" }]
+        [credits]
+        trial_usd = "1"
+    "#;
+    for config in [defaults().unwrap(), read(text, &[]).unwrap()] {
+        let told = gateway::payments::fees::settings(&config.fees);
+        for setting in &told {
+            assert!(keys().any(|key| key.path == setting.path), "{}", setting.path);
+        }
+        let lines: Vec<String> =
+            told.iter().map(|setting| format!("{} = {}", setting.path, setting.value)).collect();
+        assert_eq!(read(&lines.join("\n"), &[]).unwrap().fees, config.fees, "{lines:?}");
+    }
+    let named = keys().filter(|key| key.path.starts_with("fees.")).count();
+    let told = gateway::payments::fees::settings(&defaults().unwrap().fees);
+    assert_eq!(told.iter().filter(|setting| setting.path.starts_with("fees.")).count(), named);
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway::alerts::Event;
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use gateway::mail::{Mail, To};
 use gateway::upstream::guard::Guard;
 use gateway::upstream::post::post;
@@ -34,6 +35,8 @@ pub(crate) async fn run(
     mut events: mpsc::Receiver<Event>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    gateway.jobs.starts(Job::Alerts, EVERY);
+    gateway.jobs.starts(Job::Webhooks, EVERY);
     loop {
         let next = tokio::select! {
             event = events.recv() => event.map_or(Next::Stop, |event| Next::Event(Box::new(event))),
@@ -41,14 +44,20 @@ pub(crate) async fn run(
             _ = stopping.wait_for(|stop| *stop) => Next::Stop,
         };
         match next {
-            Next::Event(event) => raise(&gateway, *event).await,
-            Next::Look => deliver(&gateway).await,
+            Next::Event(event) => {
+                let run = gateway.begin_job(Job::Alerts);
+                run.over(raise(&gateway, *event).await);
+            }
+            Next::Look => {
+                let run = gateway.begin_job(Job::Webhooks);
+                run.over(deliver(&gateway).await);
+            }
             Next::Stop => return,
         }
     }
 }
 
-async fn raise(gateway: &Gateway, event: Event) {
+async fn raise(gateway: &Gateway, event: Event) -> Result<(), StoreError> {
     let alert = alert(&event, gateway.clock.now());
     if let Event::Spike { key, .. } = &event {
         let why = "it spent many times what it usually does in an hour";
@@ -57,9 +66,9 @@ async fn raise(gateway: &Gateway, event: Event) {
         }
     }
     let mail = mail(&event, &alert);
-    if let Err(error) = tell(gateway, &alert, mail).await {
+    tell(gateway, &alert, mail).await.inspect_err(|error| {
         tracing::error!(alert = %alert.id, %error, "an alert could not be written down");
-    }
+    })
 }
 
 /// Writes an alert down, and mails it where it was not written down before.
@@ -136,12 +145,10 @@ fn alert(event: &Event, now: Timestamp) -> Alert {
     Alert { id, account: account.clone(), kind: kind.to_owned(), body: body.to_string(), created: now }
 }
 
-async fn deliver(gateway: &Gateway) {
+async fn deliver(gateway: &Gateway) -> Result<(), StoreError> {
     let now = gateway.clock.now();
-    let due = match gateway.store.deliveries_due(now, BATCH).await {
-        Ok(due) => due,
-        Err(_) => return,
-    };
+    let due = gateway.store.deliveries_due(now, BATCH).await?;
+    let mut noted = Ok(());
     let guard = Guard::new(gateway.settings.fetch_private);
     for delivery in due {
         let body = body(&delivery);
@@ -160,8 +167,10 @@ async fn deliver(gateway: &Gateway) {
         let status = status.unwrap_or(0);
         if let Err(error) = gateway.store.delivered(&delivery, status, done, due).await {
             tracing::warn!(%error, "a delivery could not be noted; it may be made again");
+            noted = Err(error);
         }
     }
+    noted
 }
 
 /// `{"type", "timestamp", "data"}`, as Standard Webhooks has it.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use gateway::mail::{Mail, To};
 use store::{Alert, CatalogSeen};
 use tokio::sync::watch;
@@ -28,10 +29,13 @@ const DAYS: i64 = 30;
 pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
     let mut told: Option<Arc<str>> = None;
     let mut failed = false;
+    gateway.jobs.starts(Job::CatalogNews, EVERY);
     loop {
         let version = Arc::clone(&gateway.world.load().snapshot.version);
         if told.as_ref() != Some(&version) {
-            match compare(&gateway).await {
+            let run = gateway.begin_job(Job::CatalogNews);
+            let done = compare(&gateway).await;
+            match &done {
                 Ok(()) => (told, failed) = (Some(version), false),
                 Err(error) if !failed => {
                     failed = true;
@@ -39,6 +43,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<boo
                 }
                 Err(_) => (),
             }
+            run.over(done);
         }
         if super::pause(&mut stopping, EVERY).await {
             return;

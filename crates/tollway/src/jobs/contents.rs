@@ -7,6 +7,7 @@ use std::time::Duration;
 use gateway::app::Gateway;
 use gateway::contents::sweep::sweep;
 use gateway::contents::{self, Heard};
+use gateway::jobs::Job;
 use tokio::sync::{mpsc, watch};
 
 /// Most calls of one transaction.
@@ -21,6 +22,7 @@ pub(crate) async fn write(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut lost = 0;
+    gateway.jobs.starts(Job::Contents, Duration::ZERO);
     loop {
         let mut batch = Vec::with_capacity(BATCH);
         let count = tokio::select! {
@@ -31,11 +33,14 @@ pub(crate) async fn write(
         if count == 0 {
             return;
         }
+        let run = gateway.begin_job(Job::Contents);
         let sealed: Vec<_> =
             batch.into_iter().filter_map(|heard| contents::sealed(&gateway, heard)).collect();
-        if let Err(error) = gateway.store.put_contents(&sealed).await {
+        let written = gateway.store.put_contents(&sealed).await;
+        if let Err(error) = &written {
             tracing::warn!(%error, calls = count, "prompts and answers that were to be kept could not be written");
         }
+        run.over(written.map(drop));
         let now = gateway.contents.lost.load(Ordering::Relaxed);
         if now > lost {
             tracing::warn!(
@@ -49,14 +54,18 @@ pub(crate) async fn write(
 
 /// The job that forgets.
 pub(crate) async fn forget(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
+    gateway.jobs.starts(Job::Forget, EVERY);
     loop {
-        match sweep(&gateway.store, gateway.clock.now()).await {
+        let run = gateway.begin_job(Job::Forget);
+        let swept = sweep(&gateway.store, gateway.clock.now()).await;
+        match &swept {
             Ok(0) => (),
             Ok(calls) => tracing::info!(calls, "prompts and answers were deleted"),
             Err(error) => {
                 tracing::warn!(%error, "prompts and answers could not be deleted; they are tried again")
             }
         }
+        run.over(swept.map(drop));
         if super::pause(&mut stopping, EVERY).await {
             return;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use tokio::sync::watch;
 
 /// How often the store is swept; reads ignore what has expired, so this only frees its room.
@@ -12,9 +13,12 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// The job. The first sweep is at once.
 pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
+    gateway.jobs.starts(Job::Expire, EVERY);
     loop {
+        let run = gateway.begin_job(Job::Expire);
         gateway.idempotency.sweep(gateway.clock.now());
-        match gateway.store.expire_responses(gateway.clock.now()).await {
+        let responses = gateway.store.expire_responses(gateway.clock.now()).await;
+        match &responses {
             Ok(0) => (),
             Ok(responses) => tracing::info!(responses, "kept responses have expired"),
             Err(error) => {
@@ -23,9 +27,11 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<boo
         }
         let now = gateway.clock.now();
         while let Ok(1..) = gateway.store.empty_records(now).await {}
-        if let Err(error) = gateway.store.expire_people(now).await {
+        let people = gateway.store.expire_people(now).await;
+        if let Err(error) = &people {
             tracing::warn!(%error, "sessions and tokens that ended could not be deleted; they are tried again");
         }
+        run.over(responses.map(drop).and(people.map(drop)));
         if super::pause(&mut stopping, EVERY).await {
             return;
         }

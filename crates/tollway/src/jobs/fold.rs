@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use gateway::app::Gateway;
 use gateway::crash;
+use gateway::jobs::Job;
 use ledger::{Logged, Tail};
 use store::{Store, StoreError};
 use tokio::sync::watch;
@@ -28,6 +29,8 @@ const BATCH_RECORDS: usize = 1000;
 const READ_BYTES: u64 = 4 << 20;
 /// Pause after the store did not answer.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How long nobody appends before it looks by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the journal is flushed to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -192,10 +195,11 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut synced = Instant::now();
+    gateway.jobs.starts(Job::Fold, LOOK_EVERY);
     loop {
         tokio::select! {
             () = gateway.journal.appended() => (),
-            _ = tokio::time::sleep(Duration::from_secs(1)) => (),
+            _ = tokio::time::sleep(LOOK_EVERY) => (),
             _ = stopping.wait_for(|stop| *stop) => return,
         }
         if gateway.journal.is_unwell() {
@@ -207,13 +211,16 @@ pub(crate) async fn run(
                 tracing::warn!(%error, "the journal can't be flushed to the disk");
             }
         }
-        let wait = match once(&gateway, &mut folder, backlog_bytes_max).await {
+        let run = gateway.begin_job(Job::Fold);
+        let done = once(&gateway, &mut folder, backlog_bytes_max).await;
+        let wait = match &done {
             Ok(()) => interval,
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "the books are delayed: the journal can't be folded now");
                 RETRY_PAUSE
             }
         };
+        run.over(done);
         if super::pause(&mut stopping, wait).await {
             return;
         }

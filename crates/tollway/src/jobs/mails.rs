@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use gateway::mail::{self, Mail, To};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -64,6 +65,7 @@ pub(crate) async fn run(
     mut waiting: mpsc::Receiver<Mail>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    gateway.jobs.starts(Job::Mails, Duration::ZERO);
     loop {
         let next = tokio::select! {
             biased;
@@ -71,10 +73,14 @@ pub(crate) async fn run(
             _ = stopping.wait_for(|stop| *stop) => None,
         };
         let Some(mail) = next else { return };
-        match &transport {
-            Transport::Print => mail::print(&mail),
+        let run = gateway.begin_job(Job::Mails);
+        run.over(match &transport {
+            Transport::Print => {
+                mail::print(&mail);
+                Ok(())
+            }
             Transport::Smtp(smtp) => send(&gateway, smtp, &mail, &mut stopping).await,
-        }
+        });
     }
 }
 
@@ -83,7 +89,8 @@ async fn send(
     (smtp, from): &(Smtp, Mailbox),
     mail: &Mail,
     stopping: &mut watch::Receiver<bool>,
-) {
+) -> Result<(), &'static str> {
+    let mut done = Ok(());
     let addresses = match &mail.to {
         To::Address(address) => vec![address.clone()],
         To::Account(account) => match gateway.store.members(account).await {
@@ -95,17 +102,19 @@ async fn send(
             }
             Err(error) => {
                 tracing::error!(%error, subject = %mail.subject, "a mail is not sent: its account's people can't be read");
-                return;
+                return Err("the people of an account can't be read");
             }
         },
     };
     if addresses.is_empty() {
         // An account without people: the operator is told.
-        return mail::print(mail);
+        mail::print(mail);
+        return Ok(());
     }
     for address in addresses {
         let Some(message) = message(from, &address, mail) else {
             tracing::error!(subject = %mail.subject, "a mail is not sent: its address is none");
+            done = Err("an address is none");
             continue;
         };
         let mut pauses = PAUSES.iter();
@@ -115,16 +124,19 @@ async fn send(
                 Some(pause) if !error.is_permanent() => {
                     tracing::warn!(%error, subject = %mail.subject, "a mail waits: the server did not take it");
                     if super::pause(stopping, *pause).await {
-                        return;
+                        return Err("the server stops before the mail was taken");
                     }
                 }
                 _ => {
                     tracing::error!(%error, subject = %mail.subject, "a mail is given up: the server does not take it");
+                    // What the mail server says may hold an address: it stays in the log.
+                    done = Err("the mail server does not take a mail; the log says why");
                     break;
                 }
             }
         }
     }
+    done
 }
 
 fn message(from: &Mailbox, to: &str, mail: &Mail) -> Option<Message> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use gateway::app::Gateway;
 use gateway::byok::Byok;
 use gateway::contents::Contents;
+use gateway::jobs::Job;
 use gateway::keys::limits::Limits;
 use gateway::keys::{KeyRules, KeyTable, Opening};
 use gateway::rules::Rules;
@@ -233,6 +234,7 @@ fn rules(row: KeyRow) -> KeyRules {
 
 /// The job.
 pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping: watch::Receiver<bool>) {
+    gateway.jobs.starts(Job::Poll, EVERY);
     loop {
         let stops = tokio::select! {
             stops = super::pause(&mut stopping, EVERY) => stops,
@@ -242,6 +244,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping:
             return;
         }
         let look = gateway.news.begin();
+        let run = gateway.begin_job(Job::Poll);
         let table = gateway.keys.load_full();
         let keys = poller.once(&gateway.store, &table, gateway.clock.now()).await.map(|changed| {
             if let Some(table) = changed {
@@ -261,7 +264,11 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping:
             Ok(()) => poller.privacy(&gateway.store, &gateway.contents).await,
             Err(error) => Err(error),
         };
-        match asked {
+        let asked = match asked {
+            Ok(()) => gateway.store.announcements().await.map(|all| gateway.announcements.take(all)),
+            Err(error) => Err(error),
+        };
+        match &asked {
             Ok(()) => gateway.store_answers.store(true, Ordering::Relaxed),
             Err(error) => {
                 if gateway.store_answers.swap(false, Ordering::Relaxed) {
@@ -269,6 +276,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut poller: Poller, mut stopping:
                 }
             }
         }
+        run.over(asked);
         gateway.news.end(look);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use catalog::Snapshot;
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use store::StoreError;
 use tokio::sync::watch;
 
@@ -15,11 +16,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The job.
 pub(crate) async fn run(gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
     let mut done: Option<Arc<str>> = None;
+    gateway.jobs.starts(Job::Ratings, EVERY);
     loop {
         let snapshot = Arc::clone(&gateway.world.load().snapshot);
-        // A store that doesn't answer is asked again a second later; that it doesn't is told elsewhere.
-        if done.as_ref() != Some(&snapshot.version) && adopt(&gateway, &snapshot).await.is_ok() {
-            done = Some(Arc::clone(&snapshot.version));
+        if done.as_ref() != Some(&snapshot.version) {
+            let run = gateway.begin_job(Job::Ratings);
+            let adopted = adopt(&gateway, &snapshot).await;
+            // A store that doesn't answer is asked again a second later; that it doesn't is told elsewhere.
+            if adopted.is_ok() {
+                done = Some(Arc::clone(&snapshot.version));
+            }
+            run.over(adopted);
         }
         if super::pause(&mut stopping, EVERY).await {
             return;

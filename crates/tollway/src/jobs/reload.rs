@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use gateway::provider_keys;
 use store::ProviderKey;
 use tokio::sync::{mpsc, watch};
@@ -62,6 +63,19 @@ impl Reloader {
         is_new
     }
 
+    /// Reads everything again; what was in place keeps serving where that is refused, and the log and the operator's pages say why.
+    fn try_reload(&mut self) {
+        let gateway = Arc::clone(&self.gateway);
+        let run = gateway.begin_job(Job::Reload);
+        let done = self.reload();
+        if let Err(error) = &done {
+            let why = format!("{error:#}");
+            tracing::error!(error = %why, "the reload was refused; what was in place keeps serving");
+            gateway.reloads.refused(gateway.clock.now(), &why);
+        }
+        run.over(done);
+    }
+
     /// Reads everything again and puts it in place.
     fn reload(&mut self) -> anyhow::Result<()> {
         let file = self.config.file.clone();
@@ -88,7 +102,9 @@ impl Reloader {
         );
         let world = Arc::new(world);
         self.gateway.world.store(Arc::clone(&world));
-        self.gateway.learned.refresh(&world, self.gateway.clock.now());
+        let now = self.gateway.clock.now();
+        self.gateway.learned.refresh(&world, now);
+        self.gateway.reloads.applied(now, diff);
         self.config.catalog = loaded.config.catalog;
         Ok(())
     }
@@ -113,6 +129,7 @@ pub(crate) async fn run(
 ) {
     let mut seen = reloader.seen;
     let gateway = Arc::clone(&reloader.gateway);
+    gateway.jobs.starts(Job::Reload, EVERY);
     loop {
         let asked = tokio::select! {
             asked = hangups.recv() => asked.is_some(),
@@ -124,10 +141,8 @@ pub(crate) async fn run(
         // Reading a catalog's folder takes a moment of pure work: not on the runtime's own threads.
         let task = tokio::task::spawn_blocking(move || {
             let now = fingerprint(&reloader.config);
-            if (asked || now != seen)
-                && let Err(error) = reloader.reload()
-            {
-                tracing::error!(error = %format!("{error:#}"), "the reload was refused; what was in place keeps serving");
+            if asked || now != seen {
+                reloader.try_reload();
             }
             (reloader, now)
         });

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use gateway::world::World;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::sync::watch;
@@ -241,8 +242,16 @@ fn count(counter: &AtomicU64, more: u64) {
 /// The job. When everything stops, what is left is sent once more, for a short while; the rest waits for the next start.
 pub(crate) async fn run(gateway: Arc<Gateway>, mut exporter: Exporter, mut stopping: watch::Receiver<bool>) {
     let interval = Duration::from_millis(exporter.otlp.interval_ms);
+    gateway.jobs.starts(Job::Telemetry, interval);
     loop {
-        let next = exporter.step(&gateway).await.unwrap_or_else(|error| {
+        let run = gateway.begin_job(Job::Telemetry);
+        let stepped = exporter.step(&gateway).await;
+        run.over(match &stepped {
+            Ok(Next::Go | Next::Idle) => Ok(()),
+            Ok(Next::Wait(_)) => Err(String::from("the collector can't take spans now; they wait")),
+            Err(error) => Err(format!("{error:#}")),
+        });
+        let next = stepped.unwrap_or_else(|error| {
             tracing::error!(error = %format!("{error:#}"), "spans can't be exported now");
             Next::Wait(PAUSE_MAX)
         });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::app::Gateway;
+use gateway::jobs::Job;
 use gateway::world::World;
 use routing::health::Health;
 use tokio::sync::watch;
@@ -90,7 +91,9 @@ fn replace(path: &Path, content: &impl serde::Serialize) {
 /// The job.
 pub(crate) async fn run(gateway: Arc<Gateway>, data_dir: PathBuf, mut stopping: watch::Receiver<bool>) {
     let mut passes: u32 = 0;
+    gateway.jobs.starts(Job::Health, EVERY);
     while !super::pause(&mut stopping, EVERY).await {
+        let run = gateway.begin_job(Job::Health);
         let world = gateway.world.load_full();
         let now = gateway.clock.now();
         for vitals in &world.endpoints {
@@ -102,6 +105,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, data_dir: PathBuf, mut stopping: 
             let (gateway, data_dir) = (Arc::clone(&gateway), data_dir.clone());
             let _ = tokio::task::spawn_blocking(move || write(&gateway, &data_dir)).await;
         }
+        run.done();
     }
     gateway.learned.refresh(&gateway.world.load_full(), gateway.clock.now());
     write(&gateway, &data_dir);
