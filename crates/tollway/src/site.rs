@@ -18,8 +18,8 @@ use store::Backend;
 use tokio::time::Instant;
 use types::Timestamp;
 use web::{
-    Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon, Status, UseAsk,
-    UseRow, Viewer,
+    Announcement, Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon,
+    Status, UseAsk, UseRow, Viewer,
 };
 
 use crate::config::SiteSettings;
@@ -97,6 +97,7 @@ impl Site for LiveSite {
             base_url: self.base_url(host),
             is_prepaid: self.gateway.settings.mode == BillingMode::Prepaid,
             hides_rankings: false,
+            banners: Vec::new(),
         }
     }
 
@@ -126,6 +127,17 @@ impl Site for LiveSite {
                 None => Viewer::Anyone,
             }
         })
+    }
+
+    fn announcements(&self) -> Vec<Announcement> {
+        let all = self.gateway.announcements.in_force(self.now(), true);
+        let told = |one: store::Announcement| Announcement {
+            key: format!("{}-{}", one.id, one.changed.micros()),
+            is_warning: one.level == "warning",
+            is_for_signed_in: one.audience != "everybody",
+            text: one.text,
+        };
+        all.into_iter().map(told).collect()
     }
 
     fn ranking_rules(&self) -> RankingRules {

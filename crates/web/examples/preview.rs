@@ -224,6 +224,7 @@ impl Site for Preview {
         Place {
             is_prepaid: status.billing_mode == "prepaid",
             hides_rankings: false,
+            banners: Vec::new(),
             brand: status.brand,
             brand_slug: status.brand_slug,
             header_prefix: String::from("X-Tollway"),

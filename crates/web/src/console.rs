@@ -26,6 +26,7 @@ mod presets;
 mod privacy;
 mod projects;
 mod provider_keys;
+mod restore;
 mod server;
 pub(crate) mod server_keys;
 mod settings;
@@ -57,6 +58,11 @@ pub(crate) fn router() -> Router<Arc<Pages>> {
         .route(server::PEOPLE, get(server::people::people).post(server::people::edit))
         .route(server::MARGIN, get(server::margin::margin))
         .route(server::PROVIDERS, get(server::providers::providers))
+        .route(server::CATALOG, get(server::catalog::catalog))
+        .route(server::JOBS, get(server::jobs::jobs))
+        .route(server::STATE, get(server::state::state))
+        .route(server::FEES, get(server::fees::fees))
+        .route(server::NEWS, get(server::news::list).post(server::news::act))
         .merge(rules())
 }
 
@@ -85,6 +91,9 @@ fn models() -> Router<Arc<Pages>> {
         .route(webhooks::PATH, get(webhooks::list).post(webhooks::act))
         .route(privacy::PATH, get(privacy::show).post(privacy::act))
         .route(guardrails::PATH, get(guardrails::show).post(guardrails::act))
+        .route("/console/guardrails/restore", post(restore::guardrails))
+        .route("/console/presets/{slug}/restore", post(restore::preset))
+        .route("/console/policies/{name}/restore", post(restore::policy))
         .route(presets::PATH, get(presets::list))
         .route("/console/presets/new", get(presets::one::new).post(presets::one::create))
         .route("/console/presets/{slug}", get(presets::one::show).post(presets::one::act))

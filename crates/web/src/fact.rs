@@ -1,8 +1,66 @@
 //! A fact as pages show it: the value, who says so and when, why it was chosen, and what others say instead.
 
 use catalog::{Claim, Rule, Snapshot};
+use types::PriceKind;
 
 use crate::format::{self, Shown};
+
+/// What pages call facts, by their keys in files.
+const NAMES: [(&str, &str); 30] = [
+    ("active_parameters", "Active per token"),
+    ("architecture", "Architecture"),
+    ("cancel_stops_billing", "Leaving stops the bill"),
+    ("context_tokens", "Context"),
+    ("datacenters", "Computes in"),
+    ("headquarters", "Based in"),
+    ("input_modalities", "Input"),
+    ("knowledge_cutoff", "Knowledge up to"),
+    ("license", "License"),
+    ("max_output_tokens", "Max output"),
+    ("open_weights", "Weights"),
+    ("output_modalities", "Output"),
+    ("parameters", "Parameters"),
+    ("price", "Price"),
+    ("privacy_url", "Privacy policy"),
+    ("purpose", "Purpose"),
+    ("quantization", "Quantization"),
+    ("reasoning", "Reasoning"),
+    ("reasoning_efforts", "Reasoning efforts"),
+    ("region", "Region"),
+    ("released", "Released"),
+    ("retention_days", "Keeps prompts"),
+    ("structured_output", "JSON schema"),
+    ("supported_parameters", "Parameters that it takes"),
+    ("temperature", "Temperature"),
+    ("terms_url", "Terms"),
+    ("throughput_tokens_per_s", "Stated speed, tokens per second"),
+    ("tool_call", "Tool calling"),
+    ("trains_on_data", "Trains on prompts"),
+    ("ttft_ms", "Stated time to first token, ms"),
+];
+
+/// What pages call a fact; one that they don't show keeps its key.
+pub(crate) fn name_of(key: &str) -> &str {
+    let price = || PriceKind::ALL.into_iter().find(|kind| kind.file_key() == key).map(format::price_name);
+    let known = NAMES.iter().find(|(known, _)| *known == key).map(|(_, name)| *name);
+    known.or_else(price).unwrap_or(key)
+}
+
+/// Where on a page a fact of this name stands.
+pub(crate) fn anchor(name: &str) -> String {
+    format!("fact-{}", slug(name))
+}
+
+/// The same on the page of offers, which may have several endpoints.
+pub(crate) fn anchor_in(endpoint: &str, name: &str) -> String {
+    format!("fact-{}-{}", slug(endpoint), slug(name))
+}
+
+fn slug(text: &str) -> String {
+    let dashed = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let slug: String = text.chars().map(dashed).collect();
+    slug.trim_matches('-').to_owned()
+}
 
 /// A sourced value.
 #[derive(Clone)]
@@ -86,6 +144,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Where on the page it stands.
+    pub(crate) fn anchor(&self) -> String {
+        anchor(self.name)
+    }
+
     pub(crate) fn of<T>(
         snapshot: &Snapshot,
         name: &'static str,
@@ -104,6 +167,11 @@ pub(crate) struct Ability {
 }
 
 impl Ability {
+    /// Where on the page it stands.
+    pub(crate) fn anchor(&self) -> String {
+        anchor(self.name)
+    }
+
     /// For the class of its mark.
     pub(crate) fn class(&self) -> &'static str {
         match self.holds {

@@ -14,7 +14,7 @@ mod time;
 
 pub(crate) use money::{cost, per_million, per_thousand, price_name, quote, total, unit};
 pub(crate) use number::{
-    count, count_of, list, milliseconds, percent, ratio, short, speed, tokens, words, yes_no,
+    bytes, count, count_of, list, milliseconds, percent, ratio, short, speed, tokens, words, yes_no,
 };
 pub(crate) use shown::Shown;
 pub(crate) use time::{age, date, day, duration, instant, iso_day, rfc3339};

@@ -4,6 +4,7 @@
 //! comes through [`Site`], which the binary wires: this crate knows no gateway, no socket and no clock.
 
 mod activity;
+mod announcements;
 mod api;
 mod apps;
 mod assets;
@@ -65,6 +66,7 @@ use axum::http::header::HOST;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
 
+pub use announcements::{Announcement, Banner};
 pub use api::{Api, Caller};
 pub use site::{Live, Place, Site, Soon, World};
 pub use state::{ProviderLine, Status};
@@ -143,6 +145,7 @@ fn routes() -> Router<Arc<Pages>> {
         .route(assets::ICON.path, get(assets::icon))
         .route(assets::TAIL.path, get(assets::tail))
         .merge(scripts)
+        .merge(announcements::router())
         .merge(chat::router())
         .merge(console::router())
         .merge(door::router())

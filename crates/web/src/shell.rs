@@ -7,9 +7,9 @@ use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYP
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::Place;
 use crate::assets::{CSS_URL, ICON_URL, SCRIPT_URLS};
 use crate::machine::head;
+use crate::{Banner, Place};
 
 /// The sections of the site, in the order of the head. A section stands here once its page does.
 const SECTIONS: [(&str, &str); 9] = [
@@ -45,6 +45,8 @@ pub(crate) struct Shell {
     pub(crate) css_url: &'static str,
     pub(crate) icon_url: &'static str,
     pub(crate) script_urls: &'static [String],
+    /// What the operator tells.
+    pub(crate) banners: Vec<Banner>,
 }
 
 /// A link of the head.
@@ -82,6 +84,7 @@ impl Shell {
             css_url: CSS_URL.as_str(),
             icon_url: ICON_URL.as_str(),
             script_urls: SCRIPT_URLS.as_slice(),
+            banners: place.banners.clone(),
         }
     }
 

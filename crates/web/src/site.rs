@@ -17,6 +17,7 @@ use types::Timestamp;
 #[cfg(doc)]
 use crate::CACHE_DAYS;
 use crate::Status;
+use crate::announcements::{Announcement, Banner};
 use crate::traffic::{CacheUses, RankingRules, UseAsk, UseRow, Viewer};
 use crate::uptime::{self, Attempts};
 use crate::watch::PriceWatch;
@@ -45,6 +46,11 @@ pub trait Site: Send + Sync + 'static {
     /// Who asks, by the session that the headers present.
     fn viewer<'a>(&'a self, _headers: &'a HeaderMap) -> Soon<'a, Viewer> {
         Box::pin(async { Viewer::Anyone })
+    }
+
+    /// What the operator tells people at present.
+    fn announcements(&self) -> Vec<Announcement> {
+        Vec::new()
     }
 
     /// What of everybody's use is shown to whom.
@@ -118,6 +124,8 @@ pub struct Place {
     pub is_prepaid: bool,
     /// Who asks may not see rankings and apps: nothing leads there. The pages find that out themselves.
     pub hides_rankings: bool,
+    /// What the operator tells who asks, and was not read yet. The pages find that out themselves.
+    pub banners: Vec<Banner>,
 }
 
 /// What this node's own traffic says of an endpoint.

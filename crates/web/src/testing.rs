@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use types::Timestamp;
 
 use crate::{
-    Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon, Status, UseAsk,
-    UseBy, UseRow, UseSums, Viewer, World, router,
+    Announcement, Attempts, CacheUses, Live, Place, PriceWatch, ProviderLine, RankingRules, Site, Soon,
+    Status, UseAsk, UseBy, UseRow, UseSums, Viewer, World, router,
 };
 
 /// 2026-07-03, 12:00 UTC.
@@ -53,6 +53,7 @@ pub(crate) struct Records {
     pub(crate) prices: PriceWatch,
     pub(crate) cache_use: CacheUses,
     pub(crate) is_down: bool,
+    pub(crate) told: Vec<Announcement>,
 }
 
 /// Use of one day: a hundred tokens in and ten out per request.
@@ -174,7 +175,12 @@ impl Site for Fixed {
             base_url: status.base_url,
             is_prepaid: false,
             hides_rankings: false,
+            banners: Vec::new(),
         }
+    }
+
+    fn announcements(&self) -> Vec<Announcement> {
+        self.records.told.clone()
     }
 
     fn world(&self) -> Arc<dyn World> {

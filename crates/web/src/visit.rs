@@ -19,7 +19,7 @@ use crate::model::card::Pictures;
 use crate::model::routed::Picks;
 use crate::popularity;
 use crate::traffic::{View, Viewer};
-use crate::{Place, Site, World, host};
+use crate::{Place, Site, World, announcements, host};
 
 /// How long what is known of endpoints is shown before it is asked for again, microseconds.
 const BOARD_US: i64 = 10_000_000;
@@ -94,7 +94,8 @@ impl Pages {
         // Who asks matters only where not everybody may see them.
         let is_open = View::of(rules, Viewer::Anyone).is_ok()
             || View::of(rules, self.site.viewer(headers).await).is_ok();
-        Place { hides_rankings: !is_open, ..self.site.place(host(headers, uri)) }
+        let banners = announcements::banners(self, headers, uri).await;
+        Place { hides_rankings: !is_open, banners, ..self.site.place(host(headers, uri)) }
     }
 
     /// Works out what pages of the world of this moment need.

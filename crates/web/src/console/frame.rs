@@ -85,6 +85,11 @@ const GROUPS: [(&str, &[Section]); 6] = [
             operator(server::PROVIDERS, "Providers"),
             operator(server_keys::PATH, "Provider keys"),
             operator("/console/moderation", "Moderation"),
+            operator(server::CATALOG, "Catalog"),
+            operator(server::FEES, "Fees"),
+            operator(server::NEWS, "Announcements"),
+            operator(server::JOBS, "Jobs"),
+            operator(server::STATE, "State"),
         ],
     ),
 ];

@@ -13,7 +13,7 @@ use super::amount;
 use super::form::{Form, done};
 use super::frame::Frame;
 use super::signed::{Signed, sentence};
-use super::versions;
+use super::versions::{self, Version};
 use crate::format::Shown;
 use crate::shell::{self, Failed};
 use edit::{ACTIONS, DIRECTIONS, KINDS, Kind, SCOPES};
@@ -49,6 +49,7 @@ struct Guardrails {
     /// It says more than the fields can.
     is_beyond: bool,
     may_govern: bool,
+    versions: Vec<Version>,
 }
 
 /// `GET /console/guardrails`.
@@ -63,6 +64,7 @@ async fn page(
     problem: Option<String>,
 ) -> Result<Response, Failed> {
     let set: Set = signed.get("/v1/guardrails").await?;
+    let rows: Vec<Value> = signed.ask("/v1/guardrails/versions").await.unwrap_or_default();
     let is_beyond = !edit::fits(&set.guardrails);
     let patterns = edit::rows(&set.guardrails);
     let form = typed.unwrap_or_else(|| {
@@ -85,6 +87,7 @@ async fn page(
         patterns: (0..patterns).collect(),
         is_beyond,
         may_govern: signed.me.may(Right::Govern),
+        versions: versions::of(&rows, &["guardrails"]),
     };
     Ok(shell::private(shell::page(status, &page)))
 }

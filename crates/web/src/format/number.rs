@@ -119,6 +119,24 @@ pub(crate) fn milliseconds(ms: f64) -> Shown {
     }
 }
 
+/// A size: `512 B`, `1.4 KiB`, `2.1 GiB`, with all bytes behind.
+pub(crate) fn bytes(bytes: u64) -> Shown {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let exact = count_of(bytes, "byte");
+    let mut size = bytes as f64 / 1024.0;
+    if bytes < 1_024 {
+        return Shown::both(format!("{bytes} B"), exact);
+    }
+    let mut unit = UNITS[0];
+    for next in &UNITS[1..] {
+        if size < 1_023.95 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, *next);
+    }
+    Shown::both(format!("{} {unit}", one_digit(size)), exact)
+}
+
 /// Output tokens per second: `29 tok/s`; what is no speed is unknown.
 pub(crate) fn speed(tokens_per_s: f64) -> Shown {
     const SPEED_MAX: f64 = 1e12;

@@ -159,6 +159,13 @@ pub(crate) fn offer(visit: &Visit, at: usize, order: &Order) -> Option<Offer> {
     })
 }
 
+impl Offer {
+    /// Where on its page a fact of it stands.
+    pub(crate) fn anchor(&self, name: &str) -> String {
+        crate::fact::anchor_in(&self.endpoint, name)
+    }
+}
+
 /// In whole percent; what is little is not nothing.
 fn share(chance: f64) -> String {
     match chance * 100.0 {
