@@ -40,4 +40,10 @@ export const consolePages = [
   ["setup-client", "/setup/claude-code", ["much"]],
   ["server-keys", "/console/server/provider-keys", ["much"]],
   ["moderation", "/console/moderation", ["much"]],
+  ["server-catalog", "/console/server/catalog", ["much"]],
+  ["server-catalog-due", "/console/server/catalog?kind=stale&author=mistralai", ["much"]],
+  ["server-jobs", "/console/server/jobs", ["much"]],
+  ["server-state", "/console/server/state", ["much"]],
+  ["server-fees", "/console/server/fees", ["much"]],
+  ["server-announcements", "/console/server/announcements", ["much"]],
 ];

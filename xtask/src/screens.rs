@@ -60,11 +60,11 @@ pub fn browse(programs: &Programs) -> Result<bool> {
     Ok(is_well)
 }
 
-/// Journeys that begin at a first start, each at a server of its own: to the first answer and the playground, and the pages of what is
-/// ruled; true when all of it worked.
+/// Journeys that begin at a first start, each at a server of its own: to the first answer and the playground, the pages of what is
+/// ruled, and the operator's; true when all of it worked.
 pub fn journeys(programs: &Programs) -> Result<bool> {
     let mut is_well = true;
-    for script in ["console_chat.mjs", "console_rule.mjs"] {
+    for script in ["console_chat.mjs", "console_rule.mjs", "console_ops.mjs"] {
         is_well &= drive(programs, |node| node.arg(sh::root().join("xtask").join(script)))?;
     }
     Ok(is_well)
@@ -93,7 +93,7 @@ fn drive(programs: &Programs, script: impl FnOnce(&mut Command) -> &mut Command)
     script(&mut node).arg(format!("real=http://127.0.0.1:{port}"));
     node.arg(format!("console=http://127.0.0.1:{console_port}")).env("TOLLWAY_CONSOLE_MADE", made);
     node.args(STATES.iter().zip(ports()).map(|(state, port)| format!("{state}=http://127.0.0.1:{port}")));
-    node.env("TOLLWAY_OWNER_TOKEN", owner_token(&log)?);
+    node.env("TOLLWAY_OWNER_TOKEN", owner_token(&log)?).env("TOLLWAY_LOG", &log);
     node.env("TOLLWAY_SCREENS_CHROMIUM", tools::chromium()?)
         .env("TOLLWAY_SCREENS_NODE_DIR", tools::node_dir()?);
     let (status, _) = sh::tee(&mut node)?;

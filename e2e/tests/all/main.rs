@@ -14,6 +14,7 @@ mod catalog;
 mod catalog_news;
 mod chat;
 mod clouds;
+mod console_ops;
 mod console_rule;
 mod console_see;
 mod dialects;

@@ -52,6 +52,12 @@ impl Shop {
         Shop { app, manager, team, issuer, _others: others }
     }
 
+    /// Something that people are told.
+    async fn announcement(&self) -> String {
+        let asked = json!({ "text": "We move tonight." });
+        text(&self.manager.post("/v1/server/announcements", &asked).await.expect(201).json(), "/data/id")
+    }
+
     /// A rating by somebody new.
     async fn rating(&self, number: usize) -> String {
         let (person, _) = come_in(&self.app, &format!("rater{number}@example.com"), &[]).await;
@@ -136,6 +142,7 @@ impl Shop {
             }
             "/auth" => ("code_challenge", CHALLENGE.to_owned()),
             "/v1/auth/sessions/{id}" => ("id", self.session().await),
+            "/v1/server/announcements/{id}" => ("id", self.announcement().await),
             "/v1/ratings/{id}/report" | "/v1/moderation/{id}" => ("id", self.rating(path.len()).await),
             path if path.starts_with("/v1/policies/{name}") => {
                 self.put("/v1/policies/careful", &json!({ "models": ["sandbox/echo"] })).await;
