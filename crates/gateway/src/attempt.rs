@@ -455,7 +455,14 @@ impl Place<'_> {
     }
 
     fn is_claude(&self) -> bool {
-        self.endpoint.provider_model_id.contains("anthropic.claude")
+        let id = &self.endpoint.provider_model_id;
+        id.contains("anthropic.claude") || id.starts_with("claude-")
+    }
+
+    /// What it is spoken to in unless the caller's own will do: Claude on Vertex AI takes its own only.
+    pub(crate) fn dialect(&self) -> Dialect {
+        let is_guest = self.protocol == Protocol::Vertex && self.is_claude();
+        if is_guest { Dialect::Messages } else { self.provider.dialect }
     }
 
     /// What this provider is spoken to in when the caller speaks `caller`.
@@ -464,7 +471,7 @@ impl Place<'_> {
             Dialect::Responses if self.provider.responses => Dialect::Responses,
             // Nothing of a caller's own bytes is lost on the way to Claude.
             Dialect::Messages if self.protocol == Protocol::Bedrock && self.is_claude() => Dialect::Messages,
-            _ => self.provider.dialect,
+            _ => self.dialect(),
         }
     }
 }

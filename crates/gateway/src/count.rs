@@ -99,7 +99,7 @@ async fn ask(
     let mut place = Place::of_step(&worker.gateway, world, own, step)?;
     place.take_key(worker.gateway.clock.now());
     let target = place.target().ok()?;
-    let dialect = place.provider.dialect;
+    let dialect = place.dialect();
     let fetched = Fetched::new();
     let wire_target = place.wire_target(&world.snapshot, &fetched);
     let outgoing = call.outgoing(dialect, &wire_target).ok()?;

@@ -220,20 +220,23 @@ async fn claude_on_vertex_is_named_by_the_path_and_not_by_the_body() {
             "content": [{"type": "text", "text": "Hello"}], "usage": {"input_tokens": 3, "output_tokens": 1}}),
     ));
     let origin = upstream.base_url().trim_end_matches("/v1").to_owned();
-    let lab = Lab::at_url("lab", &format!("{origin}/v1/projects/p/locations/eu"))
-        .set("protocol", "\"vertex-anthropic\"")
-        .model("lab/m", "1", "2")
-        .known_there_as("claude-sonnet-4@20260101");
-    let app = TestApp::builder().lab(lab).start().await;
-    for way_in in WAYS_IN {
-        let body = request(way_in, "lab/m", "text", "hello", false);
-        app.owner().request("POST", &path(way_in, "lab/m", false)).json(&body).send().await.expect(200);
-        let requests = upstream.requests();
-        let sent = requests.last().expect("a request");
-        let model = "/publishers/anthropic/models/claude-sonnet-4@20260101:rawPredict";
-        assert!(sent.path().ends_with(model), "{}", sent.path());
-        let body = sent.json();
-        assert_eq!((&body["anthropic_version"], body.get("model")), (&json!("vertex-2023-10-16"), None));
-        assert_eq!(sent.header("anthropic-version"), None);
+    // At the provider that has Gemini, too, Claude is spoken to in its own dialect.
+    for protocol in ["\"vertex-anthropic\"", "\"vertex\""] {
+        let lab = Lab::at_url("lab", &format!("{origin}/v1/projects/p/locations/eu"))
+            .set("protocol", protocol)
+            .model("lab/m", "1", "2")
+            .known_there_as("claude-sonnet-4@20260101");
+        let app = TestApp::builder().lab(lab).start().await;
+        for way_in in WAYS_IN {
+            let body = request(way_in, "lab/m", "text", "hello", false);
+            app.owner().request("POST", &path(way_in, "lab/m", false)).json(&body).send().await.expect(200);
+            let requests = upstream.requests();
+            let sent = requests.last().expect("a request");
+            let model = "/publishers/anthropic/models/claude-sonnet-4@20260101:rawPredict";
+            assert!(sent.path().ends_with(model), "{protocol}: {}", sent.path());
+            let body = sent.json();
+            assert_eq!((&body["anthropic_version"], body.get("model")), (&json!("vertex-2023-10-16"), None));
+            assert_eq!(sent.header("anthropic-version"), None);
+        }
     }
 }

@@ -45,6 +45,7 @@ pub fn path(
         | Protocol::Azure => (openai(protocol, dialect, base, model, operation), None),
         Protocol::Anthropic => (format!("{base}/messages{}", counting(operation, "/count_tokens")), None),
         Protocol::Gemini => google(base, "models", model, operation),
+        Protocol::Vertex if dialect == Dialect::Messages => (vertex_anthropic(base, model, operation), None),
         Protocol::Vertex => vertex(base, model, operation),
         Protocol::VertexAnthropic => (vertex_anthropic(base, model, operation), None),
         Protocol::Bedrock => (bedrock(base, dialect, model, operation), None),
@@ -202,6 +203,14 @@ mod tests {
                 "meta/llama-maas",
                 stream,
                 "/v1/p/publishers/meta/models/llama-maas:streamGenerateContent?alt=sse",
+            ),
+            (
+                Protocol::Vertex,
+                Dialect::Messages,
+                "/v1/p",
+                "claude@2025",
+                plain,
+                "/v1/p/publishers/anthropic/models/claude@2025:rawPredict",
             ),
             (
                 Protocol::VertexAnthropic,

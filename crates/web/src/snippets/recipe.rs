@@ -87,8 +87,8 @@ fn calls(protocol: Protocol, target: &Target<'_>, kind: Kind) -> Option<Vec<Snip
         (Protocol::Gemini, _) => Some(others::gemini(target)),
         (Protocol::Cohere, _) => Some(others::cohere(target)),
         (Protocol::Bedrock, _) => Some(others::bedrock(target)),
-        (Protocol::Vertex, _) => Some(others::vertex(target)),
-        (Protocol::VertexAnthropic, _) => Some(others::vertex_anthropic(target)),
+        (Protocol::Vertex, _) if !target.model.starts_with("claude-") => Some(others::vertex(target)),
+        (Protocol::Vertex | Protocol::VertexAnthropic, _) => Some(others::vertex_anthropic(target)),
         _ => None,
     }
 }

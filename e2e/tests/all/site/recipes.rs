@@ -1,6 +1,7 @@
 //! How an offer is called at its provider, as its page prints it: what to install is what is installed here, the key goes into the
 //! variable that the page names, and every program is run as it stands against a server of that protocol.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -23,7 +24,7 @@ struct Offer {
     programs: usize,
 }
 
-const OFFERS: [Offer; 9] = [
+const OFFERS: [Offer; 10] = [
     Offer { page: "mistralai/mistral-small-2603/mistral", base: "/v1", header: "authorization", programs: 3 },
     Offer { page: "anthropic/claude-sonnet-5/anthropic", base: "/v1", header: "x-api-key", programs: 3 },
     Offer { page: "google/gemini-2.5-flash/google", base: "/v1beta", header: "x-goog-api-key", programs: 2 },
@@ -32,6 +33,12 @@ const OFFERS: [Offer; 9] = [
     Offer { page: "anthropic/claude-fable-5/amazon-bedrock", base: "", header: "authorization", programs: 1 },
     Offer {
         page: "google/gemini-2.5-flash/google-vertex",
+        base: "/v1/projects/p/locations/l",
+        header: "authorization",
+        programs: 1,
+    },
+    Offer {
+        page: "anthropic/claude-sonnet-5/google-vertex",
         base: "/v1/projects/p/locations/l",
         header: "authorization",
         programs: 1,
@@ -142,9 +149,9 @@ async fn offers_are_called_at_their_providers_as_it_is_printed() {
     upstream.answer_with(answer);
     let address = format!("http://{}", upstream.addr());
     let mut builder = TestApp::builder();
-    for offer in &OFFERS {
-        let key = format!("providers.{}.base_url", offer.provider());
-        builder = builder.set(&key, &format!("\"{address}{}\"", offer.base));
+    let places: BTreeMap<&str, &str> = OFFERS.iter().map(|offer| (offer.provider(), offer.base)).collect();
+    for (provider, base) in places {
+        builder = builder.set(&format!("providers.{provider}.base_url"), &format!("\"{address}{base}\""));
     }
     let app = builder.start().await;
     for offer in &OFFERS {
@@ -180,7 +187,10 @@ async fn offers_are_called_at_their_providers_as_it_is_printed() {
                 headers.any(|(name, value)| (is_sdk || name == offer.header) && value.contains(KEY));
             assert!(has_key, "{}, {id}: {:?}", offer.page, request.headers());
             let path = request.path().replace("%3A", ":").replace("%2F", "/");
-            let names_it = path.contains(&model) || request.json()["model"] == *model;
+            // On Vertex AI the path has more between publisher and model.
+            let paths = [path.clone(), path.replace("/models/", "/")];
+            let names_it =
+                paths.iter().any(|path| path.contains(&model)) || request.json()["model"] == *model;
             assert!(names_it, "{}, {id}: {path} {}", offer.page, request.json());
         }
     }
