@@ -163,6 +163,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn others_on_vertex_stand_under_their_publisher() {
+        let at = |dialect, model, stream| {
+            path(Protocol::Vertex, dialect, "/v1/p", None, model, Operation::Generate { stream })
+        };
+        let llama = "/v1/p/publishers/meta/models/llama-maas:streamGenerateContent?alt=sse";
+        assert_eq!(at(Dialect::Gemini, "meta/llama-maas", true), llama);
+        let claude = "/v1/p/publishers/anthropic/models/claude@2025:rawPredict";
+        assert_eq!(at(Dialect::Messages, "claude@2025", false), claude);
+    }
+
+    #[test]
     fn every_protocol_has_its_own_addresses() {
         use Operation::{CountTokens, Embeddings, Generate, Rerank};
         let (plain, stream) = (Generate { stream: false }, Generate { stream: true });
@@ -195,22 +206,6 @@ mod tests {
                 "g",
                 plain,
                 "/v1/p/publishers/google/models/g:generateContent",
-            ),
-            (
-                Protocol::Vertex,
-                Dialect::Gemini,
-                "/v1/p",
-                "meta/llama-maas",
-                stream,
-                "/v1/p/publishers/meta/models/llama-maas:streamGenerateContent?alt=sse",
-            ),
-            (
-                Protocol::Vertex,
-                Dialect::Messages,
-                "/v1/p",
-                "claude@2025",
-                plain,
-                "/v1/p/publishers/anthropic/models/claude@2025:rawPredict",
             ),
             (
                 Protocol::VertexAnthropic,
