@@ -25,7 +25,7 @@ use gateway::provider_keys;
 use gateway::ratings::Ratings;
 use store::Store;
 use tokio::runtime::{Builder, Handle};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use types::{Clock, SystemClock};
@@ -110,6 +110,8 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     payments::begin(&gateway, Duration::from_millis(config.payments.interval_ms), jobs_stopping.clone())
         .await;
     let (stop, stopping) = watch::channel(false);
+    // Before anybody can come in: a signal that nobody waits for ends the process with all calls in flight.
+    let signals = signals()?;
     let threads = start_workers(&gateway, &config, workers, doors, &stopping)?;
     let (hang_up, hangups) = mpsc::channel(1);
     let handed_to = exporter.as_ref().map(Exporter::folder);
@@ -137,7 +139,7 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
 
     greet(&gateway, &config, &first);
-    wait_for_the_end(hang_up).await?;
+    wait_for_the_end(signals, hang_up).await;
     gateway.draining.store(true, Ordering::Relaxed);
     tracing::info!("stopping: no new connections; calls in flight have {} s", config.server.drain_s);
     let _ = stop.send(true);
@@ -411,15 +413,22 @@ fn greet(gateway: &Gateway, config: &Config, first: &First) {
     Greeting { config, base_url: &base_url, first, providers: &providers }.print();
 }
 
+/// SIGTERM, SIGINT and SIGHUP, which do nothing by themselves from now on.
+fn signals() -> anyhow::Result<[Signal; 3]> {
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let [terminate, interrupt, hangup] = kinds.map(signal);
+    Ok([terminate?, interrupt?, hangup?])
+}
+
 /// Returns on SIGTERM or SIGINT; passes SIGHUP on.
-async fn wait_for_the_end(hang_up: mpsc::Sender<()>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+async fn wait_for_the_end(
+    [mut terminate, mut interrupt, mut hangup]: [Signal; 3],
+    hang_up: mpsc::Sender<()>,
+) {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
             _ = hangup.recv() => drop(hang_up.try_send(())),
         }
     }
