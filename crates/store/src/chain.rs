@@ -130,6 +130,7 @@ impl Store {
     pub(crate) async fn catch_up(&self) -> Result<(), StoreError> {
         while self.digest_some().await? {}
         while self.chain_some().await? {}
+        self.catch_up_parts().await?;
         self.catch_up_insight().await?;
         self.catch_up_traffic().await
     }

@@ -7,6 +7,9 @@
 //!
 //! Days are kept of the whole account and of each key, hours of the whole account only: end users times keys times hours would be more
 //! than the generations themselves.
+//!
+//! Beside these stand the [`parts`]: the sums by key, model and provider once more, by one of these alone and by none, so that what is
+//! asked most reads a row of a day for each model and not one for each model at each provider with each key.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -28,6 +31,15 @@ pub const DIMENSIONS_MAX: usize = 40;
 /// What a free dimension's facet begins with.
 pub const DIMENSION: &str = "dim:";
 
+/// The part that has all calls of the account, under an empty value.
+pub(crate) const ALL: &str = "all";
+/// The part by key: its id.
+pub(crate) const KEY: &str = "key";
+/// The part by concrete model.
+pub(crate) const MODEL: &str = "model";
+/// The part by provider.
+pub(crate) const PROVIDER: &str = "provider";
+
 /// Longest value, bytes.
 const VALUE_BYTES_MAX: usize = 256;
 /// Dimensions that name single calls, conversations or users: those are looked up in the log, or have a facet of their own.
@@ -36,6 +48,16 @@ const APART: [&str; 6] =
 
 /// Facets and their values.
 type Values<'r> = BTreeSet<(Cow<'r, str>, Cow<'r, str>)>;
+
+/// What use by key, model and provider counts under in the rollups of facets, of the whole account each.
+pub(crate) fn parts<'a>([key, model, provider]: &[Cow<'a, str>; 3]) -> [(&'static str, Cow<'a, str>); 4] {
+    [(ALL, "".into()), (KEY, key.clone()), (MODEL, model.clone()), (PROVIDER, provider.clone())]
+}
+
+/// Whether a facet is a part: all of its values are kept.
+pub(crate) fn is_part(facet: &str) -> bool {
+    [ALL, KEY, MODEL, PROVIDER].contains(&facet)
+}
 
 /// The facets of a generation and their values.
 pub(crate) fn of(record: &GenerationRecord) -> Values<'_> {
@@ -182,6 +204,10 @@ pub(crate) async fn bound<'a>(
     let mut kept: Option<((&str, i64), Kept)> = None;
     let mut bounded = Cells::new();
     for ((account, at, [facet, value, key]), figures) in cells {
+        if is_part(&facet) {
+            bounded.insert((account, at, [facet, value, key]), figures);
+            continue;
+        }
         // Cells come in the order of accounts and hours.
         if kept.as_ref().is_none_or(|(of, _)| *of != (account, at)) {
             kept = Some(((account, at), Kept::read(tx, rollup, account, at).await?));

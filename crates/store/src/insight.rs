@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 
 use ledger::GenerationRecord;
+use serde::{Deserialize, Serialize};
 use types::PriceSheet;
 
 use crate::corrections::{Corrected, between};
 use crate::db::{Tx, Value};
 use crate::generations::read;
 use crate::measures::{Figures, Measure};
-use crate::rollups::{Cells, Rollup};
+use crate::rollups::{Cells, Keys, Rollup, StoredRow, sketch};
 use crate::{Rerated, Store, StoreError, facets, log, rollups, traffic};
 
 /// Generations of one step of catching up.
@@ -48,8 +49,21 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Counts what is in days and hours under its parts as well: after all records, since many of them share a cell.
+    pub(crate) fn part(&mut self) {
+        for (cells, parts) in [(&self.days, &mut self.facet_days), (&self.hours, &mut self.facet_hours)] {
+            for ((account, at, keys), figures) in cells {
+                for (facet, value) in facets::parts(keys) {
+                    let group = [facet.into(), value, "".into()];
+                    parts.entry((*account, *at, group)).or_default().add(figures);
+                }
+            }
+        }
+    }
+
     /// Writes it. With `adds`, new values of facets may take places.
-    async fn write(self, tx: &mut Tx, adds: bool) -> Result<(), StoreError> {
+    async fn write(mut self, tx: &mut Tx, adds: bool) -> Result<(), StoreError> {
+        self.part();
         rollups::add(tx, Rollup::Days, &self.days).await?;
         rollups::add(tx, Rollup::Hours, &self.hours).await?;
         lock(tx).await?;
@@ -89,6 +103,68 @@ pub(crate) async fn correct(tx: &mut Tx, changed: &[Rerated]) -> Result<(), Stor
 }
 
 impl Store {
+    /// Counts the parts of what was counted by a version that had none. Goes on where an earlier try ended; nothing to do costs a read.
+    pub(crate) async fn catch_up_parts(&self) -> Result<(), StoreError> {
+        let sql = "SELECT number FROM books_state WHERE name = 'parts'";
+        let rows: Vec<(i64,)> = self.db.fetch(sql, &[]).await?;
+        if rows.first().is_none_or(|row| row.0 != 0) {
+            return Ok(());
+        }
+        while self.part_some().await? {}
+        Ok(())
+    }
+
+    /// Counts the parts of some days or hours; false when none is left.
+    pub(crate) async fn part_some(&self) -> Result<bool, StoreError> {
+        let mut tx = self.db.write().await?;
+        let sql = "UPDATE books_state SET number = number WHERE name = 'parts' RETURNING number, text";
+        let rows: Vec<(i64, String)> = tx.fetch(sql, &[]).await?;
+        let Some((0, last)) = rows.into_iter().next() else { return Ok(false) };
+        let last: Last =
+            if last.is_empty() { Last::default() } else { serde_json::from_str(&last).map_err(damaged)? };
+        let rollup = if last.is_of_hours { Rollup::Hours } else { Rollup::Days };
+        let [key, model, provider] = &last.keys;
+        let behind: [Value<'_>; 6] = [
+            last.account.as_str().into(),
+            last.at.into(),
+            key.as_str().into(),
+            model.as_str().into(),
+            provider.as_str().into(),
+            STEP_ROWS.into(),
+        ];
+        let rows: Vec<StoredRow> = tx.fetch(rollup.some(), &behind).await?;
+        let mut cells = Cells::new();
+        for row in &rows {
+            let mut figures = row.figures.clone();
+            for (spread, text) in figures.spreads.iter_mut().zip(&row.sketches) {
+                *spread = sketch(text)?;
+            }
+            let keys = row.keys.each_ref().map(|key| key.as_str().into());
+            cells.entry((row.account.as_str(), row.at, keys)).or_default().add(&figures);
+        }
+        let mut gathered = Gathered::default();
+        *(if last.is_of_hours { &mut gathered.hours } else { &mut gathered.days }) = cells;
+        gathered.part();
+        rollups::add(&mut tx, Rollup::FacetDays, &gathered.facet_days).await?;
+        rollups::add(&mut tx, Rollup::FacetHours, &gathered.facet_hours).await?;
+        let next = match rows.last() {
+            Some(row) => Some(Last {
+                is_of_hours: last.is_of_hours,
+                account: row.account.clone(),
+                at: row.at,
+                keys: row.keys.clone(),
+            }),
+            None if !last.is_of_hours => Some(Last { is_of_hours: true, ..Last::default() }),
+            None => None,
+        };
+        let text = next.as_ref().map(serde_json::to_string).transpose().map_err(damaged)?;
+        let sql = "UPDATE books_state SET number = $1, text = $2 WHERE name = 'parts'";
+        let done = i64::from(next.is_none());
+        tx.execute(sql, &[done.into(), text.unwrap_or_default().into()]).await?;
+        tx.commit().await?;
+        Ok(next.is_some())
+    }
+
     /// Counts what was folded by a version that had no such rollups. Goes on where an earlier try ended; nothing to do costs a read.
     pub(crate) async fn catch_up_insight(&self) -> Result<(), StoreError> {
         let sql = "SELECT number FROM books_state WHERE name = 'insight'";
@@ -125,6 +201,19 @@ impl Store {
         tx.commit().await?;
         Ok(done == 0)
     }
+}
+
+fn damaged(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt(format!("how far parts of use are counted can't be read: {error}"))
+}
+
+/// The last row of days or hours whose parts are counted.
+#[derive(Default, Serialize, Deserialize)]
+struct Last {
+    is_of_hours: bool,
+    account: String,
+    at: i64,
+    keys: Keys,
 }
 
 /// What the rollup of days had from the beginning.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::StoreError;
-use crate::db::{Tx, Value};
+use crate::db::{Tx, Value, decode_row};
 use crate::generations::column;
 use crate::measures::{Figures, Measure, Spread};
 use crate::sketch::Sketch;
@@ -72,6 +72,11 @@ impl Rollup {
         &self.texts().rows_of
     }
 
+    /// So many rows behind one, in the order of their groups.
+    pub(crate) fn some(self) -> &'static str {
+        &self.texts().some
+    }
+
     /// How many rows there are.
     pub(crate) fn count(self) -> &'static str {
         &self.texts().count
@@ -87,6 +92,7 @@ struct Texts {
     rewrite: String,
     count: String,
     rows_of: String,
+    some: String,
 }
 
 impl Texts {
@@ -113,6 +119,9 @@ impl Texts {
             count: format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {table}"),
             rows_of: format!(
                 "SELECT {group}, {all}, {spreads} FROM {table} WHERE account = $1 AND {at} = $2"
+            ),
+            some: format!(
+                "SELECT {group}, {all}, {spreads} FROM {table} WHERE ({group}) > ($1, $2, $3, $4, $5) ORDER BY {group} LIMIT $6"
             ),
         }
     }
@@ -157,6 +166,35 @@ pub(crate) async fn add(tx: &mut Tx, rollup: Rollup, cells: &Cells<'_>) -> Resul
     }
     Ok(())
 }
+
+/// The three columns of a row behind account and day or hour.
+pub(crate) type Keys = [String; 3];
+
+/// A row as it is stored.
+pub(crate) struct StoredRow {
+    pub(crate) account: String,
+    pub(crate) at: i64,
+    pub(crate) keys: Keys,
+    /// Without the distributions.
+    pub(crate) figures: Figures,
+    /// These, as texts.
+    pub(crate) sketches: [String; 3],
+}
+
+decode_row!(StoredRow, |row| {
+    let mut figures = Figures::default();
+    for (at, measure) in Measure::ALL.into_iter().enumerate() {
+        figures.sums.put(measure, row.try_get(5 + at)?);
+    }
+    let last = 5 + Measure::COUNT;
+    Ok(StoredRow {
+        account: row.try_get(0)?,
+        at: row.try_get(1)?,
+        keys: [row.try_get(2)?, row.try_get(3)?, row.try_get(4)?],
+        figures,
+        sketches: [row.try_get(last)?, row.try_get(last + 1)?, row.try_get(last + 2)?],
+    })
+});
 
 /// A stored sketch.
 pub(crate) fn sketch(text: &str) -> Result<Sketch, StoreError> {

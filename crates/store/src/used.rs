@@ -6,7 +6,7 @@ use types::{AccountId, KeyId};
 use crate::db::{Value, decode_row};
 use crate::measures::{Figures, Measure, Spread};
 use crate::rollups::{Rollup, sketch};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, facets};
 
 /// Most rows of an answer.
 pub const ROWS_MAX: usize = 50_000;
@@ -139,12 +139,50 @@ fn facet<'a>(question: &'a Question<'_>) -> Result<Option<&'a str>, StoreError> 
     Ok(Some(first))
 }
 
-const fn column(by: &By) -> &'static str {
-    match by {
-        By::Key => "api_key",
-        By::Model => "model",
-        By::Provider => "provider",
-        By::Facet(_) => "value",
+/// The part that knows all of a question by itself: by one of key, model and provider at most, that is, or by the account alone.
+fn part(question: &Question<'_>) -> Option<&'static str> {
+    let key = question.key.is_some().then_some(&By::Key);
+    let mut all = by(question).chain(key);
+    let Some(first) = all.next() else { return Some(facets::ALL) };
+    let part = match first {
+        By::Key => facets::KEY,
+        By::Model => facets::MODEL,
+        By::Provider => facets::PROVIDER,
+        By::Facet(_) => return None,
+    };
+    all.all(|other| other == first).then_some(part)
+}
+
+/// Where an answer is read.
+struct From<'a> {
+    rollup: Rollup,
+    /// The one facet that is read.
+    facet: Option<&'a str>,
+    /// It is a part.
+    is_part: bool,
+}
+
+impl<'a> From<'a> {
+    fn of(question: &'a Question<'_>) -> Result<From<'a>, StoreError> {
+        let part = part(question);
+        let facet = if part.is_some() { part } else { facet(question)? };
+        let rollup = match (facet.is_some(), question.hours) {
+            (false, false) => Rollup::Days,
+            (false, true) => Rollup::Hours,
+            (true, false) => Rollup::FacetDays,
+            (true, true) => Rollup::FacetHours,
+        };
+        Ok(From { rollup, facet, is_part: part.is_some() })
+    }
+
+    const fn column(&self, by: &By) -> &'static str {
+        match by {
+            _ if self.is_part => "value",
+            By::Key => "api_key",
+            By::Model => "model",
+            By::Provider => "provider",
+            By::Facet(_) => "value",
+        }
     }
 }
 
@@ -160,10 +198,9 @@ fn is_sought(question: &Question<'_>) -> bool {
 fn conditions<'a>(
     asked: &mut Asked<'a>,
     question: &'a Question<'_>,
-    facet: Option<&'a str>,
-    rollup: Rollup,
+    from: &From<'a>,
 ) -> Result<String, StoreError> {
-    let (is_sought, at) = (is_sought(question), rollup.at());
+    let (is_sought, at) = (is_sought(question), from.rollup.at());
     let mut all = Vec::new();
     if is_sought {
         let account = asked.placeholder(question.account.as_str());
@@ -172,10 +209,11 @@ fn conditions<'a>(
     } else {
         all.push(asked.within(question, at));
     }
-    if let Some(facet) = facet {
+    if let Some(facet) = from.facet {
         all.push(format!("facet = {}", asked.placeholder(facet)));
         // Rows of the whole account have no key.
-        let by_key = question.key.is_some() || by(question).any(|by| matches!(by, By::Key));
+        let by_key =
+            !from.is_part && (question.key.is_some() || by(question).any(|by| matches!(by, By::Key)));
         if by_key && question.hours {
             return Err(StoreError::Invalid(String::from(
                 "by the hour, this is known of the whole account only, not of a key; ask for days",
@@ -191,11 +229,11 @@ fn conditions<'a>(
         });
     }
     if let Some(key) = question.key {
-        all.push(format!("api_key = {}", asked.placeholder(key.as_str())));
+        all.push(format!("{} = {}", from.column(&By::Key), asked.placeholder(key.as_str())));
     }
     for filter in question.filters {
         let list: Vec<String> = filter.values.iter().map(|value| asked.placeholder(value.as_str())).collect();
-        let (name, is) = (column(&filter.by), if filter.keeps { "IN" } else { "NOT IN" });
+        let (name, is) = (from.column(&filter.by), if filter.keeps { "IN" } else { "NOT IN" });
         match list.is_empty() {
             true => all.push(if filter.keeps { "1 = 0" } else { "1 = 1" }.to_owned()),
             false => all.push(format!("{name} {is} ({})", list.join(", "))),
@@ -208,17 +246,12 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     if question.groups.len() > GROUPS_MAX {
         return Err(StoreError::Invalid(format!("use is told apart by at most {GROUPS_MAX} fields at once")));
     }
-    let facet = facet(question)?;
-    let rollup = match (facet.is_some(), question.hours) {
-        (false, false) => Rollup::Days,
-        (false, true) => Rollup::Hours,
-        (true, false) => Rollup::FacetDays,
-        (true, true) => Rollup::FacetHours,
-    };
-    let (table, at) = (rollup.table(), rollup.at());
+    let from = From::of(question)?;
+    let (table, at) = (from.rollup.table(), from.rollup.at());
     let mut asked = Asked { text: String::new(), values: Vec::new() };
     let mut columns = vec![if question.split { at.to_owned() } else { "CAST(0 AS BIGINT)".to_owned() }];
-    let groups = (0..GROUPS_MAX).map(|n| question.groups.get(n).map_or("''", column).to_owned());
+    let groups =
+        (0..GROUPS_MAX).map(|n| question.groups.get(n).map_or("''", |by| from.column(by)).to_owned());
     columns.extend(groups);
     columns.extend(Measure::ALL.iter().map(|measure| match question.measures.contains(measure) {
         true => format!("CAST(SUM({}) AS BIGINT)", measure.column()),
@@ -228,12 +261,12 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
         true => format!("STRING_AGG({}, '')", spread.column()),
         false => "''".to_owned(),
     }));
-    let conditions = conditions(&mut asked, question, facet, rollup)?;
+    let conditions = conditions(&mut asked, question, &from)?;
     let mut apart: Vec<&str> = Vec::new();
     if question.split {
         apart.push(at);
     }
-    apart.extend(question.groups.iter().map(column));
+    apart.extend(question.groups.iter().map(|by| from.column(by)));
     let limit = ROWS_MAX + 1;
     let text = format!("SELECT {} FROM {table} WHERE {conditions}", columns.join(", "));
     asked.text = match apart.is_empty() {

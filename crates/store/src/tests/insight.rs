@@ -108,6 +108,14 @@ both! {
             for row in &models {
                 assert_eq!(row.figures, together(&calls, |call| call.model == row.groups[0]));
             }
+            let keys = ask(&[By::Key]).of(&store).await.unwrap();
+            assert_eq!(keys.iter().map(|row| row.groups[0].as_str()).collect::<Vec<_>>(), ["key_a", "key_b"]);
+            for row in &keys {
+                assert_eq!(row.figures, together(&calls, |call| call.key.as_str() == row.groups[0]));
+                let key = Some(KeyId::new(row.groups[0].clone()));
+                let of_key = Ask { key, ..ask(&[]) }.of(&store).await.unwrap();
+                assert_eq!((of_key.len(), &of_key[0].figures), (1, &row.figures));
+            }
             let both = ask(&[By::Key, By::Model]).of(&store).await.unwrap();
             assert_eq!(both.len(), 3, "key_b has one model, and key_a two");
             let users = ask(&[facet("user")]).of(&store).await.unwrap();
@@ -127,6 +135,15 @@ both! {
                 assert_eq!(ask(&[facet(name)]).of(&store).await.unwrap().len(), values, "{name}");
             }
             assert!(ask(&[facet("dim:trace.trace_id")]).of(&store).await.unwrap().is_empty());
+        }
+        for part in ["all", "key", "model", "provider"] {
+            let changed = |by: i64| [part.into(), first_hour().into(), by.into()];
+            let wrong = "UPDATE facet_hours SET charged = charged + $3
+                WHERE facet = $1 AND hour = $2 AND value IN ('', 'key_b', 'author/model-0', 'mistral')";
+            assert_eq!(tamper(&store, wrong, &changed(1)).await, 1, "{part}");
+            let problems = store.verify().await.unwrap().problems;
+            assert_eq!((problems.len(), problems[0].check), (1, "facet_hours"), "{problems:?}");
+            tamper(&store, wrong, &changed(-1)).await;
         }
         for key in ["", "key_a"] {
             let wrong = "UPDATE facet_days SET requests = requests + 1 WHERE facet = 'tag' AND value = 't0' AND api_key = $1 AND day = $2";
@@ -337,7 +354,7 @@ both! {
             "DELETE FROM facet_hours",
             "DELETE FROM facet_days",
             "DELETE FROM generation_log",
-            "UPDATE books_state SET number = 0, text = '' WHERE name = 'insight'",
+            "UPDATE books_state SET number = 0, text = '' WHERE name IN ('insight', 'parts')",
             "UPDATE activity_days SET cancelled = 0, truncated = 0, cached_answers = 0, byok_requests = 0, provider_cost = 0,
                 byok_fees = 0, saved = 0, ttft_us = 0, ttft_count = 0, duration_us = 0, speed_tokens = 0, speed_us = 0,
                 streamed = 0, embeddings = 0, image_calls = 0, speech_calls = 0, transcriptions = 0, reranks = 0,
@@ -352,6 +369,32 @@ both! {
         assert_eq!(Ask::by(&[facet("user")]).of(&store).await.unwrap(), before);
         assert_eq!(store.verify().await.unwrap().problems, []);
         fold(&store, "s1", 10, 20, &calls[..3]).await.unwrap();
+        assert_eq!(store.verify().await.unwrap().problems, []);
+    }
+
+    async fn parts_of_what_was_counted_before_are_counted_when_the_store_is_opened(store, url) {
+        fold(&store, "s1", 0, 10, &calls(1_100)).await.unwrap();
+        let asked = [Ask::by(&[By::Model]), Ask { hours: false, split: true, ..Ask::by(&[By::Key]) }, Ask::by(&[])];
+        let mut before = Vec::new();
+        for ask in &asked {
+            before.push(ask.of(&store).await.unwrap());
+        }
+        for sql in [
+            "DELETE FROM facet_days WHERE facet IN ('all', 'key', 'model', 'provider')",
+            "DELETE FROM facet_hours WHERE facet IN ('all', 'key', 'model', 'provider')",
+        ] {
+            assert!(tamper(&store, sql, &[]).await > 0);
+        }
+        assert!(!store.verify().await.unwrap().problems.is_empty());
+        tamper(&store, "UPDATE books_state SET number = 0, text = '' WHERE name = 'parts'", &[]).await;
+        // A try that ends half-way: the next goes on where it ended.
+        assert!(store.part_some().await.unwrap());
+        assert!(store.part_some().await.unwrap());
+        store.close().await;
+        let store = Store::open(&url).await.unwrap();
+        for (ask, before) in asked.iter().zip(&before) {
+            assert_eq!(ask.of(&store).await.unwrap(), *before);
+        }
         assert_eq!(store.verify().await.unwrap().problems, []);
     }
 }

@@ -11,17 +11,15 @@ use super::{VerifyReport, traffic};
 use crate::StoreError;
 use crate::corrections::Corrected;
 use crate::db::{Tx, Value, decode_row};
-use crate::facets::{OTHER, has_place, values_max};
+use crate::facets::{OTHER, has_place, is_part, values_max};
 use crate::insight::Gathered;
 use crate::log;
-use crate::measures::{Figures, Measure};
-use crate::rollups::{Cells, Rollup, sketch};
+use crate::measures::Figures;
+use crate::rollups::{Cells, Keys, Rollup, StoredRow, sketch};
 
 /// How far ids may be past the hour or day of their request.
 pub(super) const SLACK_S: i64 = 7_200;
 
-/// The three columns of a row behind account and day or hour.
-type Keys = [String; 3];
 type Rows = HashMap<Keys, Figures>;
 
 /// What the rollups have to say.
@@ -34,25 +32,6 @@ pub(super) struct Expected {
     traffic: traffic::Expected,
 }
 
-struct StoredRow {
-    keys: Keys,
-    figures: Figures,
-    sketches: [String; 3],
-}
-
-decode_row!(StoredRow, |row| {
-    let mut figures = Figures::default();
-    for (at, measure) in Measure::ALL.into_iter().enumerate() {
-        figures.sums.put(measure, row.try_get(5 + at)?);
-    }
-    let last = 5 + Measure::COUNT;
-    Ok(StoredRow {
-        keys: [row.try_get(2)?, row.try_get(3)?, row.try_get(4)?],
-        figures,
-        sketches: [row.try_get(last)?, row.try_get(last + 1)?, row.try_get(last + 2)?],
-    })
-});
-
 impl Expected {
     /// Counts a generation.
     pub(super) fn count(&mut self, record: &GenerationRecord, corrections: &[Corrected]) {
@@ -63,6 +42,7 @@ impl Expected {
         }
         let mut gathered = Gathered::default();
         gathered.count(record, &figures);
+        gathered.part();
         let [days, hours, facet_days, facet_hours] = &mut self.periods;
         for (periods, cells) in [
             (days, gathered.days),
@@ -161,7 +141,7 @@ fn same(
         Rollup::Days | Rollup::Hours => expected,
         Rollup::FacetDays | Rollup::FacetHours => placed(rollup, expected, &stored),
     };
-    for StoredRow { keys, mut figures, sketches } in stored {
+    for StoredRow { keys, mut figures, sketches, .. } in stored {
         for (spread, text) in figures.spreads.iter_mut().zip(&sketches) {
             match sketch(text) {
                 Ok(read) => *spread = read,
@@ -196,6 +176,7 @@ fn placed(rollup: Rollup, expected: Rows, stored: &[StoredRow]) -> Rows {
     let mut placed = Rows::new();
     for ([facet, value, key], figures) in expected {
         let keys = match values.get(facet.as_str()) {
+            _ if is_part(&facet) => [facet, value, key],
             Some(values) if !values.contains(value.as_str()) && values.len() >= values_max(rollup) => {
                 [facet, OTHER.to_owned(), key]
             }
