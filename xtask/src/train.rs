@@ -2,10 +2,11 @@
 //!
 //! - A fifth of the prompts is kept apart by a hash of its text and never trained or tuned on; `--check` measures the committed
 //!   weights on it and changes nothing. What is tried out is judged by `--cross`, on the other four.
-//! - The rest is trained on ([`model`]) as it is and in another hand ([`perturb`]), from a fixed seed: the same files give the same
-//!   weights.
+//! - The rest is trained on ([`model`]) as it is and in another hand ([`perturb`]), together with instructions around texts that have
+//!   nothing to do with them ([`frames`]), from a fixed seed: the same files give the same weights.
 //! - The temperature is fitted on the training part itself, each fifth of it judged by weights that have not seen it.
 
+mod frames;
 mod measure;
 mod model;
 mod perturb;
@@ -14,6 +15,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use frames::Frames;
 use measure::Judged;
 use model::Model;
 use routing::classify::features::{View, features};
@@ -27,6 +29,9 @@ use crate::sh;
 const SEED: u64 = 20_261_121;
 /// Parts that the temperature is fitted over.
 const FIFTHS: usize = 5;
+/// Put-together prompts for each that was written.
+const FRAMED: f64 = 0.5;
+
 #[derive(clap::Args)]
 pub struct Args {
     /// Only measures the committed weights on the part that was kept apart
@@ -44,6 +49,9 @@ pub struct Args {
     /// Trains on so much of the prompts when judging like that: how much do more prompts help?
     #[arg(long, default_value_t = 1.0)]
     share: f64,
+    /// Trains on so many put-together prompts for each that was written
+    #[arg(long, default_value_t = FRAMED)]
+    framed: f64,
 }
 
 /// A prompt with its label.
@@ -143,7 +151,8 @@ pub fn run(args: &Args) -> Result<bool> {
     ensure!(apart.len() * 4 > seen.len() / 2, "too few prompts are kept apart");
     println!("{} prompts to train on, {} kept apart", seen.len(), apart.len());
     if !args.check {
-        let judged = crossed(&seen, args)?;
+        let frames = Frames::read()?;
+        let judged = crossed(&seen, &frames, args)?;
         let pairs = judged.iter().zip(&seen).filter(|(judged, _)| judged.2);
         let temperature =
             temperature(&pairs.map(|(judged, prompt)| (judged.0, prompt.label)).collect::<Vec<_>>());
@@ -160,7 +169,7 @@ pub fn run(args: &Args) -> Result<bool> {
             return Ok(true);
         }
         println!("training on all");
-        let model = Model::train(&seen.iter().collect::<Vec<_>>());
+        let model = Model::train(&seen.iter().collect::<Vec<_>>(), &frames, args.framed);
         let bytes = Weights::write(&model.rows, &model.top, temperature);
         fs::write(weights_file(), bytes)?;
         println!("wrote {}", weights_file().display());
@@ -174,14 +183,14 @@ pub fn run(args: &Args) -> Result<bool> {
 
 /// Each fifth of the prompts judged by weights that have not seen it, two fifths at a time: logits, how many copies were judged
 /// alike, whether it was judged.
-fn crossed(seen: &[Prompt], args: &Args) -> Result<Vec<([f32; LABELS], usize, bool)>> {
+fn crossed(seen: &[Prompt], frames: &Frames, args: &Args) -> Result<Vec<([f32; LABELS], usize, bool)>> {
     let mut all = vec![([0.0; LABELS], 0, false); seen.len()];
     let fifths: Vec<usize> = (0..args.fifths.min(FIFTHS)).collect();
     for pair in fifths.chunks(2) {
         let parts: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = pair
                 .iter()
-                .map(|fifth| scope.spawn(move || fifth_judged(seen, *fifth, args.share)))
+                .map(|fifth| scope.spawn(move || fifth_judged(seen, frames, *fifth, args)))
                 .collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
         });
@@ -193,14 +202,19 @@ fn crossed(seen: &[Prompt], args: &Args) -> Result<Vec<([f32; LABELS], usize, bo
     Ok(all)
 }
 
-fn fifth_judged(seen: &[Prompt], fifth: usize, share: f64) -> Vec<(usize, [f32; LABELS], usize)> {
+fn fifth_judged(
+    seen: &[Prompt],
+    frames: &Frames,
+    fifth: usize,
+    args: &Args,
+) -> Vec<(usize, [f32; LABELS], usize)> {
     let mut random = Random::new(SEED);
     let inner: Vec<&Prompt> = (0..)
         .zip(seen)
-        .filter(|(at, _)| at % FIFTHS != fifth && random.unit() < share)
+        .filter(|(at, _)| at % FIFTHS != fifth && random.unit() < args.share)
         .map(|(_, prompt)| prompt)
         .collect();
-    let model = Model::train(&inner);
+    let model = Model::train(&inner, frames, args.framed);
     let left_out = (0..).zip(seen).filter(|(at, _)| at % FIFTHS == fifth);
     let judge = |prompt: &Prompt| Judgement { shares: softmax(model.logits(&features(&prompt.view())), 1.0) };
     left_out

@@ -51,6 +51,7 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         groups: vec![By::Key, By::Model, By::Provider],
         filters: Vec::new(),
         measures: Measure::ALL.to_vec(),
+        joined: Vec::new(),
         spreads: Spread::ALL.to_vec(),
     };
     let mut rows = desk.store(|gateway| async move { wanted.ask(&gateway.store).await }).await?;

@@ -1,9 +1,10 @@
-//! What was earned: what accounts were charged and what providers take for it, over all accounts. Out of the rollup of days.
+//! What was earned: what accounts were charged and what providers take for it, over all accounts. Out of the parts of the
+//! rollup of days.
 
 use types::Money;
 
 use crate::db::decode_row;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, facets};
 
 /// Most rows of an answer: those that were charged most.
 const ROWS_MAX: i64 = 1_000;
@@ -61,16 +62,18 @@ impl EarnedRow {
 impl Store {
     /// What was earned from one day (since 1970) up to before another; what was charged most first.
     pub async fn earned(&self, by: EarnedBy, from: i64, to: i64) -> Result<Vec<EarnedRow>, StoreError> {
-        let column = match by {
-            EarnedBy::Model => "model",
-            EarnedBy::Provider => "provider",
-            EarnedBy::Account => "account",
+        let (part, column) = match by {
+            EarnedBy::Model => (facets::MODEL, "f.value"),
+            EarnedBy::Provider => (facets::PROVIDER, "f.value"),
+            EarnedBy::Account => (facets::ALL, "f.account"),
         };
         let sql = format!(
-            "SELECT {column}, CAST(SUM(requests) AS BIGINT), CAST(SUM(failed) AS BIGINT), CAST(SUM(charged) AS BIGINT),
-                CAST(SUM(provider_cost) AS BIGINT)
-            FROM activity_days WHERE day >= $1 AND day < $2 GROUP BY {column} ORDER BY SUM(charged) DESC, {column} LIMIT {ROWS_MAX}"
+            "SELECT {column}, CAST(SUM(f.requests) AS BIGINT), CAST(SUM(f.failed) AS BIGINT), CAST(SUM(f.charged) AS BIGINT),
+                CAST(SUM(f.provider_cost) AS BIGINT)
+            FROM accounts a CROSS JOIN facet_days f
+            WHERE f.account = a.id AND f.facet = $1 AND f.api_key = '' AND f.day >= $2 AND f.day < $3
+            GROUP BY {column} ORDER BY SUM(f.charged) DESC, {column} LIMIT {ROWS_MAX}"
         );
-        self.db.fetch_built(sql, &[from.into(), to.into()]).await
+        self.db.fetch_built(sql, &[part.into(), from.into(), to.into()]).await
     }
 }

@@ -142,8 +142,9 @@ const GOES: &[&str] = &[
     "DELETE FROM byok_accounts WHERE account = $1",
     "DELETE FROM projects WHERE account = $1",
     "DELETE FROM spend_days WHERE account = $1",
-    "DELETE FROM facet_days WHERE account = $1",
-    "DELETE FROM facet_hours WHERE account = $1",
+    // The parts stay, as the books do: they say nothing of anybody.
+    "DELETE FROM facet_days WHERE account = $1 AND facet NOT IN ('all', 'key', 'model', 'provider')",
+    "DELETE FROM facet_hours WHERE account = $1 AND facet NOT IN ('all', 'key', 'model', 'provider')",
     "DELETE FROM traffic_days WHERE account = $1",
     "DELETE FROM contents WHERE account = $1",
     "DELETE FROM account_privacy WHERE account = $1",

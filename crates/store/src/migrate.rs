@@ -33,6 +33,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (23, "what the operator tells people", include_str!("migrations/0023_announcements.sql")),
     (24, "use of credit by day", include_str!("migrations/0024_statements.sql")),
     (25, "use by one thing alone", include_str!("migrations/0025_parts.sql")),
+    (26, "how the log is searched", include_str!("migrations/0026_plans.sql")),
 ];
 
 /// How often the steps are tried on SQLite, where nothing keeps two processes from beginning them at once; Postgres has a

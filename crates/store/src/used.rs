@@ -61,6 +61,8 @@ pub struct Question<'a> {
     pub filters: &'a [Filter],
     /// What is counted; the rest of the answer's sums is 0.
     pub measures: &'a [Measure],
+    /// What is counted together, under the first of these: all of it that nobody asks for by itself costs one sum and not one each.
+    pub joined: &'a [Measure],
     /// Which distributions; the rest is empty.
     pub spreads: &'a [Spread],
 }
@@ -242,6 +244,29 @@ fn conditions<'a>(
     Ok(all.join(" AND "))
 }
 
+/// The rows of an answer with what they are grouped by and what is counted, so that no other number goes through the sorting.
+fn narrowed(question: &Question<'_>, from: &From<'_>, conditions: &str) -> String {
+    let mut columns = vec![from.rollup.at()];
+    for name in question.groups.iter().map(|by| from.column(by)) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    columns.extend(
+        question.measures.iter().filter(|measure| !question.joined.contains(measure)).map(|m| m.column()),
+    );
+    columns.extend(question.spreads.iter().map(|spread| spread.column()));
+    let joined: Vec<&str> = question.joined.iter().map(|measure| measure.column()).collect();
+    // With a limit, neither database puts the columns of the table back.
+    format!(
+        "SELECT {}, {} AS joined FROM {} WHERE {conditions} LIMIT {}",
+        columns.join(", "),
+        joined.join(" + "),
+        from.rollup.table(),
+        i64::MAX
+    )
+}
+
 fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     if question.groups.len() > GROUPS_MAX {
         return Err(StoreError::Invalid(format!("use is told apart by at most {GROUPS_MAX} fields at once")));
@@ -253,9 +278,10 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     let groups =
         (0..GROUPS_MAX).map(|n| question.groups.get(n).map_or("''", |by| from.column(by)).to_owned());
     columns.extend(groups);
-    columns.extend(Measure::ALL.iter().map(|measure| match question.measures.contains(measure) {
-        true => format!("CAST(SUM({}) AS BIGINT)", measure.column()),
-        false => "CAST(0 AS BIGINT)".to_owned(),
+    columns.extend(Measure::ALL.iter().map(|measure| match question.joined.first() {
+        Some(first) if first == measure => String::from("CAST(SUM(joined) AS BIGINT)"),
+        _ if question.measures.contains(measure) => format!("CAST(SUM({}) AS BIGINT)", measure.column()),
+        _ => "CAST(0 AS BIGINT)".to_owned(),
     }));
     columns.extend(Spread::ALL.iter().map(|spread| match question.spreads.contains(spread) {
         true => format!("STRING_AGG({}, '')", spread.column()),
@@ -268,7 +294,14 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     }
     apart.extend(question.groups.iter().map(|by| from.column(by)));
     let limit = ROWS_MAX + 1;
-    let text = format!("SELECT {} FROM {table} WHERE {conditions}", columns.join(", "));
+    let text = match question.joined.is_empty() {
+        true => format!("SELECT {} FROM {table} WHERE {conditions}", columns.join(", ")),
+        false => format!(
+            "SELECT {} FROM ({}) j WHERE 1 = 1",
+            columns.join(", "),
+            narrowed(question, &from, &conditions)
+        ),
+    };
     asked.text = match apart.is_empty() {
         // Without groups there would be a row of nulls where nothing was used.
         true => format!("{text} HAVING COUNT(*) > 0"),

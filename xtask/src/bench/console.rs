@@ -186,6 +186,7 @@ async fn make_keys(store: &Store, account: &AccountId) -> Result<()> {
         groups: &[By::Key],
         filters: &[],
         measures: &[Measure::Requests],
+        joined: &[],
         spreads: &[],
     };
     for (n, row) in store.used(&question).await?.into_iter().enumerate() {

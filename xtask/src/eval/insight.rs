@@ -142,6 +142,7 @@ async fn totals(store: &Store, count: u64) -> Result<bool> {
                     groups,
                     filters: &[],
                     measures: &[Measure::Charged],
+                    joined: &[],
                     spreads: &[],
                 };
                 for row in store.used(&question).await? {
@@ -230,6 +231,7 @@ async fn ask_all(store: &Store, how: &str) -> Result<bool> {
             groups: &asked.groups,
             filters: &[],
             measures: &Measure::ALL,
+            joined: &[],
             spreads,
         };
         let mut times = Vec::with_capacity(ROUNDS);

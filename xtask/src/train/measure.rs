@@ -60,7 +60,7 @@ pub(super) fn print(judged: &[Judged<'_>], errors: bool) -> bool {
         let part: Vec<_> = judged.iter().filter(|one| part(one.prompt)).collect();
         print!("  {name} {:.3} of {}", share(&part), part.len());
     };
-    for kind in ["plain", "multi", "adversarial"] {
+    for kind in ["plain", "program", "multi", "adversarial"] {
         row(kind, &|prompt| prompt.kind == kind);
     }
     println!();

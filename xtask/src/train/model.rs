@@ -1,6 +1,7 @@
 //! Gradient descent on the classifier's weights: AdaGrad, feature by feature, from a fixed seed.
 //!
-//! - Each round sees each prompt as it is and [`COPIES`] times in another hand ([`super::perturb`]), in another order.
+//! - Each round sees each prompt as it is and [`COPIES`] times in another hand ([`super::perturb`]), in another order, and instructions
+//!   around texts ([`super::frames`]) between them.
 //! - The weights are the mean of those after the last rounds.
 
 use routing::classify::features::{BUCKETS, Feature, Features, features};
@@ -8,25 +9,38 @@ use routing::classify::weights::{COLUMNS, HIDDEN, INSTRUCTION, Sums, Top, attent
 use routing::classify::{LABELS, softmax};
 use routing::random::Random;
 
+use super::frames::Frames;
 use super::perturb::{Hand, perturbed};
 use super::{Prompt, SEED};
 
 /// Times that all prompts are seen, and the last of them whose weights are averaged.
-const ROUNDS: usize = 7;
-const AVERAGED: usize = 4;
+static ROUNDS_: std::sync::LazyLock<usize> =
+    std::sync::LazyLock::new(|| std::env::var("ROUNDS").map_or(7, |x| x.parse().unwrap()));
+static AVERAGED_: std::sync::LazyLock<usize> =
+    std::sync::LazyLock::new(|| std::env::var("AVERAGED").map_or(4, |x| x.parse().unwrap()));
 /// AdaGrad's first step, what is left of it at the end, and how much smaller it is after the rows.
-const RATE: f32 = 0.03;
-const RATE_LEFT: f32 = 0.2;
-const TOP_RATE: f32 = 0.3;
+static RATE_: std::sync::LazyLock<f32> =
+    std::sync::LazyLock::new(|| std::env::var("RATE").map_or(0.03, |x| x.parse().unwrap()));
+static RATE_LEFT_: std::sync::LazyLock<f32> =
+    std::sync::LazyLock::new(|| std::env::var("RATE_LEFT").map_or(0.2, |x| x.parse().unwrap()));
+static TOP_RATE_: std::sync::LazyLock<f32> =
+    std::sync::LazyLock::new(|| std::env::var("TOP_RATE").map_or(0.3, |x| x.parse().unwrap()));
 /// What the squares begin with.
 const SQUARE: f32 = 1e-3;
 /// How strongly weights are pulled to zero.
-const DECAY: f32 = 2e-6;
+static DECAY_: std::sync::LazyLock<f32> =
+    std::sync::LazyLock::new(|| std::env::var("DECAY").map_or(2e-6, |x| x.parse().unwrap()));
 /// Of a label's aim so much is spread over the others, so that no prompt is learned by heart.
-const SMOOTHING: f32 = 0.12;
+static SMOOTHING_: std::sync::LazyLock<f32> =
+    std::sync::LazyLock::new(|| std::env::var("SMOOTHING").map_or(0.12, |x| x.parse().unwrap()));
 /// How often each prompt is seen in another hand in a round, and what such a copy counts.
-const COPIES: usize = 2;
-const COPY_WEIGHT: f32 = 0.6;
+static COPIES_: std::sync::LazyLock<usize> =
+    std::sync::LazyLock::new(|| std::env::var("COPIES").map_or(2, |x| x.parse().unwrap()));
+static COPY_WEIGHT_: std::sync::LazyLock<f32> =
+    std::sync::LazyLock::new(|| std::env::var("COPY_WEIGHT").map_or(0.6, |x| x.parse().unwrap()));
+/// What a put-together prompt counts.
+static FRAME_WEIGHT_: std::sync::LazyLock<f32> =
+    std::sync::LazyLock::new(|| std::env::var("FRAME_WEIGHT").map_or(0.6, |x| x.parse().unwrap()));
 /// How far from 0 the hidden columns and the top begin.
 const HIDDEN_START: f32 = 0.05;
 const TOP_START: f32 = 0.3;
@@ -51,9 +65,24 @@ struct Scratch {
 
 /// A prompt as a step sees it.
 struct Example {
-    features: Features,
+    /// Features of each sentence, then of the whole.
+    parts: Vec<Vec<Feature>>,
     label: usize,
     weight: f32,
+}
+
+impl Example {
+    fn of(prompt: &Prompt, weight: f32, random: &mut Random) -> Example {
+        let dropped: f64 = std::env::var("DROP").map_or(0.0, |x| x.parse().unwrap());
+        let scale = (1.0 / (1.0 - dropped)) as f32;
+        let features = features(&prompt.view());
+        let mut kept = |part: &[Feature]| {
+            let some = part.iter().filter(|_| random.unit() >= dropped);
+            some.map(|(bucket, value)| (*bucket, value * scale)).collect()
+        };
+        let parts = features.parts().map(&mut kept).collect();
+        Example { parts, label: prompt.label, weight }
+    }
 }
 
 impl Model {
@@ -72,7 +101,7 @@ impl Model {
     }
 
     /// Weights that were trained on the prompts.
-    pub(super) fn train(prompts: &[&Prompt]) -> Model {
+    pub(super) fn train(prompts: &[&Prompt], frames: &Frames, framed: f64) -> Model {
         let mut random = Random::new(SEED);
         let mut model = Model::begin(&mut random);
         let mut squares = Squares { rows: vec![[SQUARE; COLUMNS]; BUCKETS], top: Top::default() };
@@ -82,25 +111,28 @@ impl Model {
         let mut scratch = Scratch::default();
         let mut order: Vec<&Prompt> = prompts.to_vec();
         let mut mean = Model::empty();
-        for round in 0..ROUNDS {
+        for round in 0..*ROUNDS_ {
             for at in (1..order.len()).rev() {
                 order.swap(at, (random.unit() * (at + 1) as f64) as usize);
             }
-            let rate = RATE * (1.0 - round as f32 / ROUNDS as f32 * (1.0 - RATE_LEFT));
+            let rate = (*RATE_) * (1.0 - round as f32 / *ROUNDS_ as f32 * (1.0 - (*RATE_LEFT_)));
             for prompt in &order {
-                let example = |prompt: &Prompt, weight| Example {
-                    features: features(&prompt.view()),
-                    label: prompt.label,
-                    weight,
-                };
-                model.step(&example(prompt, 1.0), rate, &mut squares, &mut scratch);
-                for _ in 0..COPIES {
+                model.step(&Example::of(prompt, 1.0, &mut random), rate, &mut squares, &mut scratch);
+                for _ in 0..(*COPIES_) {
                     let copy = perturbed(prompt, &Hand::TRAINED, &mut random);
-                    model.step(&example(&copy, COPY_WEIGHT), rate, &mut squares, &mut scratch);
+                    let example = Example::of(&copy, (*COPY_WEIGHT_), &mut random);
+                    model.step(&example, rate, &mut squares, &mut scratch);
+                }
+                if random.unit() < framed
+                    && let Some(drawn) = frames.draw(&mut random)
+                {
+                    let drawn = perturbed(&drawn, &Hand::TRAINED, &mut random);
+                    let example = Example::of(&drawn, (*FRAME_WEIGHT_), &mut random);
+                    model.step(&example, rate, &mut squares, &mut scratch);
                 }
             }
-            if round + AVERAGED >= ROUNDS {
-                mean.add(&model, 1.0 / AVERAGED as f32);
+            if round + (*AVERAGED_) >= *ROUNDS_ {
+                mean.add(&model, 1.0 / (*AVERAGED_) as f32);
             }
         }
         mean
@@ -134,20 +166,21 @@ impl Model {
     fn step(&mut self, example: &Example, rate: f32, squares: &mut Squares, scratch: &mut Scratch) {
         let Scratch { sums, shares } = scratch;
         sums.clear();
-        sums.extend(example.features.parts().map(|part| self.sums(part)));
+        sums.extend(example.parts.iter().map(|part| self.sums(part)));
         let whole = sums.pop().unwrap_or([0.0; COLUMNS]);
         attention(sums, shares);
         let mixed = mix(&whole, sums, shares);
         let said = softmax(self.top.logits(&mixed), 1.0);
         let mut errors = [0.0_f32; LABELS];
         for (at, (error, share)) in errors.iter_mut().zip(said).enumerate() {
-            let aim = if at == example.label { 1.0 - SMOOTHING } else { SMOOTHING / (LABELS - 1) as f32 };
+            let aim =
+                if at == example.label { 1.0 - (*SMOOTHING_) } else { (*SMOOTHING_) / (LABELS - 1) as f32 };
             *error = (share - aim) * example.weight;
         }
-        let slope = self.top_step(&mixed, &errors, rate * TOP_RATE, &mut squares.top);
+        let slope = self.top_step(&mixed, &errors, rate * (*TOP_RATE_), &mut squares.top);
         let toward = |sums: &Sums| slope.iter().zip(sums).map(|(slope, sum)| slope * sum).sum::<f32>();
         let all: f32 = sums.iter().zip(shares.iter()).map(|(sums, share)| toward(sums) * share).sum();
-        for (number, part) in example.features.parts().enumerate() {
+        for (number, part) in example.parts.iter().enumerate() {
             let mut own = slope;
             if let (Some(sums), Some(share)) = (sums.get(number), shares.get(number)) {
                 own = slope.map(|slope| slope * share);
@@ -182,7 +215,7 @@ impl Model {
         for (bucket, value) in part {
             let (row, seen) = (&mut self.rows[*bucket as usize], &mut squares.rows[*bucket as usize]);
             for at in 0..COLUMNS {
-                let gradient = slope[at] * value + DECAY * row[at];
+                let gradient = slope[at] * value + (*DECAY_) * row[at];
                 seen[at] += gradient * gradient;
                 row[at] -= rate * gradient / seen[at].sqrt();
             }

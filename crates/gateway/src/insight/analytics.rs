@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::fields::{METRICS, Metric, Told, dimension};
 use super::span::{self, Grain, Span};
-use super::table::{Row, Wanted, needs};
+use super::table::{Needs, Row, Wanted, needs};
 use super::{Scope, invalid};
 use crate::app::Worker;
 use crate::body::ResponseBody;
@@ -144,7 +144,7 @@ impl Query {
 
     fn wanted(&self, scope: Scope) -> Result<Wanted, GatewayError> {
         let all = self.metrics.iter().map(|(_, metric)| *metric).chain(self.bounds.iter().map(|b| b.metric));
-        let (measures, spreads) = needs(all);
+        let Needs { measures, joined, spreads } = needs(all);
         Ok(Wanted {
             scope,
             grain: self.grain,
@@ -152,6 +152,7 @@ impl Query {
             groups: self.dimensions.iter().map(|(_, by)| by.clone()).collect(),
             filters: self.filters.clone(),
             measures,
+            joined,
             spreads,
         })
     }

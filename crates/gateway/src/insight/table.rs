@@ -3,6 +3,7 @@
 use store::{By, Figures, Filter, Measure, Question, Spread, Store, StoreError};
 
 use super::Scope;
+use super::fields::Metric;
 use super::span::{Grain, Piece, label};
 
 /// What is asked about a span.
@@ -14,6 +15,8 @@ pub(crate) struct Wanted {
     pub(crate) groups: Vec<By>,
     pub(crate) filters: Vec<Filter>,
     pub(crate) measures: Vec<Measure>,
+    /// What is counted together.
+    pub(crate) joined: Vec<Measure>,
     pub(crate) spreads: Vec<Spread>,
 }
 
@@ -41,6 +44,7 @@ impl Wanted {
                 groups: &self.groups,
                 filters: &self.filters,
                 measures: &self.measures,
+                joined: &self.joined,
                 spreads: &self.spreads,
             };
             for row in store.used(&question).await? {
@@ -58,19 +62,54 @@ impl Wanted {
     }
 }
 
-/// Asks by the name of a kind: the ledger's columns that the metrics need, each once.
-pub(crate) fn needs(metrics: impl Iterator<Item = super::fields::Metric>) -> (Vec<Measure>, Vec<Spread>) {
-    let (mut measures, mut spreads) = (Vec::new(), Vec::new());
+/// What has to be asked for metrics.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Needs {
+    /// The ledger's columns, each once.
+    pub(crate) measures: Vec<Measure>,
+    /// Columns of which only the sum of all is told.
+    pub(crate) joined: Vec<Measure>,
+    pub(crate) spreads: Vec<Spread>,
+}
+
+/// What metrics need.
+pub(crate) fn needs(metrics: impl Iterator<Item = Metric>) -> Needs {
+    let mut needs = Needs::default();
+    let mut all_tokens = Vec::new();
     for metric in metrics {
         let (counted, spread) = metric.needs();
-        for measure in counted {
-            if !measures.contains(&measure) {
-                measures.push(measure);
-            }
+        if metric == Metric::TokensTotal {
+            all_tokens = counted;
+        } else {
+            let new: Vec<Measure> =
+                counted.into_iter().filter(|measure| !needs.measures.contains(measure)).collect();
+            needs.measures.extend(new);
         }
-        if let Some(spread) = spread.filter(|spread| !spreads.contains(spread)) {
-            spreads.push(spread);
+        if let Some(spread) = spread.filter(|spread| !needs.spreads.contains(spread)) {
+            needs.spreads.push(spread);
         }
     }
-    (measures, spreads)
+    // Where one of them is told by itself, each of them has to be.
+    if needs.measures.iter().any(|measure| all_tokens.contains(measure)) {
+        all_tokens.retain(|measure| !needs.measures.contains(measure));
+        needs.measures.append(&mut all_tokens);
+    }
+    needs.joined = all_tokens;
+    needs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_counted_together_unless_some_are_told_apart() {
+        let requests = Metric::Count(Measure::Requests);
+        let total = needs([requests, Metric::TokensTotal, Metric::TokensTotal].into_iter());
+        assert_eq!((total.measures.as_slice(), total.joined.len()), (&[Measure::Requests][..], 10));
+        for apart in [Metric::TokensPrompt, Metric::CacheHitRate, Metric::Count(Measure::Reasoning)] {
+            let needs = needs([apart, Metric::TokensTotal, requests].into_iter());
+            assert_eq!((needs.measures.len(), needs.joined.len()), (11, 0), "{apart:?}");
+        }
+    }
 }

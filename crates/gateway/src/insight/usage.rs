@@ -11,7 +11,7 @@ use store::{By, Figures, Measure};
 
 use super::fields::{Metric, dimension};
 use super::span::{self, Grain, Span};
-use super::table::{Row, Wanted, needs};
+use super::table::{Needs, Row, Wanted, needs};
 use super::{Scope, invalid, key_named};
 use crate::app::Worker;
 use crate::body::ResponseBody;
@@ -97,7 +97,7 @@ async fn answer(
     }
     let groups = names.iter().map(|name| dimension(name)).collect::<Result<Vec<By>, _>>()?;
     let spent = Metric::Usd(Measure::Charged);
-    let (measures, spreads) = needs(COUNTS.iter().map(|(_, metric)| *metric).chain([spent]));
+    let Needs { measures, joined, spreads } = needs(COUNTS.iter().map(|(_, metric)| *metric).chain([spent]));
     let all = Wanted {
         scope,
         grain,
@@ -105,6 +105,7 @@ async fn answer(
         groups: Vec::new(),
         filters: Vec::new(),
         measures,
+        joined,
         spreads,
     };
     let apart = (!groups.is_empty()).then(|| Wanted { groups, ..all.clone() });

@@ -74,6 +74,7 @@ impl Ask {
             groups: &self.groups,
             filters: &self.filters,
             measures: &Measure::ALL,
+            joined: &[],
             spreads: &Spread::ALL,
         };
         store.used(&question).await
@@ -158,6 +159,37 @@ both! {
         assert_eq!((rows[0].at, rows[1].at), (first_hour(), first_hour() + 1));
         assert_eq!(rows[1].figures, together(&calls[6..12], |_| true));
         assert_eq!(store.verify().await.unwrap().problems, []);
+    }
+
+    async fn what_is_counted_together_is_one_sum(store) {
+        let calls = calls(60);
+        fold(&store, "s1", 0, 10, &calls).await.unwrap();
+        let together_of = |by: &Figures| [Measure::Input, Measure::CacheRead, Measure::Output].map(|m| by.sums.get(m)).iter().sum::<i64>();
+        for (groups, split) in [(vec![], false), (vec![facet("user")], true), (vec![By::Key, By::Model], false), (vec![facet("tag"), By::Key], true)] {
+            let question = Question {
+                account: &account("owner"),
+                key: None,
+                hours: false,
+                from: NOW.day(),
+                to: NOW.day() + 10,
+                split,
+                groups: &groups,
+                filters: &[],
+                measures: &[Measure::Requests],
+                joined: &[Measure::Input, Measure::CacheRead, Measure::Output],
+                spreads: &[Spread::Ttft],
+            };
+            let joined = store.used(&question).await.unwrap();
+            let apart = store.used(&Question { joined: &[], measures: &Measure::ALL, ..question }).await.unwrap();
+            assert_eq!(joined.len(), apart.len());
+            for (joined, apart) in joined.iter().zip(&apart) {
+                assert_eq!((joined.at, &joined.groups), (apart.at, &apart.groups));
+                assert_eq!(joined.figures.sums.get(Measure::Input), together_of(&apart.figures));
+                assert_eq!(joined.figures.sums.get(Measure::Requests), apart.figures.sums.get(Measure::Requests));
+                assert_eq!((joined.figures.sums.get(Measure::Output), joined.figures.sums.get(Measure::Charged)), (0, 0));
+                assert_eq!(joined.figures.spread(Spread::Ttft), apart.figures.spread(Spread::Ttft));
+            }
+        }
     }
 
     async fn filters_keep_or_leave_out(store) {
@@ -370,6 +402,26 @@ both! {
         assert_eq!(store.verify().await.unwrap().problems, []);
         fold(&store, "s1", 10, 20, &calls[..3]).await.unwrap();
         assert_eq!(store.verify().await.unwrap().problems, []);
+    }
+
+    async fn a_session_is_found_by_its_index(store, url) {
+        if url.starts_with("postgres") {
+            // It looks at the data itself, of which there is too little here.
+            return;
+        }
+        for name in ["session", "trace", "end_user"] {
+            let sql = format!(
+                "EXPLAIN QUERY PLAN SELECT l.* FROM generation_log l WHERE l.account = '{}' AND l.{name} = 'b' AND l.{name} <> ''
+                 ORDER BY l.created DESC, l.id DESC LIMIT 50",
+                account("owner")
+            );
+            let plan: Vec<(i64, i64, i64, String)> = store.db.fetch_built(sql, &[]).await.unwrap();
+            assert!(plan.iter().any(|step| step.3.contains("USING INDEX generation_log_by_")), "{name}: {plan:?}");
+            assert!(!plan.iter().any(|step| step.3.contains("TEMP B-TREE")), "{name}: {plan:?}");
+        }
+        let sql = String::from("EXPLAIN QUERY PLAN SELECT l.* FROM generation_log l WHERE l.account = 'a' ORDER BY l.created DESC, l.id DESC LIMIT 50");
+        let plan: Vec<(i64, i64, i64, String)> = store.db.fetch_built(sql, &[]).await.unwrap();
+        assert!(plan.iter().all(|step| step.3.contains("USING PRIMARY KEY")), "{plan:?}");
     }
 
     async fn parts_of_what_was_counted_before_are_counted_when_the_store_is_opened(store, url) {

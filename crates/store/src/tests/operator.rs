@@ -65,7 +65,7 @@ both! {
 
     async fn a_store_says_how_it_is(store) {
         let before = store.state().await.unwrap();
-        assert_eq!((before.entry, before.refused, before.notices_waiting, before.schema), (0, 0, 0, 25));
+        assert_eq!((before.entry, before.refused, before.notices_waiting, before.schema), (0, 0, 0, 26));
         assert!(before.bytes > 10_000, "{before:?}");
         owner(&store).await;
         store.fold("s", 0, 10, &logged(&records(0..3))).await.unwrap();

@@ -72,10 +72,10 @@ impl Expected {
             let end = second.map_or(i64::MAX, |second| (second - SLACK_S).div_euclid(length));
             let Some(periods) = self.periods.get_mut(number) else { continue };
             while let Some(period) = periods.first_entry().filter(|first| first.key().0 < end) {
-                let ((at, account), expected) = period.remove_entry();
+                let ((at, account), mut expected) = period.remove_entry();
                 // What an account wrote of its users goes at once with it, and out of its records by and by.
                 if of_people && erased.contains(&account) {
-                    continue;
+                    expected.retain(|[facet, ..], _| is_part(facet));
                 }
                 let rows: Vec<StoredRow> =
                     tx.fetch(rollup.rows_of(), &[account.as_str().into(), at.into()]).await?;
