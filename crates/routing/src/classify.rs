@@ -8,6 +8,7 @@
 
 pub mod features;
 mod lexicon;
+mod stems;
 pub mod weights;
 
 use std::sync::LazyLock;

@@ -3,6 +3,7 @@
 use catalog::{Endpoint, Modality, Model, Snapshot, Status};
 use types::{PriceKind, Rate, Task};
 
+use crate::brief::Brief;
 use crate::name::{Target, Variant, Virtual, What};
 use crate::plan::{Bound, Conditions, Facts};
 use crate::wishes::{MaxPrice, Wishes};
@@ -41,6 +42,14 @@ impl<'a> Looked<'a> {
         self.snapshot.endpoints.get(at).is_some_and(|endpoint| (filter.keeps)(self, at, endpoint))
     }
 
+    /// The same, where what every decision asks of it is known.
+    pub(crate) fn passes_brief(&self, filter: &Filter, brief: &Brief) -> bool {
+        match filter.brief {
+            Some(keeps) if keeps(self, brief) => true,
+            _ => self.passes(filter, brief.endpoint),
+        }
+    }
+
     /// Whether a filter can leave anything out.
     pub(crate) fn asks(&self, filter: &Filter) -> bool {
         (filter.asked)(self)
@@ -54,6 +63,14 @@ pub(crate) struct Filter {
     /// False where it would keep everything.
     asked: fn(&Looked<'_>) -> bool,
     keeps: fn(&Looked<'_>, usize, &Endpoint) -> bool,
+    /// True where a look at the brief is enough to keep it.
+    brief: Option<fn(&Looked<'_>, &Brief) -> bool>,
+}
+
+impl Filter {
+    const fn at_a_glance(self, brief: fn(&Looked<'_>, &Brief) -> bool) -> Filter {
+        Filter { brief: Some(brief), ..self }
+    }
 }
 
 const fn filter(
@@ -62,7 +79,7 @@ const fn filter(
     asked: fn(&Looked<'_>) -> bool,
     keeps: fn(&Looked<'_>, usize, &Endpoint) -> bool,
 ) -> Filter {
-    Filter { step, asks, asked, keeps }
+    Filter { step, asks, asked, keeps, brief: None }
 }
 
 const ALWAYS: fn(&Looked<'_>) -> bool = |_| true;
@@ -105,7 +122,8 @@ pub(crate) static FILTERS: [Filter; 17] = [
     ),
     filter("Filter by Context Length", "the prompt fits the context window", ALWAYS, |look, _, e| {
         e.context_tokens(look.snapshot).is_none_or(|context| look.facts.input_tokens <= context)
-    }),
+    })
+    .at_a_glance(|look, brief| look.facts.input_tokens <= brief.context_tokens),
     filter(
         "Filter by Allowed Models",
         "`allowed_models`, `excluded_models`, access lists and what is approved leave the model to choose from",
@@ -133,7 +151,8 @@ pub(crate) static FILTERS: [Filter; 17] = [
         "an offer of a tier serves those who ask for it by `service_tier` or by its full name",
         ALWAYS,
         |look, _, e| tier_fits(look.snapshot, e, look.target, look.wishes),
-    ),
+    )
+    .at_a_glance(|_, brief| !brief.tiered),
     filter(
         "Filter by Quantization",
         "the weights are stored as `provider.quantizations` says",
@@ -227,7 +246,7 @@ fn allowed(snapshot: &Snapshot, endpoint: &Endpoint, target: &Target, wishes: &W
 }
 
 /// The tier that an offer belongs to: its variant's last word.
-fn tier(endpoint: &Endpoint) -> Option<&str> {
+pub(crate) fn tier(endpoint: &Endpoint) -> Option<&str> {
     let word = endpoint.variant.as_deref()?.rsplit('-').next()?;
     ["flex", "priority", "batch"].into_iter().find(|tier| *tier == word)
 }

@@ -14,8 +14,7 @@
 //!   is learned of what never comes first. The chance of each is in the plan. Never of a dry run, never below a floor.
 //! - The second and the third attempt are of other authors, where there are any as fit: one outage doesn't end the chain.
 
-use catalog::{Endpoint, Snapshot};
-use types::{Money, Usage};
+use catalog::Snapshot;
 
 use crate::gate::Gate;
 use crate::name::{Target, Virtual, What};
@@ -65,12 +64,11 @@ impl Guide<'_> {
         })
     }
 
-    /// The likely cost of an endpoint at this work.
-    pub(crate) fn cost(&self, endpoint: &Endpoint, facts: &Facts) -> Option<Money> {
+    /// Input and likely output of a request at this work, tokens: what its likely cost is made of.
+    pub(crate) fn tokens(&self, facts: &Facts) -> (u64, u64) {
         let input = facts.input_tokens.max(1);
         let output = self.work.output_tokens(input).min(facts.max_tokens.unwrap_or(u64::MAX)).max(1);
-        let usage = Usage { input, output, requests: 1, ..Usage::default() };
-        endpoint.price.total(&usage, facts.at).ok()
+        (input, output)
     }
 
     /// Whether quality is weighed against cost, so that what comes next is about as good.
@@ -88,12 +86,12 @@ impl Guide<'_> {
         learned.unwrap_or_else(|| self.abilities.quality_at(model, shares))
     }
 
-    /// Gives each candidate its quality, and the key that it is put in order by. What it likely costs is [`Guide::cost`] already.
-    pub(crate) fn rate(&self, what: Virtual, snapshot: &Snapshot, all: &mut [Candidate]) {
+    /// Gives each candidate its quality, and the key that it is put in order by. What it likely costs is that of
+    /// [`Guide::tokens`] already.
+    pub(crate) fn rate(&self, what: Virtual, all: &mut [Candidate]) {
         let shares = self.work.shares();
         for candidate in all.iter_mut() {
-            let model = snapshot.endpoints.get(candidate.endpoint as usize).map_or(usize::MAX, |e| e.model);
-            candidate.quality = Some(self.quality(model, &shares));
+            candidate.quality = Some(self.quality(candidate.model as usize, &shares));
         }
         let quality = |candidate: &Candidate| candidate.quality.unwrap_or(0.0);
         let better = |a: &&Candidate, b: &&Candidate| {
@@ -105,16 +103,18 @@ impl Guide<'_> {
         };
         let reference = (reference as f64).max(1.0);
         let dial = self.dial_of(what).clamp(0.0, 1.0);
+        let lambda = lambda(dial);
+        let utility = |quality: f64, cost: f64| worth(quality, cost, lambda);
         let fast = self.fast || what == Virtual::Fast && self.dial.is_none();
         for candidate in all.iter_mut() {
             let (quality, cost) = (quality(candidate), candidate.expected.nanos() as f64 / reference);
             let key = if fast {
                 // What begins soonest was put there before; of what nobody measured the better utility.
-                candidate.key.1 + if candidate.key.0 { 1e12 - utility(quality, cost, dial) } else { 0.0 }
+                candidate.key.1 + if candidate.key.0 { 1e12 - utility(quality, cost) } else { 0.0 }
             } else if dial >= 1.0 {
                 cost
             } else {
-                -utility(quality, cost, dial)
+                -utility(quality, cost)
             };
             let floor = match what {
                 _ if fast => FAST_FLOOR,
@@ -128,7 +128,16 @@ impl Guide<'_> {
 
 /// What a candidate is worth at a dial below 1; its cost is in units of the reference.
 pub fn utility(quality: f64, cost: f64, dial: f64) -> f64 {
-    quality - SCALE * dial / (1.0 - dial).max(1e-9) * (cost + FREE).ln()
+    worth(quality, cost, lambda(dial))
+}
+
+/// How much quality a cost that is e times lower makes up for.
+fn lambda(dial: f64) -> f64 {
+    SCALE * dial / (1.0 - dial).max(1e-9)
+}
+
+fn worth(quality: f64, cost: f64, lambda: f64) -> f64 {
+    quality - lambda * (cost + FREE).ln()
 }
 
 /// Puts other authors into the second and third place, where candidates as fit are of one.
@@ -156,6 +165,8 @@ pub(crate) fn spread(
 mod tests {
     use std::path::Path;
     use std::sync::LazyLock;
+
+    use types::Money;
 
     use super::*;
     use crate::classify::{LABELS, Label};

@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod breaker;
+mod brief;
 pub mod classify;
 pub mod filters;
 pub mod gate;

@@ -17,10 +17,11 @@
 //!
 //! Offers that cost nothing share the draw alone: nothing that costs is as cheap.
 
-use catalog::{Endpoint, Snapshot, Status};
+use catalog::{Endpoint, Snapshot};
 use types::{Money, PriceKind, Rate};
 
-use crate::filters::{is_sandbox, means};
+use crate::brief::Brief;
+use crate::filters::means;
 use crate::guide::{self, Guide};
 use crate::health::{Figures, Quantiles, Size};
 use crate::name::{Target, Variant, Virtual, What};
@@ -47,13 +48,14 @@ pub const TRY_PRICE_MAX: i64 = 2;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
     pub(crate) endpoint: u32,
+    /// Index of its model.
+    pub(crate) model: u32,
     rank: Rank,
     pub(crate) expected: Money,
     /// By the caller's sort: what is known first, then smaller first.
     pub(crate) key: (bool, f64),
     /// How good its answer is likely to be; of virtual models only.
     pub(crate) quality: Option<f64>,
-    load: f64,
     measured: Measured,
 }
 
@@ -65,36 +67,35 @@ enum Measured {
     Never,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    sandbox: bool,
-    astray: bool,
-    resting: bool,
-    wished: usize,
-    failed: bool,
-    misses: bool,
-    unfit: bool,
-    deprecated: bool,
-}
+/// What counts before any sort, as one number: the lower, the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rank(u64);
 
 impl Rank {
-    fn is_well(self) -> bool {
-        !self.resting && !self.failed
+    const SANDBOX: u64 = 1 << 39;
+    const ASTRAY: u64 = 1 << 38;
+    const RESTING: u64 = 1 << 37;
+    /// Its place in the caller's order, above these bits; all of them: it has none.
+    const WISHED: u64 = (u32::MAX as u64) << 4;
+    const FAILED: u64 = 1 << 3;
+    const MISSES: u64 = 1 << 2;
+    const UNFIT: u64 = 1 << 1;
+    const DEPRECATED: u64 = 1;
+
+    const fn wished(place: Option<usize>) -> u64 {
+        match place {
+            // Of a list this long nobody is far behind the end of it.
+            Some(place) if place < u32::MAX as usize => (place as u64) << 4,
+            _ => Rank::WISHED,
+        }
     }
 
-    /// One number in the same order.
-    fn number(self) -> u64 {
-        // Of a list this long nobody is far behind the end of it.
-        let wished = u64::from(u32::try_from(self.wished).unwrap_or(u32::MAX));
-        let bit = |set: bool, place: u32| u64::from(set) << place;
-        bit(self.sandbox, 39)
-            | bit(self.astray, 38)
-            | bit(self.resting, 37)
-            | wished << 4
-            | bit(self.failed, 3)
-            | bit(self.misses, 2)
-            | bit(self.unfit, 1)
-            | bit(self.deprecated, 0)
+    const fn has(self, bits: u64) -> bool {
+        self.0 & bits == bits
+    }
+
+    const fn is_well(self) -> bool {
+        self.0 & (Rank::RESTING | Rank::FAILED) == 0
     }
 }
 
@@ -132,68 +133,73 @@ impl Sorting<'_> {
     }
 
     /// What each endpoint is put in order by.
-    pub(crate) fn candidates(&self, target: &Target, left: Vec<u32>) -> Vec<Candidate> {
+    pub(crate) fn candidates(&self, target: &Target, left: &[Brief]) -> Vec<Candidate> {
         let is_virtual = matches!(target.what, What::Virtual(_));
         let sort = self.sort(target);
-        let size = Size::of(self.facts.input_tokens);
-        let guided = self.guide.filter(|_| is_virtual && self.wishes.sort.is_none());
-        let all = left.into_iter().filter_map(|index| {
-            let e = self.snapshot.endpoints.get(index as usize)?;
-            let sandbox = is_virtual && is_sandbox(self.snapshot, e);
-            // Of the sandbox only its plain echo stands in for a real model.
-            if sandbox && &*e.name != "echo" {
-                return None;
-            }
-            let figures = self.conditions.figures(index as usize, size);
-            let wished = self.wishes.order.iter().position(|word| means(self.snapshot, e, word));
-            let resting = !self.conditions.healthy(index as usize);
-            let failed = self.has_failed(&figures);
-            let stays = self.sticky.is_some_and(|sticky| sticky.endpoint == index);
-            let rank = Rank {
-                sandbox,
-                astray: !(stays && !resting && !failed),
-                resting,
-                wished: wished.unwrap_or(usize::MAX),
-                failed,
-                misses: self.misses(&figures),
-                unfit: self.is_unfit(e, &figures),
-                deprecated: e.status == Status::Deprecated,
-            };
-            let guided = guided.and_then(|guide| guide.cost(e, self.facts));
-            let expected = guided.unwrap_or_else(|| expected(e, self.facts));
-            let key = match sort {
-                None => (false, 0.0),
-                Some(Sort::Soonest) => (false, soonest::draw(self.seed, index, &figures, self.facts)),
-                Some(sort) => self.key(sort, e, &figures, expected),
-            };
-            let load = self.conditions.load(index as usize);
-            let measured = match sort {
-                Some(Sort::Latency | Sort::Throughput) if key.0 => Measured::Never,
-                // A stated latency is known whether somebody has measured it or not.
-                Some(Sort::Latency) if figures.ttft_ms.is_none() && figures.latest_ttft_ms.is_some() => {
-                    Measured::Before
-                }
-                _ => Measured::Lately,
-            };
-            Some(Candidate { endpoint: index, rank, expected, key, quality: None, load, measured })
-        });
-        let mut all: Vec<Candidate> = all.collect();
-        if let (What::Virtual(what), Some(guide), None) = (target.what, self.guide, self.wishes.sort) {
-            guide.rate(what, self.snapshot, &mut all);
+        let guide = self.guide.filter(|_| is_virtual && self.wishes.sort.is_none());
+        let tokens = guide.map(|guide| guide.tokens(self.facts));
+        // Of the sandbox only its plain echo stands in for a real model.
+        let real = left.iter().filter(|brief| !(is_virtual && brief.sandbox) || brief.echo);
+        let mut all: Vec<Candidate> = Vec::with_capacity(left.len());
+        all.extend(real.filter_map(|brief| self.candidate(brief, is_virtual, sort, tokens)));
+        if let (What::Virtual(what), Some(guide)) = (target.what, guide) {
+            guide.rate(what, &mut all);
         }
         self.leave_what_costs_more(&mut all);
         all
+    }
+
+    /// `tokens`: what its likely cost is made of, where that is guided.
+    fn candidate(
+        &self,
+        brief: &Brief,
+        is_virtual: bool,
+        sort: Option<Sort>,
+        tokens: Option<(u64, u64)>,
+    ) -> Option<Candidate> {
+        let index = brief.endpoint;
+        let e = brief.in_snapshot(self.snapshot)?;
+        let figures = self.conditions.figures(index as usize, Size::of(self.facts.input_tokens));
+        let resting = !self.conditions.healthy(index as usize);
+        let failed = self.has_failed(&figures);
+        let stays = self.sticky.is_some_and(|sticky| sticky.endpoint == index) && !resting && !failed;
+        let bit = |holds: bool, bit: u64| if holds { bit } else { 0 };
+        let rank = bit(is_virtual && brief.sandbox, Rank::SANDBOX)
+            | bit(!stays, Rank::ASTRAY)
+            | bit(resting, Rank::RESTING)
+            | Rank::wished(self.wishes.order.iter().position(|word| means(self.snapshot, e, word)))
+            | bit(failed, Rank::FAILED)
+            | bit(self.misses(&figures), Rank::MISSES)
+            | bit(self.is_unfit(e, &figures), Rank::UNFIT)
+            | bit(brief.deprecated, Rank::DEPRECATED);
+        let guided =
+            tokens.and_then(|(input, output)| brief.total(self.snapshot, input, output, self.facts.at));
+        let expected = guided.unwrap_or_else(|| likely(brief, e, self.facts));
+        let key = match sort {
+            None => (false, 0.0),
+            Some(Sort::Soonest) => (false, soonest::draw(self.seed, index, &figures, self.facts)),
+            Some(sort) => self.key(sort, e, &figures, expected),
+        };
+        let measured = match sort {
+            Some(Sort::Latency | Sort::Throughput) if key.0 => Measured::Never,
+            // A stated latency is known whether somebody has measured it or not.
+            Some(Sort::Latency) if figures.ttft_ms.is_none() && figures.latest_ttft_ms.is_some() => {
+                Measured::Before
+            }
+            _ => Measured::Lately,
+        };
+        let rank = Rank(rank);
+        Some(Candidate { endpoint: index, model: brief.model, rank, expected, key, quality: None, measured })
     }
 
     /// A conversation that nobody named leaves its endpoint for one of the same model that is cheaper even without the cached
     /// prompt.
     fn leave_what_costs_more(&self, all: &mut [Candidate]) {
         let Some(sticky) = self.sticky.filter(|sticky| !sticky.named) else { return };
-        let model = |endpoint: u32| self.snapshot.endpoints.get(endpoint as usize).map(|e| e.model);
-        let own = model(sticky.endpoint);
+        let Some(own) = all.iter().find(|candidate| candidate.endpoint == sticky.endpoint) else { return };
+        let model = own.model;
         // Another model is not the same answer for less.
-        let well =
-            |c: &&Candidate| c.endpoint != sticky.endpoint && c.rank.is_well() && model(c.endpoint) == own;
+        let well = |c: &&Candidate| c.endpoint != sticky.endpoint && c.rank.is_well() && c.model == model;
         let Some(others) = all.iter().filter(well).map(|c| c.expected).min() else { return };
         let Some(own) = all.iter_mut().find(|candidate| candidate.endpoint == sticky.endpoint) else {
             return;
@@ -204,7 +210,9 @@ impl Sorting<'_> {
             let input = cost(PriceKind::Input).unwrap_or(Money::ZERO);
             input.saturating_sub(cost(PriceKind::CacheRead).unwrap_or(input))
         });
-        own.rank.astray |= own.expected.saturating_sub(saved) > others;
+        if own.expected.saturating_sub(saved) > others {
+            own.rank.0 |= Rank::ASTRAY;
+        }
     }
 
     fn has_failed(&self, figures: &Figures) -> bool {
@@ -248,21 +256,24 @@ impl Sorting<'_> {
         (known.is_none(), known.unwrap_or(0.0))
     }
 
-    /// Puts candidates in order; the first is drawn where nothing else decides.
-    pub(crate) fn ordered(&self, target: &Target, mut all: Vec<Candidate>, random: &mut Random) -> Vec<Step> {
-        let real = all.iter().any(|candidate| !candidate.rank.sandbox);
-        all.retain(|candidate| !(candidate.rank.sandbox && real));
-        let id = |candidate: &Candidate| {
-            self.snapshot.endpoints.get(candidate.endpoint as usize).map_or("", |e| &*e.id)
-        };
-        let mut all = sorted(&all, id);
+    /// Puts candidates in order and gives the first `most`; the first is drawn where nothing else decides.
+    pub(crate) fn ordered(
+        &self,
+        target: &Target,
+        mut all: Vec<Candidate>,
+        random: &mut Random,
+        most: usize,
+    ) -> Vec<Step> {
+        let real = all.iter().any(|candidate| !candidate.rank.has(Rank::SANDBOX));
+        all.retain(|candidate| !(candidate.rank.has(Rank::SANDBOX) && real));
+        let mut all = sorted(&all);
         if matches!(target.what, What::Virtual(_)) && self.wishes.sort.is_none() {
             guide::spread(self.snapshot, &mut all, |a, b| a.rank == b.rank && a.key.0 == b.key.0);
         }
         let sort = self.sort(target);
         let draws = sort.is_none() && self.wishes.order.is_empty();
         let odds = if draws { odds(&all) } else { Vec::new() };
-        let drawn = draw(&all, &odds, random);
+        let drawn = self.draw(&all, &odds, random);
         let band = self.band(target, &all);
         let trial = self.trial(&all).filter(|_| self.explore > 0.0 && band.is_empty());
         let chance = 1.0 / f64::from(TRY_EVERY);
@@ -278,9 +289,13 @@ impl Sorting<'_> {
             Some(_) if at == 0 => 1.0 - chance,
             _ => f64::from(u8::from(at == 0)),
         };
-        let mut steps: Vec<Step> = all
-            .iter()
-            .enumerate()
+        let first = tries.or(drawn).filter(|at| *at < all.len());
+        let rest = (0..all.len()).filter(|at| first != Some(*at));
+        first
+            .into_iter()
+            .chain(rest)
+            .take(most)
+            .filter_map(|at| Some((at, all.get(at)?)))
             .map(|(at, candidate)| Step {
                 endpoint: candidate.endpoint,
                 reason: match tries {
@@ -296,18 +311,34 @@ impl Sorting<'_> {
                 target: 0,
                 own: None,
             })
-            .collect();
-        if let Some(first) = tries.or(drawn).and_then(|at| steps.get_mut(..=at)) {
-            first.rotate_right(1);
+            .collect()
+    }
+
+    fn draw(&self, all: &[Candidate], odds: &[f64], random: &mut Random) -> Option<usize> {
+        let mut once = || {
+            let mut left = random.unit();
+            odds.iter().position(|chance| {
+                left -= chance;
+                left < 0.0
+            })
+        };
+        let (first, second) = (once(), once());
+        // Only what is drawn is asked for its load.
+        let load = |at: usize| {
+            all.get(at).map_or(0.0, |candidate| self.conditions.load(candidate.endpoint as usize))
+        };
+        match first.zip(second) {
+            Some((first, second)) if load(first) > LOAD_FACTOR * load(second) => Some(second),
+            _ => first,
         }
-        steps
     }
 
     /// Of a virtual model's candidates in order: those about as good as the first, of which one is taken now and then.
     fn band(&self, target: &Target, all: &[Candidate]) -> Vec<usize> {
         let chosen = matches!(target.what, What::Virtual(_)) && self.wishes.sort.is_none();
         let guide = self.guide.filter(|guide| chosen && self.explore > 0.0 && guide.weighs(target));
-        let Some((first, _)) = all.first().zip(guide).filter(|(first, _)| first.rank.astray) else {
+        let Some((first, _)) = all.first().zip(guide).filter(|(first, _)| first.rank.has(Rank::ASTRAY))
+        else {
             return Vec::new();
         };
         let dear = first.expected.nanos().saturating_mul(TRY_PRICE_MAX);
@@ -336,21 +367,21 @@ impl Sorting<'_> {
 
     fn reason(&self, candidate: &Candidate, sort: Option<Sort>, drawn: bool) -> &'static str {
         let rank = candidate.rank;
-        if rank.sandbox {
+        if rank.has(Rank::SANDBOX) {
             "no real provider is switched on"
-        } else if !rank.astray {
+        } else if !rank.has(Rank::ASTRAY) {
             "served this conversation before, and holds its prompt cached"
-        } else if rank.resting {
+        } else if rank.has(Rank::RESTING) {
             "resting after failures or a rate limit, so tried late"
-        } else if rank.wished != usize::MAX {
+        } else if !rank.has(Rank::WISHED) {
             "named in provider.order"
-        } else if rank.failed {
+        } else if rank.has(Rank::FAILED) {
             "failed within the last 30 s, so tried late"
-        } else if rank.misses {
+        } else if rank.has(Rank::MISSES) {
             "misses the preferred speed or latency, or too little is known of it"
-        } else if rank.unfit {
+        } else if rank.has(Rank::UNFIT) {
             "not known to serve the request's tools, schema or JSON well"
-        } else if rank.deprecated {
+        } else if rank.has(Rank::DEPRECATED) {
             "deprecated, so tried late"
         } else {
             match sort {
@@ -378,15 +409,20 @@ impl Sorting<'_> {
     }
 }
 
-/// Candidates in their order, the draw apart; what is equal by their ids. What is moved while sorting is a small key.
-fn sorted<'s>(all: &[Candidate], id: impl Fn(&Candidate) -> &'s str) -> Vec<Candidate> {
-    let key = |candidate: &Candidate| {
+/// Candidates in their order, the draw apart; what is equal by their ids, which is the catalog's own order. What is moved while
+/// sorting is a small key.
+fn sorted(all: &[Candidate]) -> Vec<Candidate> {
+    let key = |(at, candidate): (usize, &Candidate)| {
         let (late, key) = candidate.key;
-        (candidate.rank.number(), late, in_order(key), candidate.expected.nanos())
+        let first = candidate.rank.0 << 1 | u64::from(late);
+        // Signs turned, so that numbers without a sign are in the order of those with one.
+        let second = in_order(key) as u64 ^ 1 << 63;
+        let both = u128::from(first) << 64 | u128::from(second);
+        (both, candidate.expected.nanos(), candidate.endpoint, at)
     };
-    let mut keys: Vec<_> = all.iter().map(|candidate| (key(candidate), candidate)).collect();
-    keys.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| id(one).cmp(id(other))));
-    keys.into_iter().map(|(_, candidate)| *candidate).collect()
+    let mut keys: Vec<(u128, i64, u32, usize)> = all.iter().enumerate().map(key).collect();
+    keys.sort_unstable();
+    keys.into_iter().filter_map(|(.., at)| all.get(at).copied()).collect()
 }
 
 /// A number in the order of [`f64::total_cmp`].
@@ -411,7 +447,7 @@ fn holds(cutoffs: &Cutoffs, known: Option<Quantiles>, within: impl Fn(f64, f64) 
 
 /// The chance of each of the first candidates, which are equal but for their price, to be drawn.
 fn odds(all: &[Candidate]) -> Vec<f64> {
-    let Some(first) = all.first().filter(|first| first.rank.astray) else { return Vec::new() };
+    let Some(first) = all.first().filter(|first| first.rank.has(Rank::ASTRAY)) else { return Vec::new() };
     let equal = all.iter().take_while(|candidate| candidate.rank == first.rank);
     let prices: Vec<f64> = equal.map(|candidate| candidate.expected.nanos() as f64).collect();
     let free = prices.iter().any(|price| *price <= 0.0);
@@ -424,29 +460,13 @@ fn odds(all: &[Candidate]) -> Vec<f64> {
     weights.into_iter().map(|weight| weight / sum).collect()
 }
 
-fn draw(all: &[Candidate], odds: &[f64], random: &mut Random) -> Option<usize> {
-    let mut once = || {
-        let mut left = random.unit();
-        odds.iter().position(|chance| {
-            left -= chance;
-            left < 0.0
-        })
-    };
-    let (first, second) = (once(), once());
-    let load = |at: Option<usize>| at.and_then(|at| all.get(at)).map_or(0.0, |candidate| candidate.load);
-    match second {
-        Some(_) if load(first) > LOAD_FACTOR * load(second) => second,
-        _ => first,
-    }
-}
-
 /// Expected price of this request; with no cap on output, as much comes out as went in, up to 500 tokens.
 pub fn expected(endpoint: &Endpoint, facts: &Facts) -> Money {
     let unknown = Money::from_nanos(i64::MAX / 8);
     if let Some(usage) = &facts.expected {
         return endpoint.price.total(usage, facts.at).unwrap_or(unknown);
     }
-    let output = facts.max_tokens.unwrap_or(500).min(facts.input_tokens.clamp(100, 500));
+    let output = output(facts);
     let amount = |kind, units: u64| {
         let quote =
             endpoint.price.resolve(kind, facts.input_tokens, facts.at).and_then(|(_, quote)| quote.rate());
@@ -456,4 +476,17 @@ pub fn expected(endpoint: &Endpoint, facts: &Facts) -> Money {
     amount(PriceKind::Input, facts.input_tokens.max(1))
         .saturating_add(amount(PriceKind::Output, output))
         .saturating_add(request.map_or(Money::ZERO, |_| amount(PriceKind::Requests, 1)))
+}
+
+/// The same, from what was worked out before where that is enough.
+pub(crate) fn likely(brief: &Brief, endpoint: &Endpoint, facts: &Facts) -> Money {
+    match brief.flat.filter(|flat| facts.expected.is_none() && flat.holds(facts.input_tokens)) {
+        Some(flat) => flat.total(facts.input_tokens.max(1), output(facts)),
+        None => expected(endpoint, facts),
+    }
+}
+
+/// Output tokens that are expected of endpoints that nothing guides the choice of.
+fn output(facts: &Facts) -> u64 {
+    facts.max_tokens.unwrap_or(500).min(facts.input_tokens.clamp(100, 500))
 }

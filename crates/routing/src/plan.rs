@@ -8,6 +8,7 @@
 use catalog::Snapshot;
 use types::{Money, Task, Timestamp, Usage};
 
+use crate::brief::Brief;
 use crate::filters::{FILTERS, FIXED, Looked};
 use crate::guide::Guide;
 use crate::health::{Figures, Size};
@@ -211,24 +212,25 @@ pub fn plan(question: &Question<'_>) -> Plan {
     let mut before = 0;
     let mut all: Vec<Candidate> = Vec::new();
     let mut passed: Vec<u32> = Vec::new();
+    // Of one target no endpoint comes twice: none is left out behind those that are tried.
+    let most = if question.targets.len() == 1 { most(question) } else { usize::MAX };
     for (number, target) in question.targets.iter().enumerate() {
         before += offers(snapshot, target);
         let left = filter(question, target, &mut plan.rejected, &mut counts);
-        passed.extend_from_slice(&left);
-        all.extend(sorting.candidates(target, left));
-        if !wishes.across_models {
-            let steps = sorting.ordered(target, std::mem::take(&mut all), &mut random);
+        passed.extend(left.iter().map(|brief| brief.endpoint));
+        let candidates = sorting.candidates(target, &left);
+        if wishes.across_models {
+            all.extend(candidates);
+        } else {
+            let steps = sorting.ordered(target, candidates, &mut random, most);
             plan.steps.extend(steps.into_iter().map(|step| Step { target: number, ..step }));
         }
     }
     if let Some(first) = question.targets.first().filter(|_| wishes.across_models) {
-        plan.steps = sorting.ordered(first, all, &mut random);
+        plan.steps = sorting.ordered(first, all, &mut random, most);
     }
     cut(question, &mut plan.steps);
-    passed.sort_unstable();
-    passed.dedup();
-    passed.retain(|endpoint| plan.steps.iter().all(|step| step.endpoint != *endpoint));
-    plan.rejected.extend(passed.into_iter().map(|endpoint| (endpoint, BEHIND)));
+    behind(passed, &plan.steps, &mut plan.rejected);
     if let Some(sticky) = question.sticky {
         plan.sticky = Some(if plan.steps.first().is_some_and(|step| step.endpoint == sticky.endpoint) {
             "hit"
@@ -244,21 +246,46 @@ pub fn plan(question: &Question<'_>) -> Plan {
     plan
 }
 
+/// As many steps as a plan may have. A policy's chain has its own bounds.
+fn most(question: &Question<'_>) -> usize {
+    match question.wishes.allow_fallbacks {
+        false => 1,
+        true if question.retries.is_empty() => question.attempts_max.max(1),
+        true => usize::MAX,
+    }
+}
+
+/// Adds those that passed every filter and are not among the steps.
+fn behind(mut passed: Vec<u32>, steps: &[Step], rejected: &mut Vec<(u32, &'static str)>) {
+    passed.sort_unstable();
+    passed.dedup();
+    let mut tried: Vec<u32> = steps.iter().map(|step| step.endpoint).collect();
+    tried.sort_unstable();
+    let mut tried = tried.into_iter().peekable();
+    rejected.reserve(passed.len());
+    for endpoint in passed {
+        while tried.next_if(|tried| *tried < endpoint).is_some() {}
+        if tried.peek() != Some(&endpoint) {
+            rejected.push((endpoint, BEHIND));
+        }
+    }
+}
+
 /// Leaves each endpoint once, and as many as may be tried. A policy's chain has its own bounds.
 fn cut(question: &Question<'_>, steps: &mut Vec<Step>) {
-    let mut seen = Vec::with_capacity(steps.len());
-    steps.retain(|step| {
-        let fresh = !seen.contains(&step.endpoint);
-        seen.push(step.endpoint);
-        fresh
-    });
+    if question.targets.len() > 1 {
+        let mut seen = Vec::with_capacity(steps.len());
+        steps.retain(|step| {
+            let fresh = !seen.contains(&step.endpoint);
+            seen.push(step.endpoint);
+            fresh
+        });
+    }
+    steps.truncate(most(question));
+    if question.retries.is_empty() || !question.wishes.allow_fallbacks {
+        return;
+    }
     let max = question.attempts_max.max(1);
-    if !question.wishes.allow_fallbacks {
-        return steps.truncate(1);
-    }
-    if question.retries.is_empty() {
-        return steps.truncate(max);
-    }
     let mut counts = vec![0; question.targets.len()];
     steps.retain(|step| {
         let Some(count) = counts.get_mut(step.target) else { return false };
@@ -320,29 +347,42 @@ fn filter(
     target: &Target,
     rejected: &mut Vec<(u32, &'static str)>,
     counts: &mut [usize],
-) -> Vec<u32> {
+) -> Vec<Brief> {
     let is_virtual = matches!(target.what, What::Virtual(_));
     let listed =
         question.conditions.shortlist().filter(|_| is_virtual && question.facts.task == Task::Generate);
-    let (mut left, done) = match listed {
+    let look = look(question, target);
+    let mut left: Vec<Brief> = match listed {
         Some(list) => {
+            // What passed comes behind these: one allocation for both.
+            rejected.reserve(list.rejected.len() + list.left.len());
             rejected.extend_from_slice(&list.rejected);
             counts.iter_mut().zip(list.removed).for_each(|(count, removed)| *count += removed);
-            (list.left.clone(), FIXED)
+            list.left.clone()
         }
-        None => (candidates(question.snapshot, target), 0),
+        None => {
+            let mut left = candidates(question.snapshot, target);
+            for (at, (filter, count)) in FILTERS.iter().zip(counts.iter_mut()).enumerate().take(FIXED) {
+                let held = left.len();
+                left.retain(|index| {
+                    let kept = look.passes(filter, *index);
+                    // A virtual model leaves out most of the catalog; only what is switched on is worth a line.
+                    if !(kept || is_virtual && at == 0) {
+                        rejected.push((*index, filter.step));
+                    }
+                    kept
+                });
+                *count += held - left.len();
+            }
+            left.into_iter().filter_map(|index| Brief::of(question.snapshot, index)).collect()
+        }
     };
-    let look = look(question, target);
-    for (at, (filter, count)) in FILTERS.iter().zip(counts).enumerate().skip(done) {
-        if !look.asks(filter) {
-            continue;
-        }
+    for (filter, count) in FILTERS.iter().zip(counts).skip(FIXED).filter(|(filter, _)| look.asks(filter)) {
         let held = left.len();
-        left.retain(|index| {
-            let kept = look.passes(filter, *index);
-            // A virtual model leaves out most of the catalog; only what is switched on is worth a line.
-            if !(kept || is_virtual && at == 0) {
-                rejected.push((*index, filter.step));
+        left.retain(|brief| {
+            let kept = look.passes_brief(filter, brief);
+            if !kept {
+                rejected.push((brief.endpoint, filter.step));
             }
             kept
         });

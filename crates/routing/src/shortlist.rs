@@ -3,6 +3,7 @@
 
 use catalog::Snapshot;
 
+use crate::brief::Brief;
 use crate::filters::{FILTERS, FIXED, Looked};
 use crate::name::{Target, Virtual, What};
 use crate::plan::{Conditions, Facts};
@@ -11,8 +12,8 @@ use crate::wishes::Wishes;
 /// What the first filters leave, and what they leave out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shortlist {
-    /// By position in the catalog.
-    pub(crate) left: Vec<u32>,
+    /// In the order of the catalog, with what every decision asks of them.
+    pub(crate) left: Vec<Brief>,
     /// With the filter that left it out; without those that are not switched on.
     pub(crate) rejected: Vec<(u32, &'static str)>,
     /// How many each filter left out.
@@ -25,13 +26,11 @@ impl Shortlist {
         let target = Target { what: What::Virtual(Virtual::Auto), pin: None, variant: None };
         let (facts, wishes) = (Facts::default(), Wishes::default());
         let look = Looked::new(snapshot, conditions, &target, &facts, &wishes);
-        let mut list = Shortlist {
-            left: (0..u32::try_from(snapshot.endpoints.len()).unwrap_or(u32::MAX)).collect(),
-            ..Shortlist::default()
-        };
+        let mut list = Shortlist::default();
+        let mut left: Vec<u32> = (0..u32::try_from(snapshot.endpoints.len()).unwrap_or(u32::MAX)).collect();
         for (at, (filter, removed)) in FILTERS.iter().zip(&mut list.removed).enumerate() {
-            let held = list.left.len();
-            list.left.retain(|index| {
+            let held = left.len();
+            left.retain(|index| {
                 let kept = look.passes(filter, *index);
                 // A virtual model leaves out most of the catalog; only what is switched on is worth a line.
                 if !(kept || at == 0) {
@@ -39,8 +38,9 @@ impl Shortlist {
                 }
                 kept
             });
-            *removed = held - list.left.len();
+            *removed = held - left.len();
         }
+        list.left = left.into_iter().filter_map(|index| Brief::of(snapshot, index)).collect();
         list
     }
 }

@@ -67,6 +67,10 @@ impl Rate {
 
     /// What `units` cost, rounded up to the nano-dollar; saturates.
     pub fn times(self, units: u64) -> Money {
+        // 64 bits are enough for nearly all, and are divided much quicker.
+        if let Some(exact) = u64::try_from(self.0).ok().and_then(|rate| rate.checked_mul(units)) {
+            return Money::from_nanos(exact.div_ceil(1_000_000) as i64);
+        }
         let exact = i128::from(self.0) * i128::from(units);
         let nanos = exact.div_euclid(1_000_000) + i128::from(exact.rem_euclid(1_000_000) != 0);
         Money::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))

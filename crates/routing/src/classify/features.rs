@@ -13,7 +13,7 @@ mod shape;
 pub(super) mod split;
 
 use super::lexicon;
-use split::{beginning, ending, is_alone, sentences};
+use split::{ALONE, BINDS, DIGIT, WORD, beginning, class, ending, sentences};
 
 /// How many rows of weights there are.
 pub const BUCKETS: usize = 1 << 17;
@@ -32,6 +32,9 @@ const EARLIER_CHARS: usize = 160;
 const EARLIER_MAX: usize = 2;
 /// Families up to which their pairs count in full.
 const PAIRS_FULL: f32 = 6.0;
+/// Room for the features of a part, and for a sentence; either grows where that is too little.
+const PART_FEATURES: usize = 768;
+const SENTENCE_BYTES: usize = 256;
 /// Letters of a word's beginning.
 const STEM_CHARS: usize = 5;
 /// Words that say nothing of the task when a sentence begins with them.
@@ -76,8 +79,18 @@ impl Features {
 
 /// The features of a request.
 pub fn features(view: &View<'_>) -> Features {
-    let mut collector = Collector::default();
-    collector.out.all.reserve(4_096);
+    let mut features = Features::default();
+    parts(view, |part| {
+        features.all.extend_from_slice(part);
+        features.ends.push(features.all.len());
+    });
+    features
+}
+
+/// Gives `take` the features of each sentence, then of the whole, as [`Features::parts`] has them: who only adds them up needs no more
+/// room than for one part.
+pub(super) fn parts(view: &View<'_>, take: impl FnMut(&[Feature])) {
+    let mut collector = Collector::new(take);
     let system = sentences(beginning(view.system, SYSTEM_CHARS));
     for (at, text) in system.iter().take(SYSTEM_MAX).enumerate() {
         collector.stands(b's', at, system.len().min(SYSTEM_MAX), text);
@@ -103,7 +116,6 @@ pub fn features(view: &View<'_>) -> Features {
     collector.sentence(b'r', beginning(view.answer, EARLIER_CHARS), 0.5);
     collector.shape(view);
     collector.end();
-    collector.out
 }
 
 /// The words of a sentence so far.
@@ -111,22 +123,39 @@ struct Run {
     count: usize,
     before: u64,
     first: u64,
+    /// What the hash of a word begins with.
+    start: u64,
 }
 
-#[derive(Default)]
-struct Collector {
-    out: Features,
+struct Collector<T> {
+    /// Takes each part.
+    take: T,
+    /// The features of the part so far.
+    part: Vec<Feature>,
     /// How big the last message is, in four steps.
     size: u8,
-    /// The word that is being read.
+    /// The word that is being read, and its hash.
     word: Vec<char>,
-    /// A sentence as the lexicon wants it.
-    prepared: String,
+    own: Fnv,
+    /// For looking up the lexicon.
+    scratch: lexicon::Scratch,
 }
 
-impl Collector {
+impl<T: FnMut(&[Feature])> Collector<T> {
+    fn new(take: T) -> Collector<T> {
+        Collector {
+            take,
+            part: Vec::with_capacity(PART_FEATURES),
+            size: 0,
+            word: Vec::with_capacity(SENTENCE_BYTES),
+            own: Fnv(0),
+            scratch: lexicon::Scratch::default(),
+        }
+    }
+
     fn end(&mut self) {
-        self.out.ends.push(self.out.all.len());
+        (self.take)(&self.part);
+        self.part.clear();
     }
 
     /// Where a sentence stands and what it looks like, for telling whether it is the instruction.
@@ -152,46 +181,56 @@ impl Collector {
         if text.is_empty() {
             return;
         }
-        let start = self.out.all.len();
+        let start = self.part.len();
         let edge = hash(place, b'w', b"^");
-        let mut run = Run { count: 0, before: edge, first: edge };
-        self.word.clear();
+        let mut run = Run { count: 0, before: edge, first: edge, start: Fnv::new(place, b'w').0 };
+        self.forget(&run);
         for c in text.chars() {
-            if is_alone(c) {
-                self.word(place, &mut run);
-                self.word.push(c);
-                self.word(place, &mut run);
-            } else if c.is_ascii_digit() {
+            let class = class(c);
+            if class & ALONE != 0 {
+                self.word(&mut run);
+                self.letter(c);
+                self.word(&mut run);
+            } else if class & DIGIT != 0 {
                 if self.word.last() != Some(&'0') {
-                    self.word.push('0');
+                    self.letter('0');
                 }
-            } else if c.is_alphanumeric() || c == '\'' || c == '_' {
-                split::lower(c, |c| self.word.push(c));
+            } else if class & (WORD | BINDS) != 0 {
+                split::lower(c, |c| self.letter(c));
             } else {
-                self.word(place, &mut run);
+                self.word(&mut run);
             }
         }
-        self.word(place, &mut run);
+        self.word(&mut run);
         self.add(run.before.rotate_left(7) ^ hash(place, b'w', b"$"), 1.0);
         let each = weight / (run.count.max(1) as f32).sqrt();
-        self.out.all.iter_mut().skip(start).for_each(|(_, value)| *value *= each);
+        self.part.iter_mut().skip(start).for_each(|(_, value)| *value *= each);
         let end = text.chars().next_back().unwrap_or_default();
         self.add(hash(place, b'q', &[end as u8]) ^ run.first, 0.5 * weight);
         self.families(place, text, weight);
     }
 
+    /// Adds a letter to the word that is being read.
+    fn letter(&mut self, c: char) {
+        self.word.push(c);
+        self.own.char(c);
+    }
+
+    /// Begins another word.
+    fn forget(&mut self, run: &Run) {
+        self.word.clear();
+        self.own = Fnv(run.start);
+    }
+
     /// Takes the word that was read.
-    fn word(&mut self, place: u8, run: &mut Run) {
+    fn word(&mut self, run: &mut Run) {
         if self.word.is_empty() {
             return;
         }
-        let mut own = Fnv::new(place, b'w');
-        self.word.iter().for_each(|c| own.char(*c));
-        let own = own.0;
-        if run.count == 0 && POLITE.iter().any(|polite| polite.chars().eq(self.word.iter().copied())) {
-            self.word.clear();
-            return;
+        if run.count == 0 && is_polite(&self.word) {
+            return self.forget(run);
         }
+        let own = self.own.0;
         self.add(own, 1.5);
         self.add(run.before.rotate_left(7) ^ own, 1.0);
         if run.count == 0 {
@@ -204,41 +243,14 @@ impl Collector {
         run.before = own;
         run.count += 1;
         if self.word.len() >= 3 {
-            self.characters();
+            characters(&self.word, &mut self.part);
         }
-        self.word.clear();
-    }
-
-    /// How a word begins, and its characters in fours, with its edges.
-    fn characters(&mut self) {
-        let chars = self.word.len();
-        let edges = [u64::from(u32::from('<')), u64::from(u32::from('>'))];
-        let [mut one, mut two, mut three] = [0, 0, edges[0]];
-        let mut stem = Fnv::new(b'c', b's');
-        for at in 0..=chars {
-            let c = self.word.get(at).map_or(edges[1], |c| u64::from(u32::from(*c)));
-            if at < STEM_CHARS && chars > STEM_CHARS {
-                stem.0 = (stem.0 ^ c).wrapping_mul(0x0000_0100_0000_01b3);
-            }
-            // A character has 21 bits: three fill a word.
-            let gram = two << 42 | three << 21 | c;
-            // Of three only those at the edges: the rest is within fours.
-            if at == 1 || at == chars {
-                self.add(gram.wrapping_mul(0xff51_afd7_ed55_8ccd), 0.35);
-            }
-            if at > 1 {
-                self.add((gram ^ one.rotate_left(32)).wrapping_mul(0xc4ce_b9fe_1a85_ec53), 0.35);
-            }
-            (one, two, three) = (two, three, c);
-        }
-        if chars > STEM_CHARS {
-            self.add(stem.0, 1.0);
-        }
+        self.forget(run);
     }
 
     /// Families that come together in a sentence say more than each alone.
     fn families(&mut self, place: u8, text: &str, weight: f32) {
-        let found = lexicon::families(text, &mut self.prepared);
+        let found = lexicon::families(text, &mut self.scratch);
         let mut asked = [0_u8; 24];
         let mut count = 0;
         let mut rest = found.all;
@@ -269,10 +281,47 @@ impl Collector {
     }
 
     fn add(&mut self, hash: u64, weight: f32) {
-        // The upper bits of the hash are mixed best.
-        let bucket = (hash ^ (hash >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BUCKETS.ilog2());
-        self.out.all.push((bucket as u32, weight));
+        self.part.push((bucket(hash), weight));
     }
+}
+
+/// How a word begins, and its characters in fours, with its edges.
+fn characters(word: &[char], part: &mut Vec<Feature>) {
+    let chars = word.len();
+    let [first, last] = [u64::from(u32::from('<')), u64::from(u32::from('>'))];
+    let [mut one, mut two, mut three] = [0, 0, first];
+    for at in 0..=chars {
+        let c = word.get(at).map_or(last, |c| u64::from(u32::from(*c)));
+        // A character has 21 bits: three fill a word.
+        let gram = two << 42 | three << 21 | c;
+        // Of three only those at the edges: the rest is within fours.
+        if at == 1 || at == chars {
+            part.push((bucket(gram.wrapping_mul(0xff51_afd7_ed55_8ccd)), 0.35));
+        }
+        if at > 1 {
+            let gram = (gram ^ one.rotate_left(32)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+            part.push((bucket(gram), 0.35));
+        }
+        (one, two, three) = (two, three, c);
+    }
+    if chars > STEM_CHARS {
+        let mut stem = Fnv::new(b'c', b's');
+        word.iter().take(STEM_CHARS).for_each(|c| stem.char(*c));
+        part.push((bucket(stem.0), 1.0));
+    }
+}
+
+/// Whether a word says nothing of the task at the beginning of a sentence.
+fn is_polite(word: &[char]) -> bool {
+    // All of them are ASCII: a byte is a character.
+    let is = |polite: &&str| polite.len() == word.len() && polite.chars().eq(word.iter().copied());
+    POLITE.iter().any(is)
+}
+
+/// The row of weights that a hash falls into.
+fn bucket(hash: u64) -> u32 {
+    // The upper bits of the hash are mixed best.
+    ((hash ^ (hash >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BUCKETS.ilog2())) as u32
 }
 
 /// FNV-1a.
@@ -313,15 +362,34 @@ mod tests {
             ("please shorten the sentence", "Could you shorten the sentence"),
         ];
         let words = |text: &str| {
-            let mut collector = Collector::default();
+            let mut collector = Collector::new(|_| ());
             collector.sentence(b'u', text, 1.0);
-            let mut buckets: Vec<u32> = collector.out.all.iter().map(|(bucket, _)| *bucket).collect();
+            let mut buckets: Vec<u32> = collector.part.iter().map(|(bucket, _)| *bucket).collect();
             buckets.truncate(20);
             buckets
         };
         for (one, other) in rows {
             assert_eq!(words(one), words(other), "{one}");
         }
+    }
+
+    /// Weights mean what they were trained on: who changes features trains anew, and writes the new number here.
+    #[test]
+    fn features_are_those_that_the_weights_were_trained_on() {
+        let view = View {
+            system: "You are a careful translator. Answer in German!",
+            earlier: vec!["Hi (all), what's 12 + 30?", "И ещё: сколько будет 7*8?"],
+            answer: "```\nx = 42;\n```",
+            last: "Übersetze bitte: “It’s late”.\n\nDon't shorten it; 请保留格式。 Please keep {\"a\": [1, 22]} as it is, İstanbul too!",
+        };
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for part in features(&view).parts() {
+            let numbers = part.iter().flat_map(|(bucket, value)| [*bucket, value.to_bits()]);
+            for number in numbers.chain([u32::MAX]) {
+                hash = (hash ^ u64::from(number)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+        }
+        assert_eq!(hash, 0xe4a4b74c8bd61b06, "{hash:#x}");
     }
 
     #[test]

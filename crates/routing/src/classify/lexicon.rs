@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::features::split::lower;
-use aho_corasick::{AhoCorasick, MatchKind};
+use super::stems::Stems;
 
 /// The families of stems: each a line of texts between bars.
 const TEXT: &str = include_str!("lexicon.txt");
@@ -23,16 +23,15 @@ const NAMED: [&str; 6] = [
     include_str!("lexicon/zh-ja-ko.txt"),
     include_str!("lexicon/names.txt"),
 ];
+/// Behind every text that is looked up.
+const PADDING: &str = "\0\0\0";
 /// The family of words that deny.
 const NEGATION: &str = "negation";
 /// Ends the name of a family that says what is talked about.
 const TOPIC: &str = "_words";
 
-/// Letters of a stem up to which looking up takes one step.
-const DENSE_DEPTH: usize = 4;
-
 struct Lexicon {
-    stems: AhoCorasick,
+    stems: Stems,
     /// Which families each stem belongs to, as bits.
     families: Vec<u128>,
     /// The families that say what is talked about, as bits.
@@ -78,42 +77,60 @@ static LEXICON: LazyLock<Option<Lexicon>> = LazyLock::new(|| {
             *stems.entry(folded(stem)).or_default() |= bit(family);
         }
     }
-    let (stems, families): (Vec<String>, Vec<u128>) = stems.into_iter().unzip();
-    let stems =
-        AhoCorasick::builder().match_kind(MatchKind::Standard).dense_depth(DENSE_DEPTH).build(stems).ok()?;
+    let families = stems.values().copied().collect();
+    let stems = Stems::of(stems.keys().map(String::as_str))?;
     let negation = bit(names.get(NEGATION).copied().unwrap_or(u32::MAX));
     Some(Lexicon { stems, families, topics, negation })
 });
 
-/// The families of which a stem stands in the text; `buffer` is written over.
-pub(crate) fn families(text: &str, buffer: &mut String) -> Found {
-    prepare(text, buffer);
-    let (mut found, mut clause) = (Found::default(), 0_u128);
-    let Some(lexicon) = LEXICON.as_ref() else { return found };
-    let ends = |c: u8| matches!(c, b',' | b'.' | b';' | b':' | b'!' | b'?');
-    let mut clause_end = 0;
-    for stem in lexicon.stems.find_overlapping_iter(buffer.as_str()) {
-        // Stems come by where they end.
-        let at = stem.end().saturating_sub(1);
-        if at >= clause_end {
-            found.close(clause, lexicon.negation);
-            clause = 0;
-            let rest = buffer.as_bytes().get(at..).unwrap_or_default();
-            clause_end = at + 1 + rest.iter().skip(1).position(|c| ends(*c)).unwrap_or(rest.len());
-        }
-        clause |= lexicon.families.get(stem.pattern().as_usize()).copied().unwrap_or_default();
+/// What is written over for each text.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// The text as it is looked up.
+    prepared: String,
+    /// Where a stem ends, and its families.
+    hits: Vec<(usize, u128)>,
+}
+
+/// The families of which a stem stands in the text.
+pub(crate) fn families(text: &str, scratch: &mut Scratch) -> Found {
+    let Some(lexicon) = LEXICON.as_ref() else { return Found::default() };
+    let Scratch { prepared, hits } = scratch;
+    prepare(text, prepared);
+    prepared.push_str(PADDING);
+    let mut found = Found::default();
+    hits.clear();
+    lexicon.stems.find(prepared.as_bytes(), |end, stem| {
+        let families = lexicon.families.get(stem as usize).copied().unwrap_or_default();
+        found.all |= families;
+        hits.push((end, families));
+    });
+    if found.all & lexicon.negation != 0 {
+        found.denied = denied(prepared, hits, lexicon.negation);
     }
-    found.close(clause, lexicon.negation);
     found
 }
 
-impl Found {
-    fn close(&mut self, clause: u128, negation: u128) {
-        self.all |= clause;
+/// The families that stand in a clause with a word that denies. What ends a clause begins the next one.
+fn denied(prepared: &str, hits: &mut [(usize, u128)], negation: u128) -> u128 {
+    hits.sort_unstable_by_key(|(end, _)| *end);
+    let (mut denied, mut clause, mut from) = (0, 0_u128, 0);
+    let mut close = |clause: u128| {
         if clause & negation != 0 {
-            self.denied |= clause & !negation;
+            denied |= clause & !negation;
         }
+    };
+    for (end, families) in hits.iter() {
+        let between = prepared.as_bytes().get(from..=*end).unwrap_or_default();
+        if between.iter().any(|c| matches!(c, b',' | b'.' | b';' | b':' | b'!' | b'?')) {
+            close(clause);
+            clause = 0;
+        }
+        from = end + 1;
+        clause |= families;
     }
+    close(clause);
+    denied
 }
 
 /// Whether a family says what is talked about rather than what is asked.
@@ -124,26 +141,45 @@ pub(crate) fn is_topic(family: u8) -> bool {
 fn prepare(text: &str, out: &mut String) {
     out.clear();
     out.push(' ');
+    let mut spaced = true;
     for c in text.chars() {
-        match c {
-            '’' | '‘' => out.push('\''),
-            '，' | '、' | '،' => out.push_str(" ,"),
-            '。' | '；' | '：' | '؛' | '।' => out.push_str(" ."),
-            ',' | '.' | ';' | ':' | '!' | '?' => {
-                if !out.ends_with(' ') {
-                    out.push(' ');
-                }
-                out.push(c);
+        let (single, before) = match c {
+            'a'..='z' | '0'..='9' | '\'' | '-' => (c, false),
+            'A'..='Z' => (c.to_ascii_lowercase(), false),
+            ',' | '.' | ';' | ':' | '!' | '?' => (c, true),
+            '’' | '‘' => ('\'', false),
+            '，' | '、' | '،' => {
+                out.push_str(" ,");
+                spaced = false;
+                continue;
+            }
+            '。' | '；' | '：' | '؛' | '।' => {
+                out.push_str(" .");
+                spaced = false;
+                continue;
             }
             c if c.is_whitespace()
                 || matches!(c, '"' | '“' | '”' | '«' | '»' | '(' | ')' | '[' | ']' | '¿' | '¡' | '*') =>
             {
-                if !out.ends_with(' ') {
+                if !spaced {
                     out.push(' ');
                 }
+                spaced = true;
+                continue;
             }
-            c => lower(c, |c| out.push(c)),
+            c => {
+                // Some letters leave nothing behind.
+                let held = out.len();
+                lower(c, |c| out.push(c));
+                spaced &= held == out.len();
+                continue;
+            }
+        };
+        if before && !spaced {
+            out.push(' ');
         }
+        out.push(single);
+        spaced = false;
     }
     out.push(' ');
 }
@@ -154,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_family_is_found_by_any_of_its_stems_in_any_case() {
-        let found = |text: &str| families(text, &mut String::new());
+        let found = |text: &str| families(text, &mut Scratch::default());
         assert_eq!(found("Please TRANSLATE this into French").all & 3, 3);
         assert!(found("Übersetze das").all & 1 == 1 && found("把这段翻译成英文").all & 1 == 1);
         assert_eq!(found(""), Found::default());
@@ -162,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_a_clause_denies_is_told_from_what_it_asks() {
-        let denied = |text: &str| families(text, &mut String::new()).denied & 1 == 1;
+        let denied = |text: &str| families(text, &mut Scratch::default()).denied & 1 == 1;
         assert!(denied("Don't translate it, shorten it.") && denied("不要翻译，请缩短。"));
         assert!(!denied("Translate it, don't shorten it.") && !denied("Translate it."));
     }
