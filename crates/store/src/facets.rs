@@ -35,7 +35,7 @@ const APART: [&str; 6] =
     ["trace_id", "trace.trace_id", "session_id", "trace.session_id", "user_id", "generation_id"];
 
 /// Facets and their values.
-type Values<'r> = BTreeSet<(Cow<'r, str>, Cow<'r, str>)>;
+pub(crate) type Values<'r> = BTreeSet<(Cow<'r, str>, Cow<'r, str>)>;
 
 /// The facets of a generation and their values.
 pub(crate) fn of(record: &GenerationRecord) -> Values<'_> {
