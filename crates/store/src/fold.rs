@@ -84,7 +84,7 @@ fn sort_out<'a>(records: &'a [Logged<'a>]) -> (Vec<Bookable<'a>>, Refused<'a>) {
             Err(error) => refused.push((logged, error.to_string())),
         }
     }
-    bookable.sort_by(|a, b| a.logged.record.id.as_str().cmp(b.logged.record.id.as_str()));
+    bookable.sort_by_cached_key(|b| b.logged.record.id);
     (bookable, refused)
 }
 
