@@ -172,37 +172,36 @@ pub(crate) async fn answer_body(
     let account = admitted.key.account.id.clone();
     let memory = gateway.seals.of(&account);
     let says = PathSays { model: path.model, stream: path.stream, memory: Some(&memory) };
-    let first = scan(dialect, body, &says)?;
+    // What a call may be scanned again from. There is one call, scanned in its place: it is large, and waits as long as its answer.
+    let (whole, masked);
+    let mut call = scan(dialect, body, &says)?;
     // A response was filled up before its history was put in front.
-    let whole = match extra.filled {
-        None => filling::of_call(&gateway, &admitted.key, &first)?,
+    whole = match extra.filled {
+        None => filling::of_call(&gateway, &admitted.key, &call)?,
         Some(_) => None,
     };
-    let call = match &whole {
-        None => first,
-        Some(whole) => {
-            (extra.body, extra.filled) = (whole.body.clone(), Some(whole.filled.clone()));
-            let says = PathSays { model: path.model.and(whole.model.as_deref()), ..says };
-            scan(dialect, &whole.body, &says)?
+    if let Some(whole) = &whole {
+        (extra.body, extra.filled) = (whole.body.clone(), Some(whole.filled.clone()));
+        let says = PathSays { model: path.model.and(whole.model.as_deref()), ..says };
+        call = scan(dialect, &whole.body, &says)?;
+    }
+    masked = match Guard::of(&gateway, &admitted.key, call.asked())? {
+        None => None,
+        Some(mut guard) => {
+            let masked = guard.request(&gateway, call.body)?;
+            guard.admits(call.asked())?;
+            extra.guard = Some(guard);
+            masked
         }
     };
-    let mut masked = None;
-    if let Some(mut guard) = Guard::of(&gateway, &admitted.key, call.asked())? {
-        masked = guard.request(&gateway, call.body)?;
-        guard.admits(call.asked())?;
-        extra.guard = Some(guard);
-    }
     // What is kept is what goes out.
     let kept = masked.as_deref().unwrap_or(body);
     let listener = Listener::of(&gateway, id, &admitted.key, admitted.created, kept);
-    let call = match &masked {
-        None => call,
-        Some(masked) => {
-            extra.body = masked.clone();
-            let model = whole.as_ref().and_then(|whole| path.model.and(whole.model.as_deref()));
-            scan(dialect, masked, &PathSays { model: model.or(path.model), ..says })?
-        }
-    };
+    if let Some(masked) = &masked {
+        extra.body = masked.clone();
+        let model = whole.as_ref().and_then(|whole| path.model.and(whole.model.as_deref()));
+        call = scan(dialect, masked, &PathSays { model: model.or(path.model), ..says })?;
+    }
     let mut response = match extra.guard {
         None => answer_call(worker, id, headers, &call, path.array, admitted, extra).await?,
         // On the heap, so that no other call carries it.

@@ -76,10 +76,14 @@ pub fn of_fields(kind: &str, texts: &[&str], numbers: &[i64]) -> Digest {
 
 /// 64 lower-case hexadecimal digits.
 pub fn hex(digest: &Digest) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or('0');
-    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS.get(usize::from(half)).copied().unwrap_or(b'0'));
+    let mut text = String::with_capacity(2 * digest.len());
+    for byte in digest {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// Reads what [`hex`] wrote; `None` for anything else.

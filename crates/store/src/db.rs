@@ -17,8 +17,9 @@ use crate::{StoreError, dialect};
 
 /// A database that does not answer within this is unavailable.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(15_000);
-/// Rows of one statement with many rows. A few sizes that recur, so that each stays prepared.
-const ROWS_PER_INSERT: [usize; 4] = [64, 16, 4, 1];
+/// Rows of one statement with many rows. A few sizes that recur, so that each stays prepared. Each statement wakes the database's
+/// thread and waits for it, so a batch goes in few of them.
+const ROWS_PER_INSERT: [usize; 5] = [256, 64, 16, 4, 1];
 
 pub(crate) enum Db {
     /// One connection writes, a few read.
@@ -147,7 +148,7 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         in_time(async {
             on!(self, Db::Sqlite { reader, .. } => reader, Db::Postgres(pool) => pool, |conn, Args| {
-                Ok(sqlx::query_as_with(sql, arguments::<Args>(&mut values.iter())?).fetch_all(conn).await?)
+                Ok(sqlx::query_as_with(sql, arguments::<Args>(values)?).fetch_all(conn).await?)
             })
         })
         .await
@@ -162,7 +163,7 @@ impl Db {
         let sql = AssertSqlSafe(sql).into_sql_str();
         in_time(async {
             on!(self, Db::Sqlite { reader, .. } => reader, Db::Postgres(pool) => pool, |conn, Args| {
-                Ok(sqlx::query_as_with(sql, arguments::<Args>(&mut values.iter())?).fetch_all(conn).await?)
+                Ok(sqlx::query_as_with(sql, arguments::<Args>(values)?).fetch_all(conn).await?)
             })
         })
         .await
@@ -199,7 +200,7 @@ impl Tx {
     ) -> Result<u64, StoreError> {
         in_time(async {
             on!(self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
-                Ok(sqlx::query_with(sql, arguments::<Args>(&mut values.iter())?).execute(&mut **tx).await?.rows_affected())
+                Ok(sqlx::query_with(sql, arguments::<Args>(values)?).execute(&mut **tx).await?.rows_affected())
             })
         })
         .await
@@ -213,7 +214,7 @@ impl Tx {
     ) -> Result<Vec<T>, StoreError> {
         in_time(async {
             on!(self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
-                Ok(sqlx::query_as_with(sql, arguments::<Args>(&mut values.iter())?).fetch_all(&mut **tx).await?)
+                Ok(sqlx::query_as_with(sql, arguments::<Args>(values)?).fetch_all(&mut **tx).await?)
             })
         })
         .await
@@ -232,7 +233,7 @@ impl Tx {
             let sql = self.insert_text(head, chunk, tail);
             let rows: Vec<T> = in_time(async {
                 on!(&mut *self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
-                    let query = sqlx::query_as_with(sql, arguments::<Args>(&mut chunk.iter().flatten())?);
+                    let query = sqlx::query_as_with(sql, arguments_of_rows::<Args>(chunk)?);
                     Ok(query.fetch_all(&mut **tx).await?)
                 })
             })
@@ -254,7 +255,7 @@ impl Tx {
             let sql = self.insert_text(head, chunk, tail);
             written += in_time(async {
                 on!(&mut *self, Tx::Sqlite(open) => open, Tx::Postgres(open) => open, |tx, Args| {
-                    let query = sqlx::query_with(sql, arguments::<Args>(&mut chunk.iter().flatten())?);
+                    let query = sqlx::query_with(sql, arguments_of_rows::<Args>(chunk)?);
                     Ok(query.execute(&mut **tx).await?.rows_affected())
                 })
             })
@@ -311,16 +312,28 @@ fn insert_sql(head: &str, columns: usize, rows: usize, tail: &str, numbered: boo
 
 /// Values as a driver wants them.
 trait Bind: Sized {
-    fn bind(&mut self, value: &Value<'_>) -> Result<(), sqlx::error::BoxDynError>;
+    /// Makes room for so many.
+    fn room(&mut self, count: usize);
+    /// Binds the next. `above`: the text that was bound last in the same column.
+    fn bind(&mut self, value: &Value<'_>, above: &mut Shared) -> Result<(), sqlx::error::BoxDynError>;
 }
 
 macro_rules! bind {
     ($arguments:ty) => {
         impl Bind for $arguments {
-            fn bind(&mut self, value: &Value<'_>) -> Result<(), sqlx::error::BoxDynError> {
+            fn room(&mut self, count: usize) {
+                self.reserve(count, 0);
+            }
+
+            fn bind(
+                &mut self,
+                value: &Value<'_>,
+                above: &mut Shared,
+            ) -> Result<(), sqlx::error::BoxDynError> {
                 match value {
-                    Value::Text(text) => self.add(text.to_string()),
-                    Value::OptText(text) => self.add(text.map(str::to_owned)),
+                    Value::Text(text) => self.add(above.text(text)),
+                    Value::OptText(Some(text)) => self.add(above.text(text)),
+                    Value::OptText(None) => self.add(None::<String>),
                     Value::Int(number) => self.add(*number),
                     Value::OptInt(number) => self.add(*number),
                     Value::Bool(flag) => self.add(*flag),
@@ -332,12 +345,45 @@ macro_rules! bind {
 bind!(SqliteArguments);
 bind!(PgArguments);
 
-fn arguments<A: Bind + Default>(values: &mut dyn Iterator<Item = &Value<'_>>) -> Result<A, StoreError> {
+/// A text of a column. Rows of one insert have most of their texts in common: account, model, status. One that is the same as in the
+/// row above is not made again, which among thousands of values took longer than binding them.
+#[derive(Clone, Default)]
+struct Shared(Option<Arc<str>>);
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        match &self.0 {
+            Some(known) if **known == *text => Arc::clone(known),
+            _ => Arc::clone(self.0.insert(Arc::from(text))),
+        }
+    }
+}
+
+fn arguments<A: Bind + Default>(values: &[Value<'_>]) -> Result<A, StoreError> {
     let mut arguments = A::default();
+    arguments.room(values.len());
     for value in values {
-        arguments.bind(value).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        bound(arguments.bind(value, &mut Shared::default()))?;
     }
     Ok(arguments)
+}
+
+/// Of rows behind each other.
+fn arguments_of_rows<A: Bind + Default>(rows: &[Vec<Value<'_>>]) -> Result<A, StoreError> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let mut arguments = A::default();
+    arguments.room(rows.len() * columns);
+    let mut above = vec![Shared::default(); columns];
+    for row in rows {
+        for (value, above) in row.iter().zip(&mut above) {
+            bound(arguments.bind(value, above))?;
+        }
+    }
+    Ok(arguments)
+}
+
+fn bound(result: Result<(), sqlx::error::BoxDynError>) -> Result<(), StoreError> {
+    result.map_err(|error| StoreError::Invalid(error.to_string()))
 }
 
 async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

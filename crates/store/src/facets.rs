@@ -47,7 +47,7 @@ const APART: [&str; 6] =
     ["trace_id", "trace.trace_id", "session_id", "trace.session_id", "user_id", "generation_id"];
 
 /// Facets and their values.
-type Values<'r> = BTreeSet<(Cow<'r, str>, Cow<'r, str>)>;
+pub(crate) type Values<'r> = BTreeSet<(Cow<'r, str>, Cow<'r, str>)>;
 
 /// What use by key, model and provider counts under in the rollups of facets, of the whole account each.
 pub(crate) fn parts<'a>([key, model, provider]: &[Cow<'a, str>; 3]) -> [(&'static str, Cow<'a, str>); 4] {

@@ -49,14 +49,21 @@ impl Store {
         to: u64,
         records: &[Logged<'_>],
     ) -> Result<Folded, StoreError> {
-        let (bookable, refused) = sort_out(records);
-        let mut tx = self.db.write().await?;
-        segments::advance(&mut tx, segment, from, to).await?;
-        let (inserted, refused) = fold_in(&mut tx, bookable, refused).await?;
-        tx.commit().await?;
-        let duplicates = records.len() - inserted - refused.len();
-        let refused = refused.into_iter().map(|(logged, reason)| (logged.record.id, reason)).collect();
-        Ok(Folded { inserted, duplicates, refused })
+        // Nearly always all of them are new.
+        for expected in [Expected::New, Expected::Any] {
+            let (bookable, refused) = sort_out(records);
+            let mut tx = self.db.write().await?;
+            segments::advance(&mut tx, segment, from, to).await?;
+            let Some((inserted, refused)) = fold_in(&mut tx, bookable, refused, expected).await? else {
+                drop(tx);
+                continue;
+            };
+            tx.commit().await?;
+            let duplicates = records.len() - inserted - refused.len();
+            let refused = refused.into_iter().map(|(logged, reason)| (logged.record.id, reason)).collect();
+            return Ok(Folded { inserted, duplicates, refused });
+        }
+        Err(StoreError::Corrupt(String::from("generations are neither known nor new")))
     }
 }
 
@@ -77,16 +84,27 @@ fn sort_out<'a>(records: &'a [Logged<'a>]) -> (Vec<Bookable<'a>>, Refused<'a>) {
             Err(error) => refused.push((logged, error.to_string())),
         }
     }
-    bookable.sort_by(|a, b| a.logged.record.id.as_str().cmp(b.logged.record.id.as_str()));
+    bookable.sort_by_cached_key(|b| b.logged.record.id);
     (bookable, refused)
 }
 
-/// Everything but the offset and the commit; returns how many generations are new, and what was set aside.
+/// What a fold goes by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// No record is stored yet; where one is, all is begun anew.
+    New,
+    /// Some may be.
+    Any,
+}
+
+/// Everything but the offset and the commit; returns how many generations are new, and what was set aside. `None`: not all were as
+/// new as expected, and the transaction is to be given up.
 async fn fold_in<'a>(
     tx: &mut Tx,
     mut bookable: Vec<Bookable<'a>>,
     mut refused: Refused<'a>,
-) -> Result<(usize, Refused<'a>), StoreError> {
+    expected: Expected,
+) -> Result<Option<(usize, Refused<'a>)>, StoreError> {
     // Those that are refused too: later records of the segment may name their sheets.
     let all: Vec<&GenerationRecord> =
         bookable.iter().map(|b| b.logged).chain(refused.iter().map(|r| r.0)).map(|l| &l.record).collect();
@@ -104,15 +122,17 @@ async fn fold_in<'a>(
     for b in &bookable {
         stored.push(generations::prepare(b.logged, &sheets)?);
     }
-    let new = generations::insert(tx, &stored).await?;
-    if new.is_empty() {
-        return Ok((0, refused));
+    let mut fresh: Vec<(&Stored<'_>, Option<&Entry>)> =
+        stored.iter().zip(bookable.iter().map(|b| b.entry.as_ref())).collect();
+    if expected == Expected::Any {
+        let new = generations::insert(tx, &stored).await?;
+        fresh.retain(|(stored, _)| new.contains(stored.record.id.as_str()));
+    } else if !generations::insert_new(tx, &stored).await? {
+        return Ok(None);
     }
-    let fresh: Vec<(&Stored<'_>, Option<&Entry>)> = stored
-        .iter()
-        .zip(bookable.iter().map(|b| b.entry.as_ref()))
-        .filter(|(stored, _)| new.contains(stored.record.id.as_str()))
-        .collect();
+    if fresh.is_empty() {
+        return Ok(Some((0, refused)));
+    }
     let booked: Vec<NewEntry<'_>> = fresh
         .iter()
         .filter_map(|(stored, entry)| {
@@ -128,7 +148,7 @@ async fn fold_in<'a>(
     spending::add(tx, &records).await?;
     byok::add_up(tx, &records).await?;
     add_up(tx, &records).await?;
-    Ok((records.len(), refused))
+    Ok(Some((records.len(), refused)))
 }
 
 /// Adds what was charged to the totals of accounts and keys.

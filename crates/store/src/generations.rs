@@ -186,17 +186,22 @@ impl Body<'_> {
     }
 }
 
+const INTO: &str =
+    "INSERT INTO generations (id, created, account, api_key, model, provider, endpoint, status, mode, cost,
+    provider_cost, charged, price_version, body, digest)";
+
+/// Stores records that should all be new; false when some were known, and then the transaction is to be given up. Counting is
+/// cheaper than naming each one.
+pub(crate) async fn insert_new(tx: &mut Tx, records: &[Stored<'_>]) -> Result<bool, StoreError> {
+    let rows: Vec<Vec<Value<'_>>> = records.iter().map(row).collect();
+    let written = tx.put(INTO, &rows, "ON CONFLICT (id) DO NOTHING").await?;
+    Ok(usize::try_from(written).is_ok_and(|written| written == rows.len()))
+}
+
 /// Stores records that are not known yet; returns the ids of those.
 pub(crate) async fn insert(tx: &mut Tx, records: &[Stored<'_>]) -> Result<HashSet<String>, StoreError> {
     let rows: Vec<Vec<Value<'_>>> = records.iter().map(row).collect();
-    let ids: Vec<(String,)> = tx
-        .insert(
-            "INSERT INTO generations (id, created, account, api_key, model, provider, endpoint, status, mode, cost,
-                provider_cost, charged, price_version, body, digest)",
-            &rows,
-            "ON CONFLICT (id) DO NOTHING RETURNING id",
-        )
-        .await?;
+    let ids: Vec<(String,)> = tx.insert(INTO, &rows, "ON CONFLICT (id) DO NOTHING RETURNING id").await?;
     Ok(ids.into_iter().map(|row| row.0).collect())
 }
 

@@ -7,6 +7,7 @@ use ledger::GenerationRecord;
 use serde::{Deserialize, Serialize};
 use types::PriceSheet;
 
+use crate::alike::Alike;
 use crate::corrections::{Corrected, between};
 use crate::db::{Tx, Value};
 use crate::generations::read;
@@ -84,8 +85,12 @@ async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
 /// Adds generations, each with the prices that applied.
 pub(crate) async fn add(tx: &mut Tx, records: &[(&GenerationRecord, &PriceSheet)]) -> Result<(), StoreError> {
     let mut gathered = Gathered::default();
+    let mut alike = Alike::default();
     for (record, sheet) in records {
-        gathered.count(record, &Figures::of(record, sheet));
+        alike.add(record, Figures::of(record, sheet));
+    }
+    for (record, figures) in alike.each() {
+        gathered.count(record, figures);
     }
     gathered.write(tx, true).await?;
     traffic::add(tx, records.iter().map(|(record, _)| *record)).await?;

@@ -10,6 +10,7 @@
 mod accounts;
 mod activity;
 mod alerts;
+mod alike;
 mod announcements;
 mod audit;
 mod auto_top_up;

@@ -51,7 +51,7 @@ text_id!(
 pub const OWNER_ACCOUNT: &str = "acct_owner";
 
 /// `gen-<unix seconds>-<20 alphanumerics>`: one client request and its outcome.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GenerationId([u8; GenerationId::LEN]);
 
 const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

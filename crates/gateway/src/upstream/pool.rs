@@ -110,7 +110,8 @@ impl Pool {
                 return Ok((connection, true));
             }
         }
-        let connecting = tokio::time::timeout(timeout, connect::connect(target)).await;
+        // On the heap: a new connection may have to speak TLS, and every call would otherwise carry the room for that.
+        let connecting = tokio::time::timeout(timeout, Box::pin(connect::connect(target))).await;
         let connection = connecting
             .map_err(|_| UpstreamError::ConnectTimeout(timeout))?
             .map_err(UpstreamError::Connect)?;
