@@ -30,7 +30,7 @@ const SEED: u64 = 20_261_121;
 /// Parts that the temperature is fitted over.
 const FIFTHS: usize = 5;
 /// Put-together prompts for each that was written.
-const FRAMED: f64 = 0.5;
+const FRAMED: f64 = 0.3;
 
 #[derive(clap::Args)]
 pub struct Args {

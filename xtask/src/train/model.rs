@@ -14,33 +14,25 @@ use super::perturb::{Hand, perturbed};
 use super::{Prompt, SEED};
 
 /// Times that all prompts are seen, and the last of them whose weights are averaged.
-static ROUNDS_: std::sync::LazyLock<usize> =
-    std::sync::LazyLock::new(|| std::env::var("ROUNDS").map_or(7, |x| x.parse().unwrap()));
-static AVERAGED_: std::sync::LazyLock<usize> =
-    std::sync::LazyLock::new(|| std::env::var("AVERAGED").map_or(4, |x| x.parse().unwrap()));
+const ROUNDS: usize = 7;
+const AVERAGED: usize = 4;
 /// AdaGrad's first step, what is left of it at the end, and how much smaller it is after the rows.
-static RATE_: std::sync::LazyLock<f32> =
-    std::sync::LazyLock::new(|| std::env::var("RATE").map_or(0.03, |x| x.parse().unwrap()));
-static RATE_LEFT_: std::sync::LazyLock<f32> =
-    std::sync::LazyLock::new(|| std::env::var("RATE_LEFT").map_or(0.2, |x| x.parse().unwrap()));
-static TOP_RATE_: std::sync::LazyLock<f32> =
-    std::sync::LazyLock::new(|| std::env::var("TOP_RATE").map_or(0.3, |x| x.parse().unwrap()));
+const RATE: f32 = 0.03;
+const RATE_LEFT: f32 = 0.2;
+const TOP_RATE: f32 = 0.3;
 /// What the squares begin with.
 const SQUARE: f32 = 1e-3;
 /// How strongly weights are pulled to zero.
-static DECAY_: std::sync::LazyLock<f32> =
-    std::sync::LazyLock::new(|| std::env::var("DECAY").map_or(2e-6, |x| x.parse().unwrap()));
+const DECAY: f32 = 2e-6;
 /// Of a label's aim so much is spread over the others, so that no prompt is learned by heart.
-static SMOOTHING_: std::sync::LazyLock<f32> =
-    std::sync::LazyLock::new(|| std::env::var("SMOOTHING").map_or(0.12, |x| x.parse().unwrap()));
+const SMOOTHING: f32 = 0.08;
 /// How often each prompt is seen in another hand in a round, and what such a copy counts.
-static COPIES_: std::sync::LazyLock<usize> =
-    std::sync::LazyLock::new(|| std::env::var("COPIES").map_or(2, |x| x.parse().unwrap()));
-static COPY_WEIGHT_: std::sync::LazyLock<f32> =
-    std::sync::LazyLock::new(|| std::env::var("COPY_WEIGHT").map_or(0.6, |x| x.parse().unwrap()));
+const COPIES: usize = 2;
+const COPY_WEIGHT: f32 = 0.6;
+/// So much of a prompt's features is left out each time that it is seen, so that none is leant on too much.
+const DROPPED: f64 = 0.3;
 /// What a put-together prompt counts.
-static FRAME_WEIGHT_: std::sync::LazyLock<f32> =
-    std::sync::LazyLock::new(|| std::env::var("FRAME_WEIGHT").map_or(0.6, |x| x.parse().unwrap()));
+const FRAME_WEIGHT: f32 = 0.6;
 /// How far from 0 the hidden columns and the top begin.
 const HIDDEN_START: f32 = 0.05;
 const TOP_START: f32 = 0.3;
@@ -73,11 +65,10 @@ struct Example {
 
 impl Example {
     fn of(prompt: &Prompt, weight: f32, random: &mut Random) -> Example {
-        let dropped: f64 = std::env::var("DROP").map_or(0.0, |x| x.parse().unwrap());
-        let scale = (1.0 / (1.0 - dropped)) as f32;
+        let scale = (1.0 / (1.0 - DROPPED)) as f32;
         let features = features(&prompt.view());
         let mut kept = |part: &[Feature]| {
-            let some = part.iter().filter(|_| random.unit() >= dropped);
+            let some = part.iter().filter(|_| random.unit() >= DROPPED);
             some.map(|(bucket, value)| (*bucket, value * scale)).collect()
         };
         let parts = features.parts().map(&mut kept).collect();
@@ -111,28 +102,28 @@ impl Model {
         let mut scratch = Scratch::default();
         let mut order: Vec<&Prompt> = prompts.to_vec();
         let mut mean = Model::empty();
-        for round in 0..*ROUNDS_ {
+        for round in 0..ROUNDS {
             for at in (1..order.len()).rev() {
                 order.swap(at, (random.unit() * (at + 1) as f64) as usize);
             }
-            let rate = (*RATE_) * (1.0 - round as f32 / *ROUNDS_ as f32 * (1.0 - (*RATE_LEFT_)));
+            let rate = RATE * (1.0 - round as f32 / ROUNDS as f32 * (1.0 - RATE_LEFT));
             for prompt in &order {
                 model.step(&Example::of(prompt, 1.0, &mut random), rate, &mut squares, &mut scratch);
-                for _ in 0..(*COPIES_) {
+                for _ in 0..COPIES {
                     let copy = perturbed(prompt, &Hand::TRAINED, &mut random);
-                    let example = Example::of(&copy, (*COPY_WEIGHT_), &mut random);
+                    let example = Example::of(&copy, COPY_WEIGHT, &mut random);
                     model.step(&example, rate, &mut squares, &mut scratch);
                 }
                 if random.unit() < framed
                     && let Some(drawn) = frames.draw(&mut random)
                 {
                     let drawn = perturbed(&drawn, &Hand::TRAINED, &mut random);
-                    let example = Example::of(&drawn, (*FRAME_WEIGHT_), &mut random);
+                    let example = Example::of(&drawn, FRAME_WEIGHT, &mut random);
                     model.step(&example, rate, &mut squares, &mut scratch);
                 }
             }
-            if round + (*AVERAGED_) >= *ROUNDS_ {
-                mean.add(&model, 1.0 / (*AVERAGED_) as f32);
+            if round + AVERAGED >= ROUNDS {
+                mean.add(&model, 1.0 / AVERAGED as f32);
             }
         }
         mean
@@ -173,11 +164,10 @@ impl Model {
         let said = softmax(self.top.logits(&mixed), 1.0);
         let mut errors = [0.0_f32; LABELS];
         for (at, (error, share)) in errors.iter_mut().zip(said).enumerate() {
-            let aim =
-                if at == example.label { 1.0 - (*SMOOTHING_) } else { (*SMOOTHING_) / (LABELS - 1) as f32 };
+            let aim = if at == example.label { 1.0 - SMOOTHING } else { SMOOTHING / (LABELS - 1) as f32 };
             *error = (share - aim) * example.weight;
         }
-        let slope = self.top_step(&mixed, &errors, rate * (*TOP_RATE_), &mut squares.top);
+        let slope = self.top_step(&mixed, &errors, rate * TOP_RATE, &mut squares.top);
         let toward = |sums: &Sums| slope.iter().zip(sums).map(|(slope, sum)| slope * sum).sum::<f32>();
         let all: f32 = sums.iter().zip(shares.iter()).map(|(sums, share)| toward(sums) * share).sum();
         for (number, part) in example.parts.iter().enumerate() {
@@ -215,7 +205,7 @@ impl Model {
         for (bucket, value) in part {
             let (row, seen) = (&mut self.rows[*bucket as usize], &mut squares.rows[*bucket as usize]);
             for at in 0..COLUMNS {
-                let gradient = slope[at] * value + (*DECAY_) * row[at];
+                let gradient = slope[at] * value + DECAY * row[at];
                 seen[at] += gradient * gradient;
                 row[at] -= rate * gradient / seen[at].sqrt();
             }

@@ -16,7 +16,7 @@ use super::lexicon;
 use split::{ALONE, BINDS, DIGIT, WORD, beginning, class, ending, sentences};
 
 /// How many rows of weights there are.
-pub const BUCKETS: usize = 1 << 17;
+pub const BUCKETS: usize = 1 << 18;
 /// Sentences of the last message that are looked at: so many at its beginning and at its end.
 const FIRST_MAX: usize = 5;
 const LAST_MAX: usize = 4;
