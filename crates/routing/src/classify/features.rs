@@ -389,7 +389,7 @@ mod tests {
                 hash = (hash ^ u64::from(number)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         }
-        assert_eq!(hash, 0xe4a4b74c8bd61b06, "{hash:#x}");
+        assert_eq!(hash, 0xf08f_3074_77d5_b301, "{hash:#x}");
     }
 
     #[test]
