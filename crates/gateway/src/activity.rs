@@ -39,7 +39,7 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         scope.key =
             Some(id.ok_or_else(|| GatewayError::NotFound(String::from("the account has no such key")))?);
     }
-    let grain = given("granularity").map_or(Ok(Grain::Day), Grain::read)?;
+    let grain = given("granularity").map_or(Ok(Grain::Day), |name| Grain::read("granularity", name))?;
     let (from, to) = (given("date").or(given("from")), given("date").or(given("to")));
     let default = Span::usual(grain, DAYS, desk.now().seconds());
     let from = from.map_or(Ok(default.from), |text| span::read(text, "from", false, true))?;
@@ -53,6 +53,7 @@ pub async fn list(worker: &Arc<Worker>, parts: &Parts) -> Result<Response<Respon
         measures: Measure::ALL.to_vec(),
         joined: Vec::new(),
         spreads: Spread::ALL.to_vec(),
+        most: None,
     };
     let mut rows = desk.store(|gateway| async move { wanted.ask(&gateway.store).await }).await?;
     // Within a day, by key, model and provider.

@@ -65,6 +65,8 @@ pub struct Question<'a> {
     pub joined: &'a [Measure],
     /// Which distributions; the rest is empty.
     pub spreads: &'a [Spread],
+    /// Only so many rows, those with most of this; what is the same stands in the usual order.
+    pub most: Option<(Measure, usize)>,
 }
 
 /// A row of an answer.
@@ -267,6 +269,15 @@ fn narrowed(question: &Question<'_>, from: &From<'_>, conditions: &str) -> Strin
     )
 }
 
+/// What an answer has of a measure.
+fn counted(question: &Question<'_>, measure: Measure) -> String {
+    match question.joined.first() {
+        Some(first) if *first == measure => String::from("SUM(joined)"),
+        _ if question.measures.contains(&measure) => format!("SUM({})", measure.column()),
+        _ => String::from("0"),
+    }
+}
+
 fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     if question.groups.len() > GROUPS_MAX {
         return Err(StoreError::Invalid(format!("use is told apart by at most {GROUPS_MAX} fields at once")));
@@ -278,11 +289,7 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
     let groups =
         (0..GROUPS_MAX).map(|n| question.groups.get(n).map_or("''", |by| from.column(by)).to_owned());
     columns.extend(groups);
-    columns.extend(Measure::ALL.iter().map(|measure| match question.joined.first() {
-        Some(first) if first == measure => String::from("CAST(SUM(joined) AS BIGINT)"),
-        _ if question.measures.contains(measure) => format!("CAST(SUM({}) AS BIGINT)", measure.column()),
-        _ => "CAST(0 AS BIGINT)".to_owned(),
-    }));
+    columns.extend(Measure::ALL.map(|measure| format!("CAST({} AS BIGINT)", counted(question, measure))));
     columns.extend(Spread::ALL.iter().map(|spread| match question.spreads.contains(spread) {
         true => format!("STRING_AGG({}, '')", spread.column()),
         false => "''".to_owned(),
@@ -293,7 +300,6 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
         apart.push(at);
     }
     apart.extend(question.groups.iter().map(|by| from.column(by)));
-    let limit = ROWS_MAX + 1;
     let text = match question.joined.is_empty() {
         true => format!("SELECT {} FROM {table} WHERE {conditions}", columns.join(", ")),
         false => format!(
@@ -307,14 +313,18 @@ fn ask<'a>(question: &'a Question<'_>) -> Result<Asked<'a>, StoreError> {
         true => format!("{text} HAVING COUNT(*) > 0"),
         false => {
             let apart = apart.join(", ");
-            format!("{text} GROUP BY {apart} ORDER BY {apart} LIMIT {limit}")
+            let (order, limit) = match question.most {
+                None => (apart.clone(), ROWS_MAX + 1),
+                Some((measure, count)) => (format!("{} DESC, {apart}", counted(question, measure)), count),
+            };
+            format!("{text} GROUP BY {apart} ORDER BY {order} LIMIT {limit}")
         }
     };
     Ok(asked)
 }
 
 impl Store {
-    /// Answers a question about use, in the order of hours or days and groups.
+    /// Answers a question about use, in the order of hours or days and groups, unless it asks for those with [most](Question::most).
     ///
     /// # Errors
     /// `Invalid` when no rollup knows what is asked, or the answer has more than [`ROWS_MAX`] rows.

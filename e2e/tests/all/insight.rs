@@ -75,6 +75,33 @@ async fn ledger(office: &Office) -> (Money, BTreeMap<String, Money>) {
 }
 
 #[tokio::test]
+async fn the_first_rows_are_the_same_however_few_are_asked_for() {
+    let office = office().await;
+    for dimensions in [json!(["user"]), json!(["model"]), json!(["key", "model"]), json!(["tag"])] {
+        for (granularity, field) in [("", "total_usage"), ("day", "tokens_total"), ("hour", "request_count")]
+        {
+            let body = |limit: usize| {
+                let order = json!({"field": field, "direction": "desc"});
+                json!({"metrics": ["request_count", "total_usage", "tokens_total"], "dimensions": dimensions,
+                    "granularity": (!granularity.is_empty()).then_some(granularity), "order_by": order, "limit": limit})
+            };
+            let whole = query(&office.manager, &body(1_000)).await;
+            let rows = whole["data"]["data"].as_array().expect("rows");
+            assert_eq!(whole["data"]["metadata"]["truncated"], false, "{whole}");
+            for limit in 1..=rows.len() {
+                let few = query(&office.manager, &body(limit)).await;
+                assert_eq!(
+                    few["data"]["data"].as_array().expect("rows"),
+                    &rows[..limit],
+                    "{dimensions} {limit}"
+                );
+                assert_eq!(few["data"]["metadata"]["truncated"], limit < rows.len(), "{few}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_total_is_that_of_the_ledger() {
     let office = office().await;
     let (spent, keys) = ledger(&office).await;

@@ -188,6 +188,7 @@ async fn make_keys(store: &Store, account: &AccountId) -> Result<()> {
         measures: &[Measure::Requests],
         joined: &[],
         spreads: &[],
+        most: None,
     };
     for (n, row) in store.used(&question).await?.into_iter().enumerate() {
         let id = KeyId::new(row.groups.into_iter().next().unwrap_or_default());

@@ -144,6 +144,7 @@ async fn totals(store: &Store, count: u64) -> Result<bool> {
                     measures: &[Measure::Charged],
                     joined: &[],
                     spreads: &[],
+                    most: None,
                 };
                 for row in store.used(&question).await? {
                     let charged = Money::from_nanos(row.figures.sums.get(Measure::Charged));
@@ -233,6 +234,7 @@ async fn ask_all(store: &Store, how: &str) -> Result<bool> {
             measures: &Measure::ALL,
             joined: &[],
             spreads,
+            most: None,
         };
         let mut times = Vec::with_capacity(ROUNDS);
         let mut rows = 0;

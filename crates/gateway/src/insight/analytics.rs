@@ -8,7 +8,7 @@ use http::Response;
 use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{By, Filter};
+use store::{By, Filter, Measure};
 use tokio::time::Instant;
 
 use super::fields::{METRICS, Metric, Told, dimension};
@@ -121,7 +121,8 @@ impl Query {
         let metrics = named(asked.metrics, Metric::read)?;
         let dimensions = named(asked.dimensions, dimension)?;
         let (filters, bounds) = filters(asked.filters)?;
-        let grain = asked.granularity.as_deref().map_or(Ok(Grain::Whole), Grain::read)?;
+        let grain =
+            asked.granularity.as_deref().map_or(Ok(Grain::Whole), |name| Grain::read("granularity", name))?;
         let span = match asked.time_range {
             None => Span::usual(grain, DAYS, now_s),
             Some(range) => {
@@ -145,16 +146,31 @@ impl Query {
     fn wanted(&self, scope: Scope) -> Result<Wanted, GatewayError> {
         let all = self.metrics.iter().map(|(_, metric)| *metric).chain(self.bounds.iter().map(|b| b.metric));
         let Needs { measures, joined, spreads } = needs(all);
+        let pieces = self.span.pieces(self.grain)?;
         Ok(Wanted {
             scope,
             grain: self.grain,
-            pieces: self.span.pieces(self.grain)?,
+            most: self.most().filter(|_| pieces.len() == 1),
+            pieces,
             groups: self.dimensions.iter().map(|(_, by)| by.clone()).collect(),
             filters: self.filters.clone(),
             measures,
             joined,
             spreads,
         })
+    }
+
+    /// What the store can put in order by itself, with a row more than are answered, so that one knows of it: with the table of every
+    /// end user, thousands of rows would come and fifty be told.
+    fn most(&self) -> Option<(Measure, usize)> {
+        let Order::By(at, true) = self.order else { return None };
+        if !self.bounds.is_empty() {
+            return None;
+        }
+        match self.metrics.get(at)?.1 {
+            Metric::Count(measure) | Metric::Usd(measure) => Some((measure, self.limit + 1)),
+            _ => None,
+        }
     }
 
     /// The rows in order, and how many there were.

@@ -26,17 +26,19 @@ pub(crate) enum Grain {
 }
 
 impl Grain {
-    /// By its name.
-    pub(crate) fn read(name: &str) -> Result<Grain, GatewayError> {
+    /// By its name, which was given as `field`.
+    pub(crate) fn read(field: &str, name: &str) -> Result<Grain, GatewayError> {
         Ok(match name {
             "hour" => Grain::Hour,
             "day" => Grain::Day,
             "week" => Grain::Week,
             "month" => Grain::Month,
             "minute" => {
-                return Err(invalid("use is kept by the hour; ask for `hour`, `day`, `week` or `month`"));
+                return Err(invalid(format!(
+                    "use is kept by the hour: `{field}` is `hour`, `day`, `week` or `month`"
+                )));
             }
-            _ => return Err(invalid("it must be `hour`, `day`, `week` or `month`")),
+            _ => return Err(invalid(format!("`{field}` is `hour`, `day`, `week` or `month`, not `{name}`"))),
         })
     }
 }

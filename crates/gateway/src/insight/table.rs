@@ -18,6 +18,8 @@ pub(crate) struct Wanted {
     /// What is counted together.
     pub(crate) joined: Vec<Measure>,
     pub(crate) spreads: Vec<Spread>,
+    /// Only so many rows of each piece, those with most of this.
+    pub(crate) most: Option<(Measure, usize)>,
 }
 
 /// A row: when, by which values, and what was counted.
@@ -46,6 +48,7 @@ impl Wanted {
                 measures: &self.measures,
                 joined: &self.joined,
                 spreads: &self.spreads,
+                most: self.most,
             };
             for row in store.used(&question).await? {
                 let at = if piece.split { row.at } else { piece.from };

@@ -77,7 +77,7 @@ async fn answer(
     let grain = match given("resolution") {
         None => Grain::Day,
         Some("week") => return Err(invalid("`resolution` is `hour`, `day` or `month`")),
-        Some(name) => Grain::read(name)?,
+        Some(name) => Grain::read("resolution", name)?,
     };
     let now_s = desk.now().seconds();
     let end = match given("end") {
@@ -107,6 +107,7 @@ async fn answer(
         measures,
         joined,
         spreads,
+        most: None,
     };
     let apart = (!groups.is_empty()).then(|| Wanted { groups, ..all.clone() });
     let (all, apart) = desk

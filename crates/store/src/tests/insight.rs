@@ -76,6 +76,7 @@ impl Ask {
             measures: &Measure::ALL,
             joined: &[],
             spreads: &Spread::ALL,
+            most: None,
         };
         store.used(&question).await
     }
@@ -178,6 +179,7 @@ both! {
                 measures: &[Measure::Requests],
                 joined: &[Measure::Input, Measure::CacheRead, Measure::Output],
                 spreads: &[Spread::Ttft],
+                most: None,
             };
             let joined = store.used(&question).await.unwrap();
             let apart = store.used(&Question { joined: &[], measures: &Measure::ALL, ..question }).await.unwrap();
@@ -188,6 +190,35 @@ both! {
                 assert_eq!(joined.figures.sums.get(Measure::Requests), apart.figures.sums.get(Measure::Requests));
                 assert_eq!((joined.figures.sums.get(Measure::Output), joined.figures.sums.get(Measure::Charged)), (0, 0));
                 assert_eq!(joined.figures.spread(Spread::Ttft), apart.figures.spread(Spread::Ttft));
+            }
+        }
+    }
+
+    async fn the_most_are_the_first_of_all(store) {
+        let calls = calls(60);
+        fold(&store, "s1", 0, 10, &calls).await.unwrap();
+        for (groups, split) in [(vec![facet("user")], false), (vec![By::Key, By::Model], true), (vec![facet("tag")], true), (vec![], true)] {
+            for (most, joined) in [(Measure::Charged, &[][..]), (Measure::Input, &[Measure::Input, Measure::Output]), (Measure::Failed, &[])] {
+                let question = Question {
+                    account: &account("owner"),
+                    key: None,
+                    hours: true,
+                    from: first_hour(),
+                    to: first_hour() + 240,
+                    split,
+                    groups: &groups,
+                    filters: &[],
+                    measures: &[Measure::Requests, Measure::Charged, Measure::Failed],
+                    joined,
+                    spreads: &[],
+                    most: None,
+                };
+                let mut all = store.used(&question).await.unwrap();
+                all.sort_by_key(|row| std::cmp::Reverse(row.figures.sums.get(most)));
+                for count in [1, 3, all.len(), all.len() + 5] {
+                    let rows = store.used(&Question { most: Some((most, count)), ..question }).await.unwrap();
+                    assert_eq!(rows, all.iter().take(count).cloned().collect::<Vec<_>>(), "{groups:?} {most:?} {count}");
+                }
             }
         }
     }
