@@ -1,9 +1,13 @@
 //! A snapshot as bytes: what the binary embeds. Postcard behind a mark that names the format's version.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Changes whenever a struct that is stored changes.
 const MARK: &[u8; 8] = b"twcat\x00\x00\x02";
+
+/// Bytes that are hashed together.
+const HASHED_AT_ONCE: usize = 4_096;
 
 /// Why bytes are not a snapshot.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +26,30 @@ pub enum CodecError {
 /// Writes the mark and the value.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     Ok(postcard::to_extend(value, MARK.to_vec())?)
+}
+
+/// The hash of what [`encode`] would write, which is never there as a whole.
+pub(crate) fn digest<T: Serialize>(value: &T) -> Result<[u8; 32], CodecError> {
+    let mut hashed = Hashed { hash: Sha256::new(), last: MARK.to_vec() };
+    hashed = postcard::to_extend(value, hashed)?;
+    hashed.hash.update(&hashed.last);
+    Ok(hashed.hash.finalize().into())
+}
+
+/// Bytes on their way into a hash.
+struct Hashed {
+    hash: Sha256,
+    last: Vec<u8>,
+}
+
+impl Extend<u8> for Hashed {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        self.last.extend(bytes);
+        if self.last.len() >= HASHED_AT_ONCE {
+            self.hash.update(&self.last);
+            self.last.clear();
+        }
+    }
 }
 
 /// Reads what [`encode`] wrote; bytes left over are damage.

@@ -8,7 +8,7 @@
 //! - An endpoint's id is `<provider>/<slug>`. It takes the place of a catalog endpoint with that id.
 //! - No price: unknown, so the endpoint is listed and can't be billed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::claim::Claim;
@@ -77,6 +77,9 @@ pub struct OverlayModel {
     pub price: Option<BTreeMap<String, String>>,
 }
 
+/// Id and slug of models, by the names that a configuration has for them.
+type Known = HashMap<String, (Arc<str>, Arc<str>)>;
+
 /// Collects what is wrong, each with its key path.
 struct Errors(Vec<String>);
 
@@ -89,11 +92,12 @@ impl Errors {
 impl Snapshot {
     /// This snapshot with the configuration's additions. Errors name the key, its value and what is allowed; with one
     /// error nothing is added.
-    pub fn with_overlay(&self, overlay: &Overlay) -> Result<Snapshot, Vec<String>> {
+    pub fn with_overlay(self, overlay: &Overlay) -> Result<Snapshot, Vec<String>> {
         if overlay.providers.is_empty() {
-            return Ok(self.clone());
+            return Ok(self);
         }
-        let mut parts = self.parts();
+        let known = self.known(overlay);
+        let mut parts = self.into_parts();
         let mut errors = Errors(Vec::new());
         let mut added = HashSet::new();
         for entry in &overlay.providers {
@@ -102,7 +106,7 @@ impl Snapshot {
             };
             for (at, model) in entry.models.iter().enumerate() {
                 let key = format!("providers.{}.models[{at}]", entry.slug);
-                let id = self.add_model(&key, &provider, model, &mut parts, &mut errors);
+                let id = add_model(&key, &provider, model, &known, &mut parts, &mut errors);
                 if let Some(id) = id.filter(|id| !added.insert(Arc::clone(id))) {
                     let message = format!(
                         "`{}` makes the endpoint `{id}`, which an earlier entry made; give one of them another slug",
@@ -127,72 +131,85 @@ impl Snapshot {
         Snapshot::assemble(parts).map_err(|message| vec![message])
     }
 
-    /// Adds one configured model and answers its endpoint's id.
-    fn add_model(
-        &self,
-        key: &str,
-        provider: &Provider,
-        entry: &OverlayModel,
-        parts: &mut Parts,
-        errors: &mut Errors,
-    ) -> Option<Arc<str>> {
-        let before = errors.0.len();
-        let facts = config_facts(key, entry, errors);
-        let prices = price::from_config(entry.price.as_ref()).unwrap_or_else(|flaws| {
-            for (name, message) in flaws {
-                errors.add(&format!("{key}.price.{name}"), message);
-            }
-            price::Prices::default()
-        });
-        let id = entry.id.to_ascii_lowercase();
-        let split = id.split_once('/').filter(|(author, slug)| kind::is_id(author) && kind::is_id(slug));
-        let Some((author, slug)) = split else {
-            let allowed = "`<author>/<slug>` of letters, digits, `.`, `_` and `-`; \
-                           put the provider's own name for it in `provider_model_id`";
-            errors.add(&format!("{key}.id"), format!("`{}` is no model id; allowed: {allowed}", entry.id));
-            return None;
-        };
-        if errors.0.len() > before {
-            return None;
-        }
-        let (model_id, slug): (Arc<str>, Arc<str>) =
-            match self.resolve(&id).and_then(|at| self.models.get(at)) {
-                Some(model) => (Arc::clone(&model.id), Arc::clone(&model.slug)),
-                None => (id.as_str().into(), slug.into()),
-            };
-        if parts.models.iter().all(|model| model.id != model_id) {
-            parts.models.push(new_model(&model_id, author, &slug, entry, &facts));
-            if parts.authors.iter().all(|known| &*known.id != author) {
-                parts.authors.push(Author {
-                    id: author.into(),
-                    name: author.to_owned(),
-                    url: None,
-                    country: None,
-                });
-            }
-        }
-        let endpoint_id: Arc<str> = format!("{}/{slug}", provider.id).into();
-        let as_written = entry.id.split_once('/').map_or(&*slug, |(_, slug)| slug);
-        let endpoint = Endpoint {
-            price_version: price::version(&endpoint_id, &prices.sheet),
-            id: Arc::clone(&endpoint_id),
-            model: 0,
-            provider: 0,
-            name: Arc::clone(&slug),
-            variant: None,
-            provider_model_id: entry.provider_model_id.as_deref().unwrap_or(as_written).into(),
-            status: Status::Live,
-            facts,
-            price: Arc::new(prices.sheet),
-            price_claims: prices.claims,
-            source: CONFIG_SOURCE.into(),
-            as_of: "".into(),
-            from_config: true,
-        };
-        parts.endpoints.retain(|(_, _, known)| known.id != endpoint_id);
-        parts.endpoints.push((model_id, Arc::clone(&provider.id), endpoint));
-        Some(endpoint_id)
+    /// The models of the catalog that an overlay names, by the name it has for them.
+    fn known(&self, overlay: &Overlay) -> Known {
+        let ids = overlay
+            .providers
+            .iter()
+            .flat_map(|entry| &entry.models)
+            .map(|entry| entry.id.to_ascii_lowercase());
+        ids.filter_map(|id| {
+            let model = self.models.get(self.resolve(&id)?)?;
+            Some((id, (Arc::clone(&model.id), Arc::clone(&model.slug))))
+        })
+        .collect()
     }
+}
+
+/// Adds one configured model and answers its endpoint's id.
+fn add_model(
+    key: &str,
+    provider: &Provider,
+    entry: &OverlayModel,
+    known: &Known,
+    parts: &mut Parts,
+    errors: &mut Errors,
+) -> Option<Arc<str>> {
+    let before = errors.0.len();
+    let facts = config_facts(key, entry, errors);
+    let prices = price::from_config(entry.price.as_ref()).unwrap_or_else(|flaws| {
+        for (name, message) in flaws {
+            errors.add(&format!("{key}.price.{name}"), message);
+        }
+        price::Prices::default()
+    });
+    let id = entry.id.to_ascii_lowercase();
+    let split = id.split_once('/').filter(|(author, slug)| kind::is_id(author) && kind::is_id(slug));
+    let Some((author, slug)) = split else {
+        let allowed = "`<author>/<slug>` of letters, digits, `.`, `_` and `-`; \
+                       put the provider's own name for it in `provider_model_id`";
+        errors.add(&format!("{key}.id"), format!("`{}` is no model id; allowed: {allowed}", entry.id));
+        return None;
+    };
+    if errors.0.len() > before {
+        return None;
+    }
+    let (model_id, slug): (Arc<str>, Arc<str>) = match known.get(&id) {
+        Some((id, slug)) => (Arc::clone(id), Arc::clone(slug)),
+        None => (id.as_str().into(), slug.into()),
+    };
+    if parts.models.iter().all(|model| model.id != model_id) {
+        parts.models.push(new_model(&model_id, author, &slug, entry, &facts));
+        if parts.authors.iter().all(|known| &*known.id != author) {
+            parts.authors.push(Author {
+                id: author.into(),
+                name: author.to_owned(),
+                url: None,
+                country: None,
+            });
+        }
+    }
+    let endpoint_id: Arc<str> = format!("{}/{slug}", provider.id).into();
+    let as_written = entry.id.split_once('/').map_or(&*slug, |(_, slug)| slug);
+    let endpoint = Endpoint {
+        price_version: price::version(&endpoint_id, &prices.sheet),
+        id: Arc::clone(&endpoint_id),
+        model: 0,
+        provider: 0,
+        name: Arc::clone(&slug),
+        variant: None,
+        provider_model_id: entry.provider_model_id.as_deref().unwrap_or(as_written).into(),
+        status: Status::Live,
+        facts,
+        price: Arc::new(prices.sheet),
+        price_claims: prices.claims,
+        source: CONFIG_SOURCE.into(),
+        as_of: "".into(),
+        from_config: true,
+    };
+    parts.endpoints.retain(|(_, _, known)| known.id != endpoint_id);
+    parts.endpoints.push((model_id, Arc::clone(&provider.id), endpoint));
+    Some(endpoint_id)
 }
 
 fn claim<T>(value: T) -> Claim<T> {

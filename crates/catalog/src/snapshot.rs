@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use crate::codec::{self, CodecError};
 use crate::endpoint::Endpoint;
 use crate::model::{Author, Model, Source};
@@ -101,8 +99,7 @@ impl Snapshot {
             endpoints.push(endpoint);
         }
         let body = (parts.sources, parts.authors, parts.models, parts.providers, endpoints);
-        let content = codec::encode(&body).map_err(|error| error.to_string())?;
-        let version = hash_name("cat-", &Sha256::digest(&content));
+        let version = hash_name("cat-", &codec::digest(&body).map_err(|error| error.to_string())?);
         Ok(Snapshot::index(body, version))
     }
 
@@ -122,19 +119,15 @@ impl Snapshot {
     }
 
     /// The parts again, to add to them.
-    pub(crate) fn parts(&self) -> Parts {
-        let endpoints = self.endpoints.iter().filter_map(|endpoint| {
-            let model = Arc::clone(&endpoint.model_in(self)?.id);
-            let provider = Arc::clone(&endpoint.provider_in(self)?.id);
-            Some((model, provider, endpoint.clone()))
+    pub(crate) fn into_parts(self) -> Parts {
+        let (models, providers) = (self.models, self.providers);
+        let endpoints = self.endpoints.into_iter().filter_map(|endpoint| {
+            let model = Arc::clone(&models.get(endpoint.model)?.id);
+            let provider = Arc::clone(&providers.get(endpoint.provider)?.id);
+            Some((model, provider, endpoint))
         });
-        Parts {
-            sources: self.sources.clone(),
-            authors: self.authors.clone(),
-            models: self.models.clone(),
-            providers: self.providers.clone(),
-            endpoints: endpoints.collect(),
-        }
+        let endpoints = endpoints.collect();
+        Parts { sources: self.sources, authors: self.authors, models, providers, endpoints }
     }
 
     /// The snapshot as bytes for [`Snapshot::from_bytes`].

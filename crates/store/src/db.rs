@@ -116,6 +116,14 @@ macro_rules! on {
 }
 
 impl Db {
+    /// Gives back the memory that making and changing the schema took: SQLite keeps every page it saw.
+    pub(crate) async fn shrink(&self) -> Result<(), StoreError> {
+        if let Db::Sqlite { writer, .. } = self {
+            sqlx::query("PRAGMA shrink_memory").execute(writer).await?;
+        }
+        Ok(())
+    }
+
     /// Begins a transaction that writes.
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         in_time(async {

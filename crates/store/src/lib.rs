@@ -136,6 +136,7 @@ impl Store {
         migrate::run(&db).await?;
         let store = Store { db };
         store.catch_up().await?;
+        store.db.shrink().await?;
         Ok(store)
     }
 

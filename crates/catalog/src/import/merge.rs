@@ -109,7 +109,7 @@ struct Desk<'a> {
 }
 
 pub(crate) fn merge(base: &Snapshot, feed: Feed, as_of: &str, tally: Tally) -> Result<Imported, FeedError> {
-    let parts = base.parts();
+    let parts = base.clone().into_parts();
     let endpoints = parts.endpoints.iter().enumerate().map(|(at, (_, _, e))| (Arc::clone(&e.id), at));
     let models = parts.models.iter().enumerate().map(|(at, model)| (Arc::clone(&model.id), at));
     let mut desk = Desk {

@@ -22,7 +22,7 @@ fn with(models: &[&str]) -> Snapshot {
             ..OverlayProvider::default()
         }],
     };
-    BASE.with_overlay(&overlay).unwrap()
+    BASE.clone().with_overlay(&overlay).unwrap()
 }
 
 fn names() -> Names {

@@ -31,7 +31,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
         provider("b", vec![model("lab/m", "2"), model("lab/n", "3")]),
         provider("drains", vec![model("lab/m", "1")]),
     ];
-    base.with_overlay(&Overlay { providers }).unwrap()
+    base.clone().with_overlay(&Overlay { providers }).unwrap()
 });
 
 fn at(second: i64) -> Timestamp {

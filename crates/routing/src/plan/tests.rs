@@ -57,7 +57,7 @@ fn snapshot() -> Snapshot {
             provider("d", vec![model("lab/m", None, &["text"])]),
         ],
     };
-    BASE.with_overlay(&overlay).unwrap()
+    BASE.clone().with_overlay(&overlay).unwrap()
 }
 
 #[derive(Default)]

@@ -64,7 +64,8 @@ pub fn snapshot(offers: &[Offer]) -> Result<Snapshot> {
         }],
         ..OverlayProvider::default()
     };
-    base.with_overlay(&Overlay { providers: offers.iter().map(provider).collect() })
+    base.clone()
+        .with_overlay(&Overlay { providers: offers.iter().map(provider).collect() })
         .map_err(|errors| anyhow!("{errors:?}"))
 }
 
