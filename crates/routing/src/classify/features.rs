@@ -9,6 +9,21 @@
 //! - A feature is its hash, one of [`BUCKETS`]; what collides shares a weight. Training and serving share this file, so they
 //!   can't drift apart.
 
+/// What a function says of each character of ASCII, worked out by the compiler: to look one up is one step, to ask is many.
+macro_rules! of_ascii {
+    ($number:ty, $of:expr) => {{
+        let mut all: [$number; 128] = [0; 128];
+        let mut rest: &mut [$number] = &mut all;
+        let mut at = 0_u8;
+        while let [one, others @ ..] = rest {
+            *one = $of(at);
+            at += 1;
+            rest = others;
+        }
+        all
+    }};
+}
+
 mod shape;
 pub(super) mod split;
 

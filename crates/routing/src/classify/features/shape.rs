@@ -24,17 +24,11 @@ const QUOTES: u64 = 1 << 48;
 const COUNT_MAX: usize = (1 << 16) - 1;
 
 /// What a byte of ASCII counts as.
-const COUNTS: [u64; 128] = {
-    let mut counts = [0; 128];
-    let mut rest: &mut [u64] = &mut counts;
-    let mut at = 0_u8;
-    while let [one, others @ ..] = rest {
-        *one = count(at as char);
-        at += 1;
-        rest = others;
-    }
-    counts
-};
+const COUNTS: [u64; 128] = of_ascii!(u64, count_of_ascii);
+
+const fn count_of_ascii(byte: u8) -> u64 {
+    count(byte as char)
+}
 
 const fn count(c: char) -> u64 {
     match c {

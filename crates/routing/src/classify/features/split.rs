@@ -18,18 +18,7 @@ const END: u8 = 16;
 /// Belongs to a word without being a letter.
 pub(super) const BINDS: u8 = 32;
 
-/// Of the characters of ASCII: to look one up is one step, to ask is many.
-const CLASSES: [u8; 128] = {
-    let mut classes = [0; 128];
-    let mut rest: &mut [u8] = &mut classes;
-    let mut at = 0_u8;
-    while let [class, others @ ..] = rest {
-        *class = class_of_ascii(at);
-        at += 1;
-        rest = others;
-    }
-    classes
-};
+const CLASSES: [u8; 128] = of_ascii!(u8, class_of_ascii);
 
 const fn class_of_ascii(c: u8) -> u8 {
     let class = match c {
