@@ -15,10 +15,13 @@ const schemes = ["light", "dark"];
 /** Pages that are open at once. */
 const AT_ONCE = 3;
 
-/** The test run looks at the console narrow and dark, wide and light; `cargo xtask screens` at all of it. */
+/** The test run looks at each page narrow and dark, wide and light; `cargo xtask screens` at all four. */
 const isSample = process.env.TOLLWAY_SCREENS_SAMPLE === "1";
 
-const looksOf = (name) => widths.flatMap((width) => schemes.map((scheme) => ({ width, scheme, file: `${name}-${width}-${scheme}.png` })));
+const looksOf = (name) =>
+  widths
+    .flatMap((width) => schemes.map((scheme) => ({ width, scheme, file: `${name}-${width}-${scheme}.png` })))
+    .filter(({ width, scheme }) => !isSample || (width === 390) === (scheme === "dark"));
 const shots = pages.flatMap(([name, path, where]) =>
   where.map((place) => ({ name, path, place, base: places.get(place), looks: looksOf(`${name}-${place}`) })),
 );
@@ -29,8 +32,7 @@ for (const [name, path, where] of consolePages) {
     const { cookie, ids } = made[place];
     const full = path.replaceAll(/\{(\w+)\}/g, (_, id) => encodeURIComponent(ids[id]));
     const called = `console-${name}`;
-    const looks = looksOf(`${called}-${place}`).filter(({ width, scheme }) => !isSample || (width === 390) === (scheme === "dark"));
-    shots.push({ name: called, path: full, place, base: places.get("console"), cookie, looks });
+    shots.push({ name: called, path: full, place, base: places.get("console"), cookie, looks: looksOf(`${called}-${place}`) });
   }
 }
 

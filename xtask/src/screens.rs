@@ -41,7 +41,7 @@ pub fn run() -> Result<bool> {
 }
 
 /// Pictures into `target/screens`, all of them on `index.html` and `sheet.png`; true when there was nothing to complain about. A sample shows
-/// the console narrow and dark, wide and light.
+/// each page narrow and dark, wide and light.
 pub fn take(programs: &Programs, is_sample: bool) -> Result<bool> {
     let out = sh::root().join("target/screens");
     fs::create_dir_all(&out)?;

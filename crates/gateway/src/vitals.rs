@@ -1,8 +1,8 @@
 //! The live state of an endpoint on this node: when it is left alone, how it fares, how loaded it is. Survives reloads, and
 //! restarts as far as `tollway` writes it down.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,8 +15,11 @@ use types::Timestamp;
 use wire::check;
 use wire::hub::Seen;
 
+/// What routing goes by where nothing was recorded: one for all, as most endpoints of a catalog are never called.
+static NOTHING: LazyLock<Arc<[Figures; 3]>> = LazyLock::new(Arc::default);
+
 /// The live state of an endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Vitals {
     breaker: Mutex<Breaker>,
     health: Mutex<Health>,
@@ -26,6 +29,19 @@ pub struct Vitals {
     last_failure: AtomicI64,
     /// What routing goes by, for each size of prompt: made anew every second, so that a decision only reads.
     board: ArcSwap<[Figures; 3]>,
+}
+
+impl Default for Vitals {
+    fn default() -> Vitals {
+        Vitals {
+            breaker: Mutex::default(),
+            health: Mutex::default(),
+            load: Mutex::default(),
+            under_way: AtomicU32::default(),
+            last_failure: AtomicI64::default(),
+            board: ArcSwap::new(Arc::clone(&NOTHING)),
+        }
+    }
 }
 
 impl Vitals {

@@ -1,6 +1,9 @@
 //! What the kernel says about a process: CPU time and memory.
 
-use std::fs;
+use std::fs::{self, File};
+use std::path::Path;
+
+use anyhow::{Context, Result};
 
 /// A tick of `/proc` is a hundredth of a second on every Linux that we know.
 const TICK_US: u64 = 10_000;
@@ -9,6 +12,14 @@ const TICK_US: u64 = 10_000;
 pub fn cpu_us(pid: u32) -> u64 {
     let own = fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| ticks(&stat)).unwrap_or(0);
     own * TICK_US + children(pid).into_iter().map(cpu_us).sum::<u64>()
+}
+
+/// Takes a file out of the page cache; nothing may have it open or mapped.
+pub fn forget(path: &Path) -> Result<()> {
+    let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    file.sync_all()?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(())
 }
 
 /// Resident memory of a process and its children, KiB.

@@ -21,6 +21,8 @@ const PEER_CORE: &str = "1";
 const STREAM_PAUSE_US: &str = "1000";
 /// What the bench's key may spend, so that every request reserves and books.
 const CREDIT_USD: &str = "1000000";
+/// Until the jobs that run first have run.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// Who is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +47,10 @@ impl Target {
 /// What is measured once, outside of the rounds.
 #[derive(Clone, Copy, Default)]
 pub struct Facts {
+    /// After a start from a file that is not in the page cache: what the program asked for itself.
     pub tollway_idle_kib: u64,
+    /// After a start from a file that is: with what the kernel maps beside it because it costs nothing.
+    pub tollway_idle_cached_kib: u64,
     pub tollway_loaded_kib: u64,
     pub nginx_idle_kib: u64,
     pub nginx_loaded_kib: u64,
@@ -102,9 +107,20 @@ impl Setup {
             tollway = next;
             start_ms.push(took_ms);
         }
+        let mut idle_kib = [0; 2];
+        for (is_cached, kib) in [false, true].into_iter().zip(&mut idle_kib) {
+            drop(tollway);
+            if !is_cached {
+                process::forget(&release.join("tollway"))?;
+            }
+            (tollway, _) = start_tollway(&release, dir.path(), tollway_port)?;
+            std::thread::sleep(SETTLED);
+            *kib = process::resident_kib(tollway.pid());
+        }
         let governed_key = make_governed_key(&release, dir.path(), tollway_port)?;
         let facts = Facts {
-            tollway_idle_kib: process::resident_kib(tollway.pid()),
+            tollway_idle_kib: idle_kib[0],
+            tollway_idle_cached_kib: idle_kib[1],
             nginx_idle_kib: process::resident_kib(nginx.pid()),
             first_start_ms,
             start_ms: median(&mut start_ms),
