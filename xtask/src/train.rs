@@ -98,15 +98,19 @@ impl Prompt {
         }
     }
 
-    /// Kept apart by what it says, so that new prompts move no old one.
     fn is_kept_apart(&self) -> bool {
         let view = self.view();
-        let text = view.earlier.iter().chain([&view.last, &view.system]).flat_map(|text| text.bytes());
-        let hash = text.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        (hash >> 20).is_multiple_of(5)
+        is_apart(view.earlier.iter().copied().chain([view.last, view.system]))
     }
+}
+
+/// Whether something is kept apart, by what it says, so that what is new moves nothing that was there.
+fn is_apart<'a>(texts: impl IntoIterator<Item = &'a str>) -> bool {
+    let bytes = texts.into_iter().flat_map(str::bytes);
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (hash >> 20).is_multiple_of(5)
 }
 
 /// Every prompt of the folder: a file's name begins with its label and may end in a number.
@@ -149,9 +153,9 @@ fn weights_file() -> PathBuf {
 pub fn run(args: &Args) -> Result<bool> {
     let (apart, seen): (Vec<Prompt>, Vec<Prompt>) = prompts()?.into_iter().partition(Prompt::is_kept_apart);
     ensure!(apart.len() * 4 > seen.len() / 2, "too few prompts are kept apart");
+    let (frames, frames_apart) = Frames::read()?;
     println!("{} prompts to train on, {} kept apart", seen.len(), apart.len());
     if !args.check {
-        let frames = Frames::read()?;
         let judged = crossed(&seen, &frames, args)?;
         let pairs = judged.iter().zip(&seen).filter(|(judged, _)| judged.2);
         let temperature =
@@ -177,8 +181,10 @@ pub fn run(args: &Args) -> Result<bool> {
     let bytes = fs::read(weights_file())?;
     let weights = Weights::read(&bytes).context("weights.bin is no file of weights")?;
     let judge = |prompt: &Prompt| weights.judge(&prompt.view());
-    let judged = apart.iter().enumerate().map(|(number, prompt)| Judged::of(prompt, number, judge));
-    Ok(measure::print(&judged.collect::<Vec<_>>(), args.errors))
+    let framed = frames_apart.drawn((apart.len() as f64 * FRAMED) as usize);
+    let all = apart.iter().chain(&framed).enumerate();
+    let judged: Vec<_> = all.map(|(number, prompt)| Judged::of(prompt, number, judge)).collect();
+    Ok(measure::print(&judged, args.errors))
 }
 
 /// Each fifth of the prompts judged by weights that have not seen it, two fifths at a time: logits, how many copies were judged

@@ -27,6 +27,7 @@ use store::Store;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use types::{Clock, SystemClock};
 
@@ -49,6 +50,8 @@ use crate::{receipt_keys, secrets, telemetry, wire_up};
 const BOOKS_NICE: i32 = 19;
 /// How long the last records may take to fold at the end.
 const LAST_FOLD_MAX: Duration = Duration::from_secs(10);
+/// How long the other jobs may take to come to an end.
+const LAST_JOBS_MAX: Duration = Duration::from_secs(5);
 
 /// How long the end waits for what a collector has not been told yet; the rest is told after the next start.
 const LAST_TELL_MAX: Duration = Duration::from_secs(5);
@@ -122,21 +125,22 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
         config.journal.backlog_bytes_max,
         jobs_stopping.clone(),
     ));
-    tokio::spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
-    tokio::spawn(alerts::run(Arc::clone(&gateway), events, jobs_stopping.clone()));
-    tokio::spawn(catalog_news::run(Arc::clone(&gateway), jobs_stopping.clone()));
-    tokio::spawn(ratings::run(Arc::clone(&gateway), jobs_stopping.clone()));
-    tokio::spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
+    let mut jobs = JoinSet::new();
+    jobs.spawn(poll::run(Arc::clone(&gateway), poller, jobs_stopping.clone()));
+    jobs.spawn(alerts::run(Arc::clone(&gateway), events, jobs_stopping.clone()));
+    jobs.spawn(catalog_news::run(Arc::clone(&gateway), jobs_stopping.clone()));
+    jobs.spawn(ratings::run(Arc::clone(&gateway), jobs_stopping.clone()));
+    jobs.spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
     let keeping = tokio::spawn(contents::write(Arc::clone(&gateway), heard, jobs_stopping.clone()));
-    tokio::spawn(contents::forget(Arc::clone(&gateway), jobs_stopping.clone()));
-    tokio::spawn(mails::run(Arc::clone(&gateway), transport, mails, jobs_stopping.clone()));
+    jobs.spawn(contents::forget(Arc::clone(&gateway), jobs_stopping.clone()));
+    jobs.spawn(mails::run(Arc::clone(&gateway), transport, mails, jobs_stopping.clone()));
     let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
     let watching = tokio::spawn(health);
     let (stop_telling, telling_stops) = watch::channel(false);
     let telling =
         exporter.map(|exporter| tokio::spawn(telling::run(Arc::clone(&gateway), exporter, telling_stops)));
     let reloader = reload::Reloader::new(Arc::clone(&gateway), config.clone(), env, seen).await;
-    tokio::spawn(reload::run(reloader, hangups, jobs_stopping));
+    jobs.spawn(reload::run(reloader, hangups, jobs_stopping));
 
     greet(&gateway, &config, &first);
     wait_for_the_end(signals, hang_up).await;
@@ -151,6 +155,8 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     let _ = folding.await;
     let _ = keeping.await;
     let _ = watching.await;
+    // Whoever still asks the store would be told that it is closed.
+    let _ = tokio::time::timeout(LAST_JOBS_MAX, async { while jobs.join_next().await.is_some() {} }).await;
     fold_the_last(&gateway, &config, handed_to).await;
     let _ = stop_telling.send(true);
     if let Some(telling) = telling {

@@ -1,6 +1,6 @@
 //! Prompts that are put together: an instruction (`xtask/training/frames`) around a text that somebody hands over with it
 //! (`xtask/training/texts`). What the text says is never what is asked for, and a classifier that has seen the same text under many
-//! instructions learns to look at these. Only trained on: what is measured was written as a whole.
+//! instructions learns to look at these. A fifth of both is kept apart: instructions that were never trained on around texts that weren't.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use routing::random::Random;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Prompt;
+use super::{Prompt, SEED, is_apart};
 use crate::sh;
 
 /// How often a text is in the language of its instruction, where there is one.
@@ -37,7 +37,8 @@ struct Text {
     lang: String,
 }
 
-/// All of them.
+/// Frames and texts that may come together.
+#[derive(Default)]
 pub(super) struct Frames {
     /// By label.
     frames: Vec<Vec<Frame>>,
@@ -46,7 +47,8 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn read() -> Result<Frames> {
+    /// Those that are trained on, and those kept apart.
+    pub(super) fn read() -> Result<(Frames, Frames)> {
         let folder = sh::root().join("xtask/training");
         let frames =
             Label::ALL.map(|label| read(&folder.join("frames").join(format!("{}.jsonl", label.name()))));
@@ -62,7 +64,25 @@ impl Frames {
             ensure!(unknown.is_none(), "{frame:?} takes {unknown:?}, of which there are no texts");
             ensure!(!frame.takes.is_empty(), "{frame:?} takes nothing");
         }
-        Ok(Frames { frames, texts })
+        let (mut seen, mut apart) = (Frames::default(), Frames::default());
+        for frames in frames {
+            let is_apart = |frame: &Frame| is_apart([&*frame.before, &frame.after, &frame.system]);
+            let (theirs, ours) = frames.into_iter().partition(is_apart);
+            seen.frames.push(ours);
+            apart.frames.push(theirs);
+        }
+        for (kind, texts) in texts {
+            let (theirs, ours) = texts.into_iter().partition(|text: &Text| is_apart([&*text.text]));
+            seen.texts.insert(kind.clone(), ours);
+            apart.texts.insert(kind, theirs);
+        }
+        Ok((seen, apart))
+    }
+
+    /// So many of them, always the same.
+    pub(super) fn drawn(&self, count: usize) -> Vec<Prompt> {
+        let mut random = Random::new(SEED);
+        std::iter::repeat_with(|| self.draw(&mut random)).flatten().take(count).collect()
     }
 
     /// One of very many, each label as often as the others.

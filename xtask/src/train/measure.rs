@@ -60,7 +60,7 @@ pub(super) fn print(judged: &[Judged<'_>], errors: bool) -> bool {
         let part: Vec<_> = judged.iter().filter(|one| part(one.prompt)).collect();
         print!("  {name} {:.3} of {}", share(&part), part.len());
     };
-    for kind in ["plain", "program", "multi", "adversarial"] {
+    for kind in ["plain", "program", "multi", "adversarial", "frame"] {
         row(kind, &|prompt| prompt.kind == kind);
     }
     println!();
@@ -71,6 +71,8 @@ pub(super) fn print(judged: &[Judged<'_>], errors: bool) -> bool {
     for (from, to) in [(0, 40), (40, 120), (120, 400), (400, 1_000), (1_000, usize::MAX)] {
         row(&format!("from {from} bytes"), &|prompt| (from..to).contains(&prompt.view().last.len()));
     }
+    println!();
+    row("written as a whole", &|prompt| prompt.kind != "frame");
     println!(
         "\naccuracy {accuracy:.4} (goal 0.90), macro-F1 {f1:.4} (goal 0.88), expected calibration error {calibration:.4} (goal at most 0.03)"
     );

@@ -23,8 +23,8 @@ use store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Most records of one transaction.
-const BATCH_RECORDS: usize = 1000;
+/// Most records of one transaction: what they share is written once, and SQLite's one writer is held for some 50 ms.
+const BATCH_RECORDS: usize = 2_500;
 /// Most bytes read at once.
 const READ_BYTES: u64 = 4 << 20;
 /// Pause after the store did not answer.
