@@ -187,7 +187,7 @@ async fn write(
             Ok(response)
         }
         Some(Err(StoreError::Conflict(_))) => Err(GatewayError::RuleExists(format!(
-            "`{}` has a budget per {} already, or the account has its most budgets",
+            "`{}` has a budget per {} already, or the account has its most budgets; change or delete one of `GET /v1/budgets`",
             row.subject,
             row.period.name()
         ))),

@@ -216,9 +216,7 @@ pub(crate) async fn show(
         Err(GatewayError::NotFound(_)) => return Err(not_kept()),
         found => found?,
     };
-    if !key.rules.management && content.key != key.rules.id {
-        return Err(not_kept());
-    }
+    may_read(worker, &key, &content, not_kept)?;
     let texts = open(&worker.gateway.byok.masters(), &content)?;
     let body = json!({"data": {
         "id": content.id,
@@ -231,6 +229,25 @@ pub(crate) async fn show(
         "answer_is_cut": texts.answer_is_cut,
     }});
     Ok(router::json(body.to_string()))
+}
+
+/// Prompts are for who sent them: the key itself, who holds it, and those who govern the organization.
+fn may_read(
+    worker: &Worker,
+    key: &KeyState,
+    content: &Content,
+    not_kept: impl Fn() -> GatewayError,
+) -> Result<(), GatewayError> {
+    let rules = &key.rules;
+    if !rules.management {
+        return if content.key == rules.id { Ok(()) } else { Err(not_kept()) };
+    }
+    let own = worker.gateway.keys.load().of_account(&key.account.id);
+    let holder = own.iter().find(|own| own.rules.id == content.key).and_then(|own| own.rules.holder.as_ref());
+    if rules.role.may(Right::Govern) || holder.is_some() && holder == rules.holder.as_ref() {
+        return Ok(());
+    }
+    Err(AuthError::Role { role: rules.role, right: Right::Govern }.into())
 }
 
 #[derive(Debug, Deserialize)]

@@ -234,7 +234,7 @@ pub enum GatewayError {
         suggestions: Vec<String>,
     },
     /// A new policy or preset has the name of one that is there.
-    #[error("{0}; write over it with PUT, or take another name")]
+    #[error("{0}")]
     RuleExists(String),
     /// An edit was meant for another version than the one in force.
     #[error("{0}, not as `If-Match` says; read it again and make the edit over")]

@@ -173,15 +173,15 @@ where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Send,
 {
-    let path = plain(request.uri().path());
-    let is_auth = path == "/auth" || path.starts_with("/v1/auth/");
-    if is_auth || worker.gateway.keys.load().asks_addresses() {
+    let dialect = generates(&request);
+    // The audit log names it.
+    if dialect.is_none() || worker.gateway.keys.load().asks_addresses() {
         note_address(request.headers_mut(), peer, &worker.gateway.settings.trusted_proxies);
     }
     let id = worker.generation_id(worker.gateway.clock.now());
     let keyed = request.headers().contains_key(idempotency::KEY);
     if (keyed || worker.gateway.world.load().reads_on)
-        && let Some(dialect) = generates(&request)
+        && let Some(dialect) = dialect
     {
         let own = Arc::clone(worker);
         // On the heap, so that no other call carries it.
@@ -373,8 +373,10 @@ where
         _ => false,
     };
     if is_administered {
-        let manager = key::Manager(key::caller(worker, &parts, route.access)?);
-        parts.extensions.insert(manager);
+        match key::caller(worker, &parts, route.access) {
+            Ok(manager) => parts.extensions.insert(key::Manager(manager)),
+            Err(error) => return Err(refused(worker, route, parts, error).await),
+        };
     }
     let body = match route.method {
         "GET" => Bytes::new(),
@@ -390,6 +392,20 @@ where
         acts::note(worker, act).await;
     }
     result
+}
+
+/// Writes down who wanted to do what they may not, where that is somebody who administers.
+async fn refused(worker: &Arc<Worker>, route: &Route, mut parts: Parts, error: GatewayError) -> GatewayError {
+    if let Ok(known) = key::caller(worker, &parts, Access::AnyKey)
+        && known.rules.management
+    {
+        parts.extensions.insert(key::Manager(known));
+    }
+    let (trail, refused) = (acts::Trail::begin(route, &parts, &Bytes::new()), Err(error));
+    if let Some(act) = trail.and_then(|trail| trail.end(worker.gateway.clock.now(), &refused)) {
+        acts::note(worker, act).await;
+    }
+    refused.err().unwrap_or(GatewayError::Internal)
 }
 
 async fn handle(

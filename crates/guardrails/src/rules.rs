@@ -210,7 +210,10 @@ struct Written {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "an action is `off`, `flag`, `mask` or `block`, by itself or as `{\"action\": \"mask\", \"direction\": \"input\", \"scope\": ...}`"
+)]
 enum Entry {
     Action(Action),
     Whole(Whole),

@@ -79,6 +79,8 @@ pub struct KeyRow {
     pub key: NewKey,
     /// Switched off for the time being.
     pub disabled: bool,
+    /// Its holder may not come in for the time being, so that it is refused as well.
+    pub holder_is_out: bool,
     /// Since when it is refused for ever.
     pub revoked: Option<Timestamp>,
     /// What it has spent, as far as the journal is folded.
@@ -117,6 +119,7 @@ decode_row!(KeyRow, |row| {
             role: row.try_get::<Option<String>, _>(22)?.as_deref().and_then(Role::named),
         },
         disabled: row.try_get(11)?,
+        holder_is_out: row.try_get(23)?,
         revoked: row.try_get::<Option<i64>, _>(12)?.map(Timestamp),
         changed_seq: row.try_get(13)?,
         spent: Money::from_nanos(row.try_get(14)?),
@@ -137,7 +140,7 @@ macro_rules! select_keys {
             "SELECT k.id, k.account, k.hash, k.label, k.name, k.management, k.spend_limit, k.expires,
                 k.requests_per_minute, k.concurrency, k.created, k.disabled, k.revoked, k.changed_seq,
                 COALESCE(t.spent, 0), k.project, k.rules, k.updated, k.previous_hash, k.previous_until, k.frozen, k.holder,
-                k.role
+                k.role, EXISTS (SELECT 1 FROM users u WHERE u.id = k.holder AND u.disabled IS NOT NULL)
             FROM api_keys k LEFT JOIN key_totals t ON t.api_key = k.id ",
             $rest
         )

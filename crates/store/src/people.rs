@@ -7,6 +7,7 @@ use ledger::Entry;
 use types::{AccountId, KeyHash, Role, Timestamp};
 
 use crate::accounts::{require_account, require_plain};
+use crate::changes::{self, Counter};
 use crate::db::{Tx, Value, decode_row};
 use crate::{Store, StoreError, entries, organizations};
 
@@ -157,7 +158,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Lets a person sign in, or no longer; the latter ends all their sessions. False: nobody has the id.
+    /// Lets a person come in, or no longer: the latter ends all their sessions, and keys that they hold are refused meanwhile. False:
+    /// nobody has the id.
     pub async fn disable_user(&self, user: &str, since: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut tx = self.db.write().await?;
         let sql = "UPDATE users SET disabled = $2 WHERE id = $1";
@@ -165,6 +167,9 @@ impl Store {
         if since.is_some() {
             end_sessions(&mut tx, user, None).await?;
         }
+        let seq = changes::next(&mut tx, Counter::Keys).await?;
+        let sql = "UPDATE api_keys SET changed_seq = $2 WHERE holder = $1 AND revoked IS NULL";
+        tx.execute(sql, &[user.into(), seq.into()]).await?;
         tx.commit().await?;
         Ok(found)
     }

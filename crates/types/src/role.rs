@@ -5,7 +5,7 @@
 //! | read: keys, budgets, policies, projects, members, use | yes | yes | yes | yes | yes |
 //! | build: own keys, policies, presets, replays | yes | yes | yes | no | no |
 //! | pay: payments, vouchers, invoices, top-ups | yes | yes | no | yes | no |
-//! | govern: everybody's keys, members, budgets, projects, provider keys, webhooks, the audit log | yes | yes | no | no | no |
+//! | govern: everybody's keys, members, budgets, projects, provider keys, webhooks, the audit log, kept prompts | yes | yes | no | no | no |
 //! | own: name and end the organization, make owners, what can't be taken back | yes | no | no | no | no |
 
 use std::fmt;

@@ -151,22 +151,33 @@ pub(crate) async fn days_of(visit: &Visit, endpoint: &str, days: i64) -> Option<
     (tried > 0).then(|| Days { endpoint: endpoint.to_owned(), strip: strip(&label, &cells), share, tried })
 }
 
+/// Sections of a model's page, and which of them there are.
+#[derive(Default)]
+pub(crate) struct Sections {
+    pub(crate) html: String,
+    pub(crate) has_days: bool,
+    pub(crate) has_activity: bool,
+    pub(crate) has_apps: bool,
+}
+
 /// The sections of a model's page: its days, its use, its apps. Empty where nothing is known of any.
-pub(crate) async fn sections(visit: &Visit, headers: &HeaderMap, model: usize) -> String {
+pub(crate) async fn sections(visit: &Visit, headers: &HeaderMap, model: usize) -> Sections {
     let snapshot = visit.snapshot();
-    let Some(id) = snapshot.models.get(model).map(|model| model.id.to_string()) else { return String::new() };
+    let mut sections = Sections::default();
+    let Some(id) = snapshot.models.get(model).map(|model| model.id.to_string()) else { return sections };
     let mut lines = Vec::new();
     for endpoint in snapshot.endpoints.iter().filter(|endpoint| endpoint.model == model) {
         lines.extend(days_of(visit, &endpoint.id, uptime::DAYS).await);
     }
-    let mut html = String::new();
     if !lines.is_empty() {
-        html.push_str(&AllDays { days: uptime::DAYS, lines }.render().unwrap_or_default());
+        sections.has_days = true;
+        sections.html.push_str(&AllDays { days: uptime::DAYS, lines }.render().unwrap_or_default());
     }
     if let Some(activity) = of_model(visit, headers, &id).await {
-        html.push_str(&activity.render().unwrap_or_default());
+        (sections.has_activity, sections.has_apps) = (true, !activity.lines.is_empty());
+        sections.html.push_str(&activity.render().unwrap_or_default());
     }
-    html
+    sections
 }
 
 #[cfg(test)]

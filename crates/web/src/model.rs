@@ -77,7 +77,7 @@ struct ModelPage {
     /// The same for search engines, as JSON-LD.
     data: Vec<DataBlock>,
     /// Sections of their own: days, use, apps; empty where nothing is known.
-    activity: String,
+    activity: activity::Sections,
     /// The time to the first byte by the hour.
     by_hour: Option<Chart>,
     /// What the cache made of the input price of late.
@@ -286,7 +286,7 @@ fn page(
         description,
         offers,
         columns,
-        activity: String::new(),
+        activity: activity::Sections::default(),
         by_hour: None,
         effective: Vec::new(),
         cache_days: CACHE_DAYS,

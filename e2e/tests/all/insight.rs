@@ -396,6 +396,11 @@ async fn prompts_and_answers_are_kept_only_where_account_and_key_say_so() {
         manager.get(&format!("/v1/generation/content?id={id}")).await.expect(404);
     }
     let path = format!("/v1/generation/content?id={loud}");
+    for role in ["viewer", "billing", "developer"] {
+        let (member, _) = app.new_key(&["--management", "--role", role]).await;
+        let refused = member.get(&path).await.expect(403).text();
+        assert!(!refused.contains("canary"), "{role}: {refused}");
+    }
     app.owner().get(&path).await.expect(404);
     app.anonymous().get(&path).await.expect(401);
     // Who reads the database reads nothing.

@@ -207,12 +207,15 @@ async fn every_act_is_in_the_log_without_secrets() {
         .iter()
         .map(|act| format!("{} {}", act["action"].as_str().unwrap_or("-"), act["status"]))
         .collect();
-    assert_eq!(acts[..2], ["PATCH /v1/keys/{hash} 200", "POST /v1/keys 201"], "{log}");
+    let expected = ["POST /v1/budgets 403", "PATCH /v1/keys/{hash} 200", "POST /v1/keys 201"];
+    assert_eq!(acts[..3], expected, "what was refused as well: {log}");
+    let addresses = log["data"].as_array().expect("a list").iter().map(|act| &act["address"]);
+    assert!(addresses.clone().all(|address| address == "127.0.0.1"), "{log}");
     assert!(acts.iter().any(|act| act == "POST /v1/organization/invitations 201"), "{acts:?}");
-    let newest = &log["data"][0];
+    let newest = &log["data"][1];
     assert_eq!((&newest["object"], &newest["detail"]["disabled"]), (&json!(key), &json!(true)), "{newest}");
     assert_eq!(newest["organization"], json!(team));
-    assert_eq!(log["data"][1]["object"], json!(key), "what was made is named");
+    assert_eq!(log["data"][2]["object"], json!(key), "what was made is named");
     for secret in [PASSWORD, "mt_", "st_", "sk-tw", "bob@example.com"] {
         assert!(!log.to_string().contains(secret), "{secret}: {log}");
     }

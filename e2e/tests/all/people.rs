@@ -164,11 +164,27 @@ async fn the_operator_invites_and_shuts_out() {
     let listed = app.cli(&["users", "list"]).await;
     assert_eq!(listed["users"][0]["name"], "Eve", "{listed}");
     assert!(!listed.to_string().contains("argon2"), "{listed}");
+    let key = |management: bool| json!({"name": "eve's", "limit": null, "management": management});
+    let (calling, managing) = (
+        app.with_key(&field(&eve.post("/v1/keys", &key(false)).await.expect(201), "/key")),
+        app.with_key(&field(&eve.post("/v1/keys", &key(true)).await.expect(201), "/key")),
+    );
+    calling.get("/v1/key").await.expect(200);
     app.cli(&["users", "disable", "eve@example.com"]).await;
     eve.get("/v1/auth/me").await.expect(401);
     sign_in(&app, "eve@example.com", PASSWORD).await.expect(401);
+    testkit::eventually("her keys are refused", || async {
+        (calling.get("/v1/key").await.status == 401).then_some(())
+    })
+    .await;
+    managing.post("/v1/keys", &key(false)).await.expect(401);
     app.cli(&["users", "enable", "eve@example.com"]).await;
     sign_in(&app, "eve@example.com", PASSWORD).await.expect(200);
+    testkit::eventually("her keys are let in again", || async {
+        (calling.get("/v1/key").await.status == 200).then_some(())
+    })
+    .await;
+    managing.get("/v1/keys").await.expect(200);
     assert!(!app.cli_raw(&["users", "disable", "nobody@example.com"]).await.status.success());
 }
 

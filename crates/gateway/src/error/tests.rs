@@ -40,7 +40,7 @@ fn every_error_is_in_the_table_and_in_the_form_clients_read() {
             kind: RuleKind::Preset,
             error: RuleError { path: "config.n".into(), problem: "must be a number".into() },
         },
-        GatewayError::RuleExists("policy `x` exists already".into()),
+        GatewayError::RuleExists("policy `x` exists already; write over it with PUT".into()),
         GatewayError::VersionMismatch("policy `x` is at version 2".into()),
         GatewayError::IdempotencyMismatch,
         GatewayError::IdempotencyInFlight(None),

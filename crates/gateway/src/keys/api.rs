@@ -411,7 +411,7 @@ async fn edit(
     let done = gateway.written(async move { shared.store.edit_key(&account, &id, &edit, now).await }).await;
     let row = stored(done)?;
     let rules = KeyRules {
-        disabled: row.disabled,
+        disabled: row.disabled || row.holder_is_out,
         frozen: row.frozen,
         updated: row.updated,
         ..rules_of(&row.key, limits)

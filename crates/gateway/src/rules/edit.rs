@@ -235,7 +235,9 @@ impl<'a> Desk<'a> {
         };
         let written = self.gateway().on_control(writing).await;
         written.unwrap_or(Err(StoreError::Unavailable(String::new()))).map_err(|error| match (error, how) {
-            (StoreError::Conflict(message), Write::Create) => GatewayError::RuleExists(message),
+            (StoreError::Conflict(message), Write::Create) => {
+                GatewayError::RuleExists(format!("{message}; write over it with PUT, or take another name"))
+            }
             (StoreError::Conflict(message), Write::Over(_)) => GatewayError::VersionMismatch(message),
             (StoreError::NotFound(_), _) => self.missing(slug),
             (StoreError::Invalid(message), _) => self.invalid("", &message),

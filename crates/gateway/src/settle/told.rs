@@ -11,7 +11,8 @@ pub(super) fn guarded(record: &mut GenerationRecord, tally: &Tally) {
     for found in tally.counts() {
         let (direction, kind, action) = (found.direction, &*found.kind, found.action.name());
         let of = if direction == "input" { "request" } else { "answer" };
-        let message = format!("{kind} found {} times in the {of}: {action}", found.count);
+        let times = if found.count == 1 { String::from("once") } else { format!("{} times", found.count) };
+        let message = format!("{kind} found {times} in the {of}: {action}");
         record.warnings.push(Warning { code: GUARDRAIL.to_owned(), pointer: String::new(), message });
         record.guardrails.push(Guarded {
             direction: direction.to_owned(),

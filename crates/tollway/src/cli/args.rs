@@ -269,6 +269,11 @@ pub enum Users {
         /// Address or id.
         user: String,
     },
+    /// Take the second factor off somebody who lost phone and recovery codes, and sign them out.
+    EndSecondFactor {
+        /// Address or id.
+        user: String,
+    },
     /// Write everything that is kept of somebody and their own organization, as JSON.
     Export {
         /// Address or id.

@@ -23,6 +23,7 @@ fn act(command: &Command) -> Option<&'static str> {
         Command::Users(args::Users::OwnerToken) => Some("users owner-token"),
         Command::Users(args::Users::Disable { .. }) => Some("users disable"),
         Command::Users(args::Users::Enable { .. }) => Some("users enable"),
+        Command::Users(args::Users::EndSecondFactor { .. }) => Some("users end-second-factor"),
         Command::Users(args::Users::Erase { .. }) => Some("users erase"),
         Command::Users(args::Users::Export { .. }) => Some("users export"),
         Command::Orgs(args::Orgs::End { .. }) => Some("orgs end"),

@@ -24,6 +24,7 @@ pub(super) async fn run(context: &mut Context<'_>, users: &Users) -> Result<(), 
         Users::Erase { user, forfeit_balance } => erase(context, user, *forfeit_balance).await,
         Users::Disable { user } => disable(context, user, true).await,
         Users::Enable { user } => disable(context, user, false).await,
+        Users::EndSecondFactor { user } => end_second_factor(context, user).await,
     }
 }
 
@@ -125,10 +126,29 @@ async fn disable(context: &mut Context<'_>, user: &str, disabled: bool) -> Resul
         return Err(Failure::BadInput(format!("nobody is `{user}`; see `tollway users list`")));
     }
     let human = match disabled {
-        true => format!("{user} may not sign in any more, and is signed out everywhere"),
-        false => format!("{user} may sign in again"),
+        true => format!(
+            "{user} may not come in any more: signed out everywhere, and keys that they hold are refused"
+        ),
+        false => format!("{user} may come in again, with the keys that they hold"),
     };
     context.out.answer(&human, &json!({ "user": id, "disabled": disabled }))
+}
+
+async fn end_second_factor(context: &mut Context<'_>, user: &str) -> Result<(), Failure> {
+    let (_, store) = keys::open(context).await?;
+    let id = orgs::person(&store, user).await?;
+    let ended = store.end_second_factor(&id).await.map_err(|e| keys::failed(&e))?;
+    if ended {
+        store.end_sessions(&id, None).await.map_err(|e| keys::failed(&e))?;
+    }
+    store.close().await;
+    if !ended {
+        return Err(Failure::BadInput(format!("{user} has no second factor")));
+    }
+    let human = format!(
+        "{user} signs in with the password alone now, and is signed out everywhere; be sure that it was them who asked"
+    );
+    context.out.answer(&human, &json!({ "user": id, "second_factor": false }))
 }
 
 async fn export(context: &mut Context<'_>, user: &str) -> Result<(), Failure> {

@@ -217,7 +217,7 @@ fn rules(row: KeyRow) -> KeyRules {
         name: key.name,
         project: key.project,
         management: key.management,
-        disabled: row.disabled,
+        disabled: row.disabled || row.holder_is_out,
         frozen: row.frozen,
         revoked: row.revoked.is_some(),
         expires: key.expires,
