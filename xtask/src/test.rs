@@ -17,7 +17,7 @@ const LEDGER_SAMPLE: u64 = 20_000;
 /// Generations behind the dashboards in the test run; `xtask eval insight` makes ten million.
 const INSIGHT_SAMPLE: u64 = 20_000;
 /// Seconds per fuzz target; `xtask fuzz` runs longer.
-const FUZZ_SECONDS: u32 = 10;
+const FUZZ_SECONDS: u32 = 5;
 
 #[derive(clap::Args)]
 pub struct Args {
