@@ -29,8 +29,9 @@ use crate::sh;
 const SEED: u64 = 20_261_121;
 /// Parts that the temperature is fitted over.
 const FIFTHS: usize = 5;
-/// Put-together prompts for each that was written.
-const FRAMED: f64 = 0.3;
+/// Put-together prompts for each that was written: to train on, and to measure.
+const FRAMED: f64 = 1.0;
+const FRAMED_APART: f64 = 0.3;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -181,7 +182,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let bytes = fs::read(weights_file())?;
     let weights = Weights::read(&bytes).context("weights.bin is no file of weights")?;
     let judge = |prompt: &Prompt| weights.judge(&prompt.view());
-    let framed = frames_apart.drawn((apart.len() as f64 * FRAMED) as usize);
+    let framed = frames_apart.drawn((apart.len() as f64 * FRAMED_APART) as usize);
     let all = apart.iter().chain(&framed).enumerate();
     let judged: Vec<_> = all.map(|(number, prompt)| Judged::of(prompt, number, judge)).collect();
     Ok(measure::print(&judged, args.errors))

@@ -354,7 +354,7 @@ mod tests {
         let rows = [
             (json!({"kinds": {"emial": "mask"}}), "`kinds.emial`: not a kind"),
             (json!({"kinds": {"person-name": "mask"}}), "need a language model"),
-            (json!({"kinds": {"email": "hide"}}), "did not match"),
+            (json!({"kinds": {"email": "hide"}}), "an action is `off`, `flag`, `mask` or `block`"),
             (json!({"knids": {}}), "unknown field `knids`"),
             (
                 json!({"patterns": [{"name": "a", "pattern": "(", "action": "mask"}]}),

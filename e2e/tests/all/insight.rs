@@ -354,6 +354,14 @@ fn secret(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "canary-of-the-prompt"}]})
 }
 
+async fn nobody_else_reads(app: &TestApp, path: &str) {
+    for role in ["viewer", "billing", "developer"] {
+        let (member, _) = app.new_key(&["--management", "--role", role]).await;
+        let refused = member.get(path).await.expect(403).text();
+        assert!(!refused.contains("canary"), "{role}: {refused}");
+    }
+}
+
 #[tokio::test]
 async fn prompts_and_answers_are_kept_only_where_account_and_key_say_so() {
     let upstream = FakeUpstream::start();
@@ -396,11 +404,7 @@ async fn prompts_and_answers_are_kept_only_where_account_and_key_say_so() {
         manager.get(&format!("/v1/generation/content?id={id}")).await.expect(404);
     }
     let path = format!("/v1/generation/content?id={loud}");
-    for role in ["viewer", "billing", "developer"] {
-        let (member, _) = app.new_key(&["--management", "--role", role]).await;
-        let refused = member.get(&path).await.expect(403).text();
-        assert!(!refused.contains("canary"), "{role}: {refused}");
-    }
+    nobody_else_reads(&app, &path).await;
     app.owner().get(&path).await.expect(404);
     app.anonymous().get(&path).await.expect(401);
     // Who reads the database reads nothing.

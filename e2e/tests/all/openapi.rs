@@ -5,6 +5,7 @@ mod factors;
 mod identities;
 mod others;
 mod prepare;
+mod strangers;
 mod team;
 
 use std::collections::{BTreeMap, BTreeSet};
