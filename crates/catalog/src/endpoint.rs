@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use types::{PriceKind, PriceSheet, Quote, Task};
+use types::{PriceKind, PriceSheet, Quote, Rate, Task};
 
 use crate::claim::Claim;
 use crate::facts::facts;
@@ -105,10 +105,21 @@ pub struct Endpoint {
     pub from_config: bool,
 }
 
+/// What three million tokens of input and one of output cost, nano-dollars: the mixture by which prices are compared.
+pub fn blended(input: Rate, output: Rate) -> i128 {
+    3 * i128::from(input.nanos_per_million()) + i128::from(output.nanos_per_million())
+}
+
 impl Endpoint {
     /// True when calls can be billed, of whatever task: see [`PriceSheet::bills`].
     pub fn is_priced(&self) -> bool {
         Task::ALL.into_iter().any(|task| self.price.bills(task))
+    }
+
+    /// Its price of [`blended`] tokens, by which offers are the cheapest or the dearest. `None`: not both prices are known.
+    pub fn blended(&self) -> Option<i128> {
+        let rate = |kind| self.price.quote(kind).and_then(Quote::rate);
+        Some(blended(rate(PriceKind::Input)?, rate(PriceKind::Output)?))
     }
 
     /// Its model. `None` only when `snapshot` is not the one it came from.

@@ -33,7 +33,7 @@ mod write;
 pub use claim::{Claim, Dissent, Rule};
 pub use codec::CodecError;
 pub use diff::{Diff, FactChange, PriceChange, QuoteChange, diff, quote_changes};
-pub use endpoint::{Endpoint, EndpointFacts, PriceClaim, Status};
+pub use endpoint::{Endpoint, EndpointFacts, PriceClaim, Status, blended};
 pub use load::load_dir;
 pub use model::{Author, Benchmark, Modality, Model, ModelFacts, Purpose, Source};
 pub use overlay::{CONFIG_SOURCE, Overlay, OverlayModel, OverlayProvider};

@@ -309,7 +309,7 @@ fn place_provider(entry: &OverlayProvider, parts: &mut Parts, errors: &mut Error
         provider.name = name.as_str().into();
     }
     provider.protocol = entry.protocol.unwrap_or(provider.protocol);
-    provider.base_url = base_url.or_else(|| provider.base_url.take());
+    provider.configured_base_url = base_url;
     if let Some(names) = &entry.api_key_env {
         provider.api_key_env.clone_from(names);
     }
@@ -346,6 +346,7 @@ fn new_provider(entry: &OverlayProvider, has_base_url: bool, errors: &mut Errors
         name: entry.slug.as_str().into(),
         protocol,
         base_url: None,
+        configured_base_url: None,
         api_key_env: Vec::new(),
         docs: None,
         facts: ProviderFacts::default(),

@@ -184,8 +184,11 @@ pub struct Provider {
     pub name: Arc<str>,
     /// How it is spoken to.
     pub protocol: Protocol,
-    /// Where; without a slash at the end. `${NAME}` is filled from the environment. `None`: the operator must say.
+    /// Where, as the catalog has it; without a slash at the end. `${NAME}` is filled from the environment. `None`: the operator must
+    /// say.
     pub base_url: Option<String>,
+    /// Where calls go instead, because the configuration says so. Often an address of an inner network: nothing that is published has it.
+    pub configured_base_url: Option<String>,
     /// Environment variables that hold its key, first found first used.
     pub api_key_env: Vec<String>,
     /// Its documentation.
@@ -202,4 +205,11 @@ pub struct Provider {
     pub as_of: Arc<str>,
     /// True for a provider that only the configuration knows.
     pub from_config: bool,
+}
+
+impl Provider {
+    /// Where calls go, before `${NAME}` is filled in.
+    pub fn address(&self) -> Option<&str> {
+        self.configured_base_url.as_deref().or(self.base_url.as_deref())
+    }
 }

@@ -150,6 +150,7 @@ pub(crate) fn provider(id: &str, mut table: Table<'_>, page: &mut Page<'_>) -> O
         name: name?.into(),
         protocol: protocol?,
         base_url,
+        configured_base_url: None,
         api_key_env,
         docs,
         facts,

@@ -369,7 +369,7 @@ fn provider_state(
         base_url: setup
             .base_url
             .clone()
-            .or_else(|| provider.base_url.clone().filter(|address| !address.contains("${"))),
+            .or_else(|| provider.address().filter(|address| !address.contains("${")).map(str::to_owned)),
         keyring: target.as_deref().and_then(|target| keyring(target, before)),
         target,
         dialect: dialect(provider.protocol),
@@ -446,7 +446,7 @@ fn adapt(provider: &Provider) -> Adapt {
 }
 
 pub(crate) fn make_target(provider: &Provider, setup: &ProviderSetup) -> Result<Target, String> {
-    let base = setup.base_url.as_deref().or(provider.base_url.as_deref()).ok_or("base_url is missing")?;
+    let base = setup.base_url.as_deref().or(provider.address()).ok_or("base_url is missing")?;
     let mut target = Target::of_url(base).map_err(|problem| format!("base_url {problem}"))?;
     target.protocol = provider.protocol;
     if matches!(provider.protocol, Protocol::Openai | Protocol::Mistral) {

@@ -26,6 +26,8 @@ pub const HEADER: [u8; HEADER_BYTES] = *b"tollwayJ\x01\0\0\0\0\0\0\0";
 pub const HEADER_BYTES: usize = 16;
 /// Bytes of a frame before its payload.
 pub const FRAME_HEAD_BYTES: usize = 8;
+/// A short record; what memory a scan asks for at once goes by it.
+const FRAME_BYTES_USUAL: usize = 512;
 /// The largest payload.
 pub const FRAME_BYTES_MAX: usize = 1 << 20;
 
@@ -139,7 +141,8 @@ fn frame_whole(record: &GenerationRecord, out: &mut Vec<u8>) -> Result<(), Frame
 /// checked; any other offset must be one that an earlier scan returned. A file that is shorter than its header, as far as
 /// it goes, is torn at 0.
 pub fn scan(bytes: &[u8], offset: u64, records_max: usize) -> Result<Scan<'_>, ScanError> {
-    let mut scan = Scan { records: Vec::new(), next_offset: offset, tail: Tail::Clean };
+    let records = Vec::with_capacity(records_max.min(bytes.len() / FRAME_BYTES_USUAL));
+    let mut scan = Scan { records, next_offset: offset, tail: Tail::Clean };
     let mut sheets = HashMap::new();
     let mut at = 0;
     if offset == 0 {

@@ -297,11 +297,16 @@ fn chunks<'r, 'v>(mut rows: &'r [Vec<Value<'v>>]) -> impl Iterator<Item = &'r [V
 }
 
 /// The text depends on constants and counts only. SQLite looks a numbered parameter up by its name, which among thousands of
-/// them takes longer than the insert: there they go by position, and `tail` has none.
+/// them takes longer than the insert: there they go by position, and `tail` has none. And it keeps the pages as they were before a
+/// statement with several rows, to take that statement alone back: not where one that fails leaves its rows to its transaction, which
+/// is given up then.
 fn insert_sql(head: &str, columns: usize, rows: usize, tail: &str, numbered: bool) -> String {
     use std::fmt::Write;
-    let mut sql = String::with_capacity(head.len() + tail.len() + rows * columns * 6 + 16);
-    let _ = write!(sql, "{head} VALUES ");
+    let mut sql = String::with_capacity(head.len() + tail.len() + rows * columns * 6 + 32);
+    match head.strip_prefix("INSERT INTO").filter(|_| !numbered && rows > 1) {
+        Some(rest) => sql.extend(["INSERT OR FAIL INTO", rest, " VALUES "]),
+        None => sql.extend([head, " VALUES "]),
+    }
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
         for column in 0..columns {

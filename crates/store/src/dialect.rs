@@ -32,6 +32,12 @@ const SQLITE_ROWS_BUFFERED: usize = 1_024;
 /// Of a new database. Rows of rollups and records fit in without pages of their own, and a batch is written in fewer pieces than with
 /// the usual 4 KiB; a database that is there keeps its own.
 const SQLITE_PAGE_BYTES: u32 = 16 * 1024;
+/// Memory for pages of the connection that writes, KiB. A batch that the journal is folded in changes more than the usual 2 MiB; what has
+/// no room is written to the log in the midst of it, and often once more.
+const SQLITE_WRITER_CACHE_KIB: u32 = 16 * 1024;
+/// Pages in the log when it is copied into the database. Each batch changes the same pages of rollups and of indexes, which are
+/// copied once.
+const SQLITE_CHECKPOINT_PAGES: u32 = 2_500;
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(5_000);
@@ -98,7 +104,11 @@ async fn open_sqlite(path: &str) -> Result<Db, StoreError> {
     let pool = |connections: u32| {
         SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
     };
-    let writer = pool(1).connect_with(options.clone()).await?;
+    let writing = options
+        .clone()
+        .pragma("cache_size", format!("-{SQLITE_WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES.to_string());
+    let writer = pool(1).connect_with(writing).await?;
     require_version(&writer).await?;
     let reader = pool(SQLITE_READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Db::Sqlite { writer, reader })

@@ -59,14 +59,10 @@ impl Price {
     }
 
     fn of(self, offer: &Cheapest) -> Option<Rate> {
-        let (input, output) = (offer.input.nanos_per_million(), offer.output.nanos_per_million());
         match self {
             Price::Input => Some(offer.input),
             Price::Output => Some(offer.output),
-            Price::Blended => {
-                let mixed = (i128::from(input) * 3 + i128::from(output)) / 4;
-                i64::try_from(mixed).ok().and_then(Rate::from_nanos_per_million)
-            }
+            Price::Blended => i64::try_from(offer.blended() / 4).ok().and_then(Rate::from_nanos_per_million),
         }
     }
 }

@@ -45,12 +45,19 @@ pub(crate) struct Row {
     pub(crate) is_sandbox: bool,
 }
 
-/// The cheapest offer.
+/// The offer with the lowest price of three parts input and one part output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cheapest {
     pub(crate) endpoint: usize,
     pub(crate) input: Rate,
     pub(crate) output: Rate,
+}
+
+impl Cheapest {
+    /// See [`Endpoint::blended`].
+    pub(crate) fn blended(&self) -> i128 {
+        catalog::blended(self.input, self.output)
+    }
 }
 
 impl Index {
@@ -73,12 +80,6 @@ impl Index {
 /// The known base price of a kind.
 pub(crate) fn rate(endpoint: &Endpoint, kind: PriceKind) -> Option<Rate> {
     endpoint.price.quote(kind).and_then(Quote::rate)
-}
-
-/// Input plus output, nano-dollars per million tokens each; `None`: not both are known.
-pub(crate) fn both(endpoint: &Endpoint) -> Option<i128> {
-    let (input, output) = (rate(endpoint, PriceKind::Input)?, rate(endpoint, PriceKind::Output)?);
-    Some(i128::from(input.nanos_per_million()) + i128::from(output.nanos_per_million()))
 }
 
 /// Where an offer is known to compute, in small letters: by itself, or because its provider computes nowhere else.
@@ -109,7 +110,7 @@ fn row(snapshot: &Snapshot, at: usize, model: &Model) -> Row {
         let position = *position as usize;
         let Some(endpoint) = snapshot.endpoints.get(position) else { continue };
         take(snapshot, endpoint, &mut row);
-        let Some(sum) = both(endpoint).filter(|sum| least.is_none_or(|(known, _)| *sum < known)) else {
+        let Some(sum) = endpoint.blended().filter(|sum| least.is_none_or(|(known, _)| *sum < known)) else {
             continue;
         };
         if let (Some(input), Some(output)) =

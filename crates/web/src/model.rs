@@ -350,7 +350,7 @@ fn speeds(offers: &[Offer]) -> Option<Chart> {
         .filter_map(|offer| {
             // Only a place on a chart; the price itself stands in the table.
             let (input, output) = (offer.input.nanos?, offer.output.nanos?);
-            let dollars = (input as f64 + output as f64) / 1e9;
+            let dollars = (3.0 * input as f64 + output as f64) / 4e9;
             let is_marked = offer.routed.as_ref().is_some_and(|routed| routed.is_first);
             Some(Dot {
                 x: dollars,
@@ -365,7 +365,7 @@ fn speeds(offers: &[Offer]) -> Option<Chart> {
     let frame = chart::Frame {
         id: "price-speed",
         title: "Price against speed",
-        x: Axis { title: "Input plus output, $ per 1M tokens", show: &|x| format!("${x:.2}") },
+        x: Axis { title: "Blended price (3 in : 1 out), $ per 1M tokens", show: &|x| format!("${x:.2}") },
         y: Axis { title: "Median tokens per second", show: &|y| format!("{y:.0}") },
     };
     (dots.len() > 1).then(|| chart::scatter(&frame, &["Offers"], &dots))
@@ -395,9 +395,12 @@ fn data(
 fn stats(visit: &Visit, at: usize, model: &Model, row: &Row, offers: &[Offer]) -> Vec<Stat> {
     let snapshot = visit.snapshot();
     let cheapest = row.cheapest;
-    let by = cheapest
-        .and_then(|known| snapshot.endpoints.get(known.endpoint)?.provider_in(snapshot))
-        .map(|provider| format!("per 1M tokens, at {}, the cheapest of {}", provider.name, offers.len()));
+    let by = cheapest.and_then(|known| {
+        let endpoint = snapshot.endpoints.get(known.endpoint)?;
+        let off = visit.world.provider_off(endpoint.provider).map_or("", |_| " (off here)");
+        let name = &endpoint.provider_in(snapshot)?.name;
+        Some(format!("per 1M tokens, at {name}{off}, the cheapest of {}", offers.len()))
+    });
     let note = by.unwrap_or_else(|| String::from("no offer with a known price"));
     let price = |shown: Option<Shown>| shown.unwrap_or_else(Shown::unknown);
     let mut stats = vec![

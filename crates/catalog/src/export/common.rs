@@ -7,7 +7,6 @@ use super::View;
 use crate::endpoint::Endpoint;
 use crate::kind::names;
 use crate::model::{Modality, Model};
-use crate::query::facts::both;
 
 /// OpenRouter's name of each price.
 pub(crate) const PRICE_KEYS: [(PriceKind, &str); 15] = [
@@ -78,7 +77,7 @@ pub(super) fn pricing(sheet: Option<&PriceSheet>) -> Value {
 pub(super) fn cheapest<'s>(view: &View<'s>, model: usize) -> Option<&'s Endpoint> {
     let snapshot = view.snapshot;
     let usable = |endpoint: &&Endpoint| endpoint.is_priced() && (view.available)(endpoint);
-    let priced = |endpoint: &'s Endpoint| Some((both(endpoint)?, endpoint));
+    let priced = |endpoint: &'s Endpoint| Some((endpoint.blended()?, endpoint));
     let best = snapshot.model_endpoints(model).filter(usable).filter_map(priced).min_by_key(|(sum, _)| *sum);
     let best =
         best.or_else(|| snapshot.model_endpoints(model).filter_map(priced).min_by_key(|(sum, _)| *sum));

@@ -468,6 +468,7 @@ pub(crate) fn new_provider(
         name: name.into(),
         protocol,
         base_url: None,
+        configured_base_url: None,
         api_key_env: Vec::new(),
         docs: None,
         facts: Default::default(),

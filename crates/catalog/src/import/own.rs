@@ -113,6 +113,7 @@ fn provider(own: OwnProvider) -> Provider {
         name: own.name.into(),
         protocol: own.protocol,
         base_url: own.base_url,
+        configured_base_url: None,
         api_key_env: own.api_key_env,
         docs: own.docs,
         facts: own.facts,

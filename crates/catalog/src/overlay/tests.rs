@@ -44,7 +44,8 @@ fn an_unknown_provider_brings_its_models() {
         ("lab/llama-tiny", "lab/Llama-Tiny", true)
     );
     let (_, provider) = after.provider("lab").unwrap();
-    assert_eq!(provider.base_url.as_deref(), Some("http://127.0.0.1:8000/v1"));
+    assert_eq!(provider.address(), Some("http://127.0.0.1:8000/v1"));
+    assert_eq!(provider.base_url, None, "the operator's own address is nobody's but theirs");
     for name in ["lab/llama-tiny", "lab/Llama-Tiny", "lab/tiny", "llama-tiny"] {
         assert_eq!(after.resolve(name).map(|at| &after.models[at].id), Some(&model.id), "{name}");
     }
@@ -81,7 +82,12 @@ fn a_known_provider_keeps_what_is_not_said() {
     let after = apply(entry).unwrap();
     let (at, provider) = after.provider("mistral").unwrap();
     assert_eq!((provider.protocol, provider.from_config), (Protocol::Mistral, false));
-    assert_eq!(provider.base_url.as_deref(), Some("http://localhost:9/v1"));
+    assert_eq!(provider.address(), Some("http://localhost:9/v1"));
+    assert_eq!(
+        provider.base_url,
+        snapshot().provider("mistral").unwrap().1.base_url,
+        "what is published stays"
+    );
     assert_eq!(provider.quirks.on_disconnect, OnDisconnect::Drain);
     assert_eq!(provider.quirks.unsupported_parameters, ["seed"]);
     assert_eq!(

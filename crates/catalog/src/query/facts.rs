@@ -18,20 +18,14 @@ pub(crate) fn rate(endpoint: &Endpoint, kind: PriceKind) -> Option<Rate> {
     endpoint.price.quote(kind).and_then(Quote::rate)
 }
 
-/// Input plus output, nano-dollars per million tokens each, when both are known.
-pub(crate) fn both(endpoint: &Endpoint) -> Option<i128> {
-    let (input, output) = (rate(endpoint, PriceKind::Input)?, rate(endpoint, PriceKind::Output)?);
-    Some(i128::from(input.nanos_per_million()) + i128::from(output.nanos_per_million()))
-}
-
 /// The lowest known price of a kind over the model's endpoints.
 pub(crate) fn lowest(snapshot: &Snapshot, model: usize, kind: PriceKind) -> Option<Rate> {
     snapshot.model_endpoints(model).filter_map(|endpoint| rate(endpoint, kind)).min()
 }
 
-/// The lowest known input plus output price over the model's endpoints.
-pub(crate) fn lowest_both(snapshot: &Snapshot, model: usize) -> Option<i128> {
-    snapshot.model_endpoints(model).filter_map(both).min()
+/// The lowest known price of input and output together over the model's endpoints: see [`Endpoint::blended`].
+pub(crate) fn lowest_blended(snapshot: &Snapshot, model: usize) -> Option<i128> {
+    snapshot.model_endpoints(model).filter_map(Endpoint::blended).min()
 }
 
 /// The published result whose name ends in `name`, the best where there are several.

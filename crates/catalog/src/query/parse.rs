@@ -39,9 +39,9 @@ named! {
         MostPopular = "most-popular",
         /// Needs live data.
         TopWeekly = "top-weekly",
-        /// By input plus output price, unknown last.
+        /// By the price of three parts input and one part output, unknown last.
         PricingLowToHigh = "pricing-low-to-high",
-        /// By input plus output price, unknown last.
+        /// By the price of three parts input and one part output, unknown last.
         PricingHighToLow = "pricing-high-to-low",
         /// Longest context first.
         ContextHighToLow = "context-high-to-low",

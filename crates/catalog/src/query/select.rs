@@ -118,7 +118,7 @@ fn is_of_arch(model: &Model, arch: &str) -> bool {
 fn sort(snapshot: &Snapshot, sort: Sort, found: &mut [(usize, &Model)]) {
     // Stable: each sort below keeps this order among equals.
     found.sort_by_key(|(_, model)| Reverse(model.released_day()));
-    let price = |at: usize| facts::lowest_both(snapshot, at);
+    let price = |at: usize| facts::lowest_blended(snapshot, at);
     let by_score = |found: &mut [(usize, &Model)], name: &str| {
         found.sort_by_cached_key(|(_, model)| Reverse(facts::score(model, name)));
     };

@@ -86,7 +86,7 @@ fn state(config: &Config, provider: &Provider, env: &Environment) -> ProviderSta
         Some((keys, from)) => (keys, Some(from)),
         None => (Vec::new(), None),
     };
-    let (base_url, missing) = match provider.base_url.as_deref().map(|url| env.fill(url)) {
+    let (base_url, missing) = match provider.address().map(|url| env.fill(url)) {
         Some(Ok(url)) => (Some(url), None),
         Some(Err(name)) => (None, Some(format!("base URL needs {name}; set it"))),
         None if sandbox => (None, None),

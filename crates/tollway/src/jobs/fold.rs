@@ -26,7 +26,7 @@ use tokio::time::Instant;
 /// Most records of one transaction: what they share is written once, and SQLite's one writer is held for some 50 ms.
 const BATCH_RECORDS: usize = 2_500;
 /// Most bytes read at once.
-const READ_BYTES: u64 = 4 << 20;
+const READ_BYTES: u64 = 3 << 20;
 /// Pause after the store did not answer.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long nobody appends before it looks by itself.
@@ -42,6 +42,8 @@ pub(crate) struct Folder {
     damaged: HashMap<String, u64>,
     /// Where files go that are folded whole; `None`: they are deleted.
     handed_to: Option<PathBuf>,
+    /// What is read goes into the same memory every time.
+    buffer: Vec<u8>,
 }
 
 /// What a pass did.
@@ -87,6 +89,9 @@ impl Folder {
                 self.offsets.remove(&name);
             }
         }
+        if pass.records == 0 {
+            self.buffer = Vec::new();
+        }
         Ok(pass)
     }
 
@@ -96,9 +101,17 @@ impl Folder {
             None => store.segment_offset(name).await?,
         };
         self.offsets.insert(name.to_owned(), from);
-        let bytes = read(path, from)?;
+        let mut bytes = std::mem::take(&mut self.buffer);
+        read(path, from, &mut bytes)?;
+        let batch = self.booked(store, name, from, &bytes).await;
+        self.buffer = bytes;
+        batch
+    }
+
+    /// Books what was read from an offset on.
+    async fn booked(&mut self, store: &Store, name: &str, from: u64, bytes: &[u8]) -> anyhow::Result<Batch> {
         let full = bytes.len() as u64 == READ_BYTES;
-        let scan = match ledger::scan(&bytes, from, BATCH_RECORDS) {
+        let scan = match ledger::scan(bytes, from, BATCH_RECORDS) {
             Ok(scan) => scan,
             Err(error) => {
                 self.damage(name, from, &error.to_string());
@@ -171,12 +184,14 @@ pub(super) fn segments(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn read(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
+/// Reads what stands behind an offset, at most [`READ_BYTES`], in place of what `bytes` held.
+fn read(path: &Path, from: u64, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    bytes.clear();
     let mut file = File::open(path)?;
+    let there = file.metadata()?.len().saturating_sub(from).min(READ_BYTES);
+    bytes.reserve(usize::try_from(there).unwrap_or_default());
     file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.take(READ_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    file.take(READ_BYTES).read_to_end(bytes).map(drop)
 }
 
 /// Moves a file on. Where that can't be, it is deleted: telemetry never holds up the books.

@@ -252,8 +252,14 @@ fn bill(visit: &Visit, workload: &Workload, given: &str, with: &dyn Fn(&str) -> 
     priced.sort_by(|(a, x), (b, y)| {
         x.month.cmp(&y.month).then(x.request.total.cmp(&y.request.total)).then(a.id.cmp(&b.id))
     });
-    let at =
-        priced.iter().position(|(endpoint, _)| asked.pin.is_none_or(|pin| fits(snapshot, endpoint, pin)));
+    let at = match asked.pin {
+        Some(pin) => priced.iter().position(|(endpoint, _)| fits(snapshot, endpoint, pin)),
+        // A call goes to those that are switched on, where there are any.
+        None => priced
+            .iter()
+            .position(|(endpoint, _)| visit.world.provider_off(endpoint.provider).is_none())
+            .or(Some(0)),
+    };
     let Some((endpoint, estimate)) = at.and_then(|at| priced.get(at)) else {
         let problem = match (asked.pin, missing) {
             (Some(pin), _) if !priced.is_empty() => format!("`{pin}` has no priced offer of it"),

@@ -137,7 +137,7 @@ pub(crate) fn table(visit: &Visit, models: &[usize]) -> Table {
     };
     let sides: Vec<Side<'_>> = models.iter().filter_map(side).collect();
     let all = [
-        ("Price of the cheapest offer", prices(snapshot, &sides)),
+        ("Price of the cheapest offer", prices(visit, &sides)),
         ("Size", sizes(snapshot, &sides)),
         ("Measured here", measured(visit, &sides)),
         ("Capabilities", abilities(snapshot, &sides)),
@@ -154,7 +154,8 @@ pub(crate) fn table(visit: &Visit, models: &[usize]) -> Table {
     Table { groups, folded }
 }
 
-fn prices(snapshot: &Snapshot, sides: &[Side<'_>]) -> Vec<Row> {
+fn prices(visit: &Visit, sides: &[Side<'_>]) -> Vec<Row> {
+    let snapshot = visit.snapshot();
     let price = |side: &Side<'_>, kind: PriceKind| {
         let base = |claim: &&catalog::PriceClaim| claim.kind == kind && claim.override_index.is_none();
         let claim = side.cheapest.and_then(|offer| offer.price_claims.iter().find(base));
@@ -170,8 +171,12 @@ fn prices(snapshot: &Snapshot, sides: &[Side<'_>]) -> Vec<Row> {
         Row::new(name, format!("$ {}", format::unit(kind)), Best::Least, cells)
     };
     let at = sides.iter().map(|side| {
-        let provider = side.cheapest.and_then(|offer| offer.provider_in(snapshot));
-        Cell::plain(provider.map_or_else(Shown::unknown, |provider| Shown::same(&*provider.name)))
+        let name = |offer: &Endpoint| {
+            let provider = offer.provider_in(snapshot)?;
+            let is_off = visit.world.provider_off(offer.provider).is_some();
+            Some(Shown::same(format!("{}{}", provider.name, if is_off { ", off here" } else { "" })))
+        };
+        Cell::plain(side.cheapest.and_then(name).unwrap_or_else(Shown::unknown))
     });
     let tiers = sides.iter().map(|side| {
         let conditions = |offer: &Endpoint| -> Vec<String> {

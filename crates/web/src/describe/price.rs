@@ -49,13 +49,10 @@ fn unit(kind: PriceKind) -> String {
     format::unit(kind).to_owned()
 }
 
-/// The offer with the lowest input and output price together, the first by id among equals; where none has both, the one
-/// with the lowest of its first known price.
+/// The offer with the lowest price of three parts input and one part output, the first by id among equals; where none has both, the
+/// one with the lowest of its first known price.
 pub(crate) fn cheapest(snapshot: &Snapshot, model: usize) -> Option<&Endpoint> {
-    let both = snapshot.model_endpoints(model).filter_map(|endpoint| {
-        let (input, output) = (known(endpoint, PriceKind::Input)?, known(endpoint, PriceKind::Output)?);
-        Some((i128::from(input.nanos_per_million()) + i128::from(output.nanos_per_million()), endpoint))
-    });
+    let both = snapshot.model_endpoints(model).filter_map(|endpoint| Some((endpoint.blended()?, endpoint)));
     let any = snapshot.model_endpoints(model).filter_map(|endpoint| {
         let (_, rate) = headline(endpoint).into_iter().next()?;
         Some((i128::from(rate.nanos_per_million()), endpoint))

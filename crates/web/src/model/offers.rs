@@ -97,7 +97,8 @@ pub(crate) fn offers(visit: &Visit, model: usize, order: &Order) -> (Vec<Offer>,
     let snapshot = visit.snapshot();
     let place = |at: usize| order.placed.iter().position(|placed| placed.endpoint == at);
     let mut at: Vec<usize> = snapshot.endpoints_of(model).iter().map(|at| *at as usize).collect();
-    let price = |at: usize| snapshot.endpoints.get(at).and_then(crate::index::both).unwrap_or(i128::MAX);
+    let price =
+        |at: usize| snapshot.endpoints.get(at).and_then(catalog::Endpoint::blended).unwrap_or(i128::MAX);
     at.sort_by_key(|at| (place(*at).unwrap_or(usize::MAX), price(*at)));
     let rows: Vec<Offer> = at.into_iter().filter_map(|at| offer(visit, at, order)).collect();
     let columns = Columns {

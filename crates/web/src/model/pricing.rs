@@ -109,7 +109,7 @@ fn examples(visit: &Visit, model: usize, chosen: usize) -> Vec<Example> {
     let mut offers: Vec<(&Endpoint, String)> = Vec::new();
     for at in std::iter::once(chosen).chain(snapshot.endpoints_of(model).iter().map(|at| *at as usize)) {
         let Some(endpoint) = snapshot.endpoints.get(at) else { continue };
-        if crate::index::both(endpoint).is_none() || offers.iter().any(|(known, _)| known.id == endpoint.id) {
+        if endpoint.blended().is_none() || offers.iter().any(|(known, _)| known.id == endpoint.id) {
             continue;
         }
         let Some(provider) = endpoint.provider_in(snapshot) else { continue };

@@ -72,9 +72,7 @@ impl Way {
         });
         let price = |at: &usize| {
             let cheapest = browse.index.row(*at).and_then(|row| row.cheapest);
-            cheapest.map(|known| {
-                i128::from(known.input.nanos_per_million()) + i128::from(known.output.nanos_per_million())
-            })
+            cheapest.map(|known| known.blended())
         };
         // The figures are finite and not negative, so their bits are in their order.
         let bits = |figure: Option<f64>| figure.map(f64::to_bits);
