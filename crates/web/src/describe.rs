@@ -11,6 +11,7 @@ mod tasks;
 use catalog::{Endpoint, Modality, Model, Snapshot};
 
 use crate::format;
+use crate::index::Switches;
 
 pub(crate) use faq::{Faq, faq};
 pub(crate) use price::{
@@ -24,6 +25,8 @@ pub(crate) use tasks::{Task, best_for};
 pub(crate) struct Subject<'a> {
     /// The catalog.
     pub(crate) snapshot: &'a Snapshot,
+    /// Which providers are switched on.
+    pub(crate) on: &'a Switches,
     /// Position of the model in it.
     pub(crate) model: usize,
     /// Its offers, in the order of the page.
@@ -100,7 +103,7 @@ pub(crate) fn summary(subject: &Subject<'_>) -> String {
     if let Some(context) = model.context_tokens() {
         parts.push(format!("a context of {} tokens", format::tokens(context).text()));
     }
-    if let Some(endpoint) = cheapest(subject.snapshot, subject.model)
+    if let Some(endpoint) = cheapest(subject.snapshot, subject.model, subject.on)
         && let Some(phrase) = price_phrase(endpoint)
     {
         parts.push(format!("from {phrase} at {}", subject.provider(endpoint)));

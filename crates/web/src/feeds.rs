@@ -47,7 +47,10 @@ pub(crate) async fn new_models(visit: Visit) -> Response {
         title: &title,
         brand: &visit.place.brand,
     };
-    answer("application/atom+xml", feed::atom(&head, &feed::new_models(visit.snapshot(), ENTRIES_MAX)))
+    answer(
+        "application/atom+xml",
+        feed::atom(&head, &feed::new_models(visit.snapshot(), &visit.index.on, ENTRIES_MAX)),
+    )
 }
 
 pub(crate) async fn prices(visit: Visit) -> Response {

@@ -1,10 +1,12 @@
 //! What lists of models are searched, filtered and sorted by, worked out once per catalog.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use catalog::{Endpoint, Modality, Model, Protocol, Snapshot};
 use types::{PriceKind, Quote, Rate};
+
+use crate::site::World;
 
 /// Members of the European Union, ISO 3166, with the code that stands for all of them.
 const EU: [&str; 28] = [
@@ -12,9 +14,26 @@ const EU: [&str; 28] = [
     "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
 ];
 
-/// The rows of a catalog.
+/// Which providers are switched on, by position.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Switches(Vec<bool>);
+
+impl Switches {
+    pub(crate) fn of(world: &dyn World) -> Switches {
+        let providers = 0..world.snapshot().providers.len();
+        Switches(providers.map(|provider| world.provider_off(provider).is_none()).collect())
+    }
+
+    /// Whether calls can go to an offer.
+    pub(crate) fn has(&self, endpoint: &Endpoint) -> bool {
+        self.0.get(endpoint.provider).copied().unwrap_or_default()
+    }
+}
+
+/// The rows of a catalog, as a world with these providers has them.
 pub(crate) struct Index {
-    pub(crate) snapshot: Arc<Snapshot>,
+    world: Weak<dyn World>,
+    pub(crate) on: Switches,
     /// By model.
     pub(crate) rows: Vec<Row>,
     /// Positions of models by author id; the authors in their order.
@@ -28,7 +47,7 @@ pub(crate) struct Row {
     pub(crate) words: String,
     /// Providers that offer it, each once, by position.
     pub(crate) providers: Vec<usize>,
-    /// Its cheapest offer of which input and output price are known.
+    /// Its cheapest offer of which input and output price are known: of those that are switched on, where there are any.
     pub(crate) cheapest: Option<Cheapest>,
     /// Parameters that at least one offer takes.
     pub(crate) tools: Option<bool>,
@@ -61,14 +80,20 @@ impl Cheapest {
 }
 
 impl Index {
-    pub(crate) fn of(snapshot: &Arc<Snapshot>) -> Index {
+    pub(crate) fn of(world: &Arc<dyn World>) -> Index {
+        let (snapshot, on) = (world.snapshot(), Switches::of(&**world));
         let numbered = || snapshot.models.iter().enumerate();
         let mut of_author: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
         for (at, model) in numbered() {
             of_author.entry(Arc::clone(&model.author)).or_default().push(at);
         }
-        let rows = numbered().map(|(at, model)| row(snapshot, at, model)).collect();
-        Index { snapshot: Arc::clone(snapshot), rows, of_author }
+        let rows = numbered().map(|(at, model)| row(snapshot, at, model, &on)).collect();
+        Index { world: Arc::downgrade(world), on, rows, of_author }
+    }
+
+    /// Whether it was made from this world.
+    pub(crate) fn is_of(&self, world: &Arc<dyn World>) -> bool {
+        std::ptr::addr_eq(self.world.as_ptr(), Arc::as_ptr(world))
     }
 
     /// The row of a model.
@@ -95,7 +120,7 @@ pub(crate) fn region(snapshot: &Snapshot, endpoint: &Endpoint) -> Option<String>
     }
 }
 
-fn row(snapshot: &Snapshot, at: usize, model: &Model) -> Row {
+fn row(snapshot: &Snapshot, at: usize, model: &Model, on: &Switches) -> Row {
     let mut words = format!("{}\n{}\n{}", model.id, model.name, model.author);
     let author = snapshot.author(&model.author).map(|author| author.name.as_str());
     let described = author.into_iter().chain(model.family.as_deref()).chain(model.description.as_deref());
@@ -105,18 +130,19 @@ fn row(snapshot: &Snapshot, at: usize, model: &Model) -> Row {
     }
     let mut row = Row { words: words.to_lowercase(), is_sandbox: true, ..Row::default() };
     (row.tools, row.schema) = (model.tool_call(), model.structured_output());
-    let mut least: Option<(i128, Cheapest)> = None;
+    let mut least: Option<((bool, i128), Cheapest)> = None;
     for position in snapshot.endpoints_of(at) {
         let position = *position as usize;
         let Some(endpoint) = snapshot.endpoints.get(position) else { continue };
         take(snapshot, endpoint, &mut row);
-        let Some(sum) = endpoint.blended().filter(|sum| least.is_none_or(|(known, _)| *sum < known)) else {
+        let place = endpoint.blended().map(|sum| (!on.has(endpoint), sum));
+        let Some(place) = place.filter(|place| least.is_none_or(|(known, _)| *place < known)) else {
             continue;
         };
         if let (Some(input), Some(output)) =
             (rate(endpoint, PriceKind::Input), rate(endpoint, PriceKind::Output))
         {
-            least = Some((sum, Cheapest { endpoint: position, input, output }));
+            least = Some((place, Cheapest { endpoint: position, input, output }));
         }
     }
     row.is_sandbox &= !row.providers.is_empty();

@@ -254,7 +254,7 @@ fn page(
     ];
     ModelPage {
         data: data(visit, at, &told.faq, &way, rated),
-        tasks: describe::best_for(snapshot, at),
+        tasks: describe::best_for(snapshot, at, &visit.index.on),
         snippets: told.snippets,
         key_variable: told.key_variable,
         faq: answered(told.faq),
@@ -320,6 +320,7 @@ impl Told {
         let fees = pricing::fees(visit);
         let subject = describe::Subject {
             snapshot,
+            on: &visit.index.on,
             model: at,
             offers: &offers,
             routed: routed.as_deref(),
@@ -397,9 +398,13 @@ fn stats(visit: &Visit, at: usize, model: &Model, row: &Row, offers: &[Offer]) -
     let cheapest = row.cheapest;
     let by = cheapest.and_then(|known| {
         let endpoint = snapshot.endpoints.get(known.endpoint)?;
-        let off = visit.world.provider_off(endpoint.provider).map_or("", |_| " (off here)");
         let name = &endpoint.provider_in(snapshot)?.name;
-        Some(format!("per 1M tokens, at {name}{off}, the cheapest of {}", offers.len()))
+        let on = snapshot.model_endpoints(at).filter(|offer| visit.index.on.has(offer)).count();
+        Some(match on {
+            0 => format!("per 1M tokens, at {name}, the cheapest of {}", offers.len()),
+            1 => format!("per 1M tokens, at {name}, the only one of {} that is on here", offers.len()),
+            on => format!("per 1M tokens, at {name}, the cheapest of {on} that are on here"),
+        })
     });
     let note = by.unwrap_or_else(|| String::from("no offer with a known price"));
     let price = |shown: Option<Shown>| shown.unwrap_or_else(Shown::unknown);

@@ -61,11 +61,11 @@ impl Pages {
         })
     }
 
-    fn index(&self, snapshot: &Arc<Snapshot>) -> Arc<Index> {
-        match self.index.load_full().filter(|index| Arc::ptr_eq(&index.snapshot, snapshot)) {
+    fn index(&self, world: &Arc<dyn World>) -> Arc<Index> {
+        match self.index.load_full().filter(|index| index.is_of(world)) {
             Some(index) => index,
             None => {
-                let index = Arc::new(Index::of(snapshot));
+                let index = Arc::new(Index::of(world));
                 self.index.store(Some(Arc::clone(&index)));
                 index
             }
@@ -101,7 +101,7 @@ impl Pages {
     /// Works out what pages of the world of this moment need.
     pub(crate) fn warm(self: &Arc<Self>) {
         let (world, now) = (self.site.world(), self.site.now());
-        self.index(world.snapshot());
+        self.index(&world);
         self.board(&world, now);
         self.picks(&world, now);
     }
@@ -214,7 +214,7 @@ impl FromRequestParts<Arc<Pages>> for Visit {
         let part = parts.headers.get("x-part").and_then(|value| value.to_str().ok());
         Ok(Visit {
             place: pages.place(&parts.headers, &parts.uri).await,
-            index: pages.index(world.snapshot()),
+            index: pages.index(&world),
             board: pages.board(&world, now),
             path: bare.unwrap_or(path).to_owned(),
             query: query.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect(),

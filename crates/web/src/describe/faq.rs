@@ -52,7 +52,7 @@ fn costs(subject: &Subject<'_>) -> Option<String> {
     if offers == 0 {
         return Some("Nobody in this catalog offers it, so it has no price.".to_owned());
     }
-    let Some(endpoint) = cheapest(subject.snapshot, subject.model) else {
+    let Some(endpoint) = cheapest(subject.snapshot, subject.model, subject.on) else {
         return Some(match offers {
             1 => "The price of its only offer is unknown.".to_owned(),
             _ => format!("The prices of its {offers} offers are unknown."),
@@ -60,9 +60,17 @@ fn costs(subject: &Subject<'_>) -> Option<String> {
     };
     let phrase = price_phrase(endpoint)?;
     let provider = subject.provider(endpoint);
-    let mut answer = match offers {
-        1 => format!("{} at {provider}, who alone offers it.", capital(&phrase)),
-        _ => format!("From {phrase} at {provider}, the lowest of {offers} offers."),
+    let on = subject.offers.iter().filter(|offer| offer.is_on).count() as u64;
+    let mut answer = match (offers, on) {
+        (1, _) => format!("{} at {provider}, who alone offers it.", capital(&phrase)),
+        (_, 0) => format!("From {phrase} at {provider}, the lowest of {offers} offers."),
+        (_, 1) => format!(
+            "{} at {provider}, the one of {offers} offers that is switched on here.",
+            capital(&phrase)
+        ),
+        (_, on) => format!(
+            "From {phrase} at {provider}, the lowest of the {on} of {offers} offers that are switched on here."
+        ),
     };
     let (input, output) = EXAMPLE_CALL;
     let priced = calculate::examples(&endpoint.price, Terms::default(), Timestamp::default());
@@ -249,12 +257,12 @@ fn called(model: &Model) -> Option<String> {
 }
 
 fn others(subject: &Subject<'_>) -> Option<String> {
-    let near = related(subject.snapshot, subject.model, OTHERS_MAX);
+    let near = related(subject.snapshot, subject.model, OTHERS_MAX, subject.on);
     let told: Vec<String> = near
         .iter()
         .filter_map(|other| {
             let model = subject.snapshot.models.get(other.model)?;
-            let price = cheapest(subject.snapshot, other.model).and_then(price_phrase);
+            let price = cheapest(subject.snapshot, other.model, subject.on).and_then(price_phrase);
             let price = price.map_or_else(|| "price unknown".to_owned(), |price| format!("from {price}"));
             Some(format!("{} ({}; {price})", model.name, other.because))
         })

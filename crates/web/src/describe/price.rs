@@ -4,6 +4,7 @@ use catalog::{Endpoint, Snapshot};
 use types::{Money, PriceKind, Quote, Rate};
 
 use crate::format::{self, Shown};
+use crate::index::Switches;
 
 /// Hours of a month: a twelfth of a year of 365 days.
 pub(crate) const HOURS_PER_MONTH: i64 = 730;
@@ -50,15 +51,19 @@ fn unit(kind: PriceKind) -> String {
 }
 
 /// The offer with the lowest price of three parts input and one part output, the first by id among equals; where none has both, the
-/// one with the lowest of its first known price.
-pub(crate) fn cheapest(snapshot: &Snapshot, model: usize) -> Option<&Endpoint> {
-    let both = snapshot.model_endpoints(model).filter_map(|endpoint| Some((endpoint.blended()?, endpoint)));
-    let any = snapshot.model_endpoints(model).filter_map(|endpoint| {
+/// one with the lowest of its first known price. Of those that are switched on, where they have known prices; else of all.
+pub(crate) fn cheapest<'s>(snapshot: &'s Snapshot, model: usize, on: &Switches) -> Option<&'s Endpoint> {
+    let first = |endpoint: &Endpoint| {
         let (_, rate) = headline(endpoint).into_iter().next()?;
-        Some((i128::from(rate.nanos_per_million()), endpoint))
-    });
-    let least = both.min_by_key(|(sum, endpoint)| (*sum, &endpoint.id));
-    least.or_else(|| any.min_by_key(|(sum, endpoint)| (*sum, &endpoint.id))).map(|(_, endpoint)| endpoint)
+        Some(i128::from(rate.nanos_per_million()))
+    };
+    let place = |endpoint: &'s Endpoint| {
+        let both = endpoint.blended();
+        let sum = both.or_else(|| first(endpoint))?;
+        Some(((!on.has(endpoint), both.is_none(), sum, &endpoint.id), endpoint))
+    };
+    let least = snapshot.model_endpoints(model).filter_map(place).min_by_key(|(place, _)| *place);
+    least.map(|(_, endpoint)| endpoint)
 }
 
 /// What input costs on average when part of it is read from the cache.

@@ -9,6 +9,7 @@
 use catalog::{Model, Snapshot};
 
 use super::price::{cheapest, headline};
+use crate::index::Switches;
 use crate::snippets::Kind;
 
 /// Another model, and what relates it.
@@ -27,11 +28,11 @@ const DOUBLING: f64 = 1_000.0;
 const FAR: u64 = 20_000;
 
 /// At most so many related models, by the rule above.
-pub(crate) fn related(snapshot: &Snapshot, model: usize, at_most: usize) -> Vec<Related> {
+pub(crate) fn related(snapshot: &Snapshot, model: usize, at_most: usize, on: &Switches) -> Vec<Related> {
     let Some(this) = snapshot.models.get(model) else {
         return Vec::new();
     };
-    let here = Place::of(snapshot, model, this);
+    let here = Place::of(snapshot, model, this, on);
     let mut groups: [Vec<(u64, usize)>; 3] = Default::default();
     for (at, other) in snapshot.models.iter().enumerate() {
         let is_of_a_kind = at != model
@@ -46,7 +47,7 @@ pub(crate) fn related(snapshot: &Snapshot, model: usize, at_most: usize) -> Vec<
             () if other.author == this.author => 1,
             () => 2,
         };
-        let distance = here.distance(&Place::of(snapshot, at, other));
+        let distance = here.distance(&Place::of(snapshot, at, other, on));
         if let Some(group) = groups.get_mut(group) {
             group.push((distance, at));
         }
@@ -79,8 +80,8 @@ struct Place {
 }
 
 impl Place {
-    fn of(snapshot: &Snapshot, at: usize, model: &Model) -> Place {
-        let price = cheapest(snapshot, at).map(|endpoint| {
+    fn of(snapshot: &Snapshot, at: usize, model: &Model, on: &Switches) -> Place {
+        let price = cheapest(snapshot, at, on).map(|endpoint| {
             let sum = headline(endpoint).into_iter().map(|(_, rate)| rate.nanos_per_million().unsigned_abs());
             sum.fold(0, u64::saturating_add)
         });

@@ -6,6 +6,7 @@ use types::PriceKind;
 
 use super::price::{cheapest, headline};
 use crate::format;
+use crate::index::Switches;
 use crate::snippets::Kind;
 
 /// From this context on, whole books fit.
@@ -29,12 +30,12 @@ fn task(slug: &'static str, name: &'static str, because: impl Into<String>) -> O
 }
 
 /// The tasks whose condition holds, in a fixed order.
-pub(crate) fn best_for(snapshot: &Snapshot, model: usize) -> Vec<Task> {
+pub(crate) fn best_for(snapshot: &Snapshot, model: usize, on: &Switches) -> Vec<Task> {
     let Some(this) = snapshot.models.get(model) else {
         return Vec::new();
     };
     let all = match Kind::of(this) {
-        Some(Kind::Chat) => return conversations(snapshot, model, this),
+        Some(Kind::Chat) => return conversations(snapshot, model, this, on),
         Some(Kind::Embeddings) => [task("search", "search and retrieval", "it gives embeddings"), None],
         Some(Kind::Rerank) => {
             [task("ranking", "ranking of search results", "it orders documents by relevance"), None]
@@ -60,7 +61,7 @@ fn takes(model: &Model, modality: Modality) -> bool {
     model.input_modalities().contains(&modality)
 }
 
-fn conversations(snapshot: &Snapshot, model: usize, this: &Model) -> Vec<Task> {
+fn conversations(snapshot: &Snapshot, model: usize, this: &Model, on: &Switches) -> Vec<Task> {
     let context = this.context_tokens().filter(|tokens| *tokens >= LONG_CONTEXT_TOKENS);
     let is_open = this.facts.open_weights.as_ref().is_some_and(|claim| claim.value);
     let rules = [
@@ -78,16 +79,16 @@ fn conversations(snapshot: &Snapshot, model: usize, this: &Model) -> Vec<Task> {
         }),
         takes(this, Modality::Image).then(|| task("vision", "reading images", "it takes images")),
         takes(this, Modality::Audio).then(|| task("listening", "listening", "it takes audio")),
-        cheap(snapshot, model).map(|because| task("volume", "large volumes", because)),
+        cheap(snapshot, model, on).map(|because| task("volume", "large volumes", because)),
         is_open.then(|| task("self-hosting", "running it yourself", "its weights are open")),
     ];
     rules.into_iter().flatten().flatten().collect()
 }
 
 /// Whether it is among the cheapest quarter of the conversation models that cost something, and at which price.
-fn cheap(snapshot: &Snapshot, model: usize) -> Option<String> {
+fn cheap(snapshot: &Snapshot, model: usize, on: &Switches) -> Option<String> {
     let sum = |at: usize| {
-        let prices = headline(cheapest(snapshot, at)?);
+        let prices = headline(cheapest(snapshot, at, on)?);
         let is_by_token = prices.iter().all(|(kind, _)| matches!(kind, PriceKind::Input | PriceKind::Output));
         let sum: i128 = prices.iter().map(|(_, rate)| i128::from(rate.nanos_per_million())).sum();
         (is_by_token && sum > 0).then_some(sum)

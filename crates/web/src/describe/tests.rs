@@ -18,7 +18,14 @@ fn with<T>(id: usize, ask: impl Fn(&Subject<'_>) -> T) -> T {
     let offers: Vec<Offer<'_>> =
         CATALOG.model_endpoints(id).map(|endpoint| Offer { endpoint, is_on: false }).collect();
     let fees = ["Topping up is free of fees.".to_owned()];
-    ask(&Subject { snapshot: &CATALOG, model: id, offers: &offers, routed: Some("Never."), fees: &fees })
+    ask(&Subject {
+        snapshot: &CATALOG,
+        on: &Switches::default(),
+        model: id,
+        offers: &offers,
+        routed: Some("Never."),
+        fees: &fees,
+    })
 }
 
 fn rate(text: &str) -> Rate {
@@ -95,7 +102,7 @@ fn prose_and_table_say_the_same_of_every_model() {
         }
         let prose: String =
             all.iter().map(|faq| faq.answer.as_str()).chain([with(position, summary).as_str()]).collect();
-        if let Some(endpoint) = cheapest(&CATALOG, position) {
+        if let Some(endpoint) = cheapest(&CATALOG, position, &Switches::default()) {
             for (kind, rate) in headline(endpoint) {
                 let shown = format::quote(kind, Some(types::Quote::Known(rate)));
                 let is_said =
@@ -137,7 +144,14 @@ fn what_can_not_be_is_not_told_as_if() {
         if let Some(claim) = &mut snapshot.models[small].facts.knowledge_cutoff {
             claim.value = cutoff.to_owned();
         }
-        let subject = Subject { snapshot: &snapshot, model: small, offers: &[], routed: None, fees: &[] };
+        let subject = Subject {
+            snapshot: &snapshot,
+            on: &Switches::default(),
+            model: small,
+            offers: &[],
+            routed: None,
+            fees: &[],
+        };
         let all = faq(&subject);
         all.into_iter()
             .find(|faq| faq.question.contains("know"))
@@ -164,7 +178,7 @@ fn what_can_not_be_is_not_told_as_if() {
 #[test]
 fn related_models_follow_the_rule() {
     for (position, model) in CATALOG.models.iter().enumerate() {
-        let near = related(&CATALOG, position, 6);
+        let near = related(&CATALOG, position, 6, &Switches::default());
         assert!(near.len() <= 6 && near.iter().all(|one| one.model != position), "{}", model.id);
         let mut seen: Vec<usize> = near.iter().map(|one| one.model).collect();
         seen.sort_unstable();
@@ -186,25 +200,28 @@ fn related_models_follow_the_rule() {
             assert_eq!(one.because, expect, "{} and {}", model.id, other.id);
         }
     }
-    let near = related(&CATALOG, at("mistralai/mistral-small-2603"), 6);
+    let near = related(&CATALOG, at("mistralai/mistral-small-2603"), 6, &Switches::default());
     let count = |because: &str| near.iter().filter(|one| one.because == because).count();
     assert_eq!((near.len(), count("similar price and context")), (6, 2));
-    assert!(related(&CATALOG, 0, 0).is_empty() && related(&CATALOG, usize::MAX, 6).is_empty());
+    assert!(
+        related(&CATALOG, 0, 0, &Switches::default()).is_empty()
+            && related(&CATALOG, usize::MAX, 6, &Switches::default()).is_empty()
+    );
 }
 
 #[test]
 fn tasks_come_from_facts() {
-    let slugs = |id: &str| best_for(&CATALOG, at(id)).iter().map(|task| task.slug).collect::<Vec<_>>();
+    let slugs = |id: &str| {
+        best_for(&CATALOG, at(id), &Switches::default()).iter().map(|task| task.slug).collect::<Vec<_>>()
+    };
     let small = slugs("mistralai/mistral-small-2603");
     for slug in ["reasoning", "agents", "extraction", "long-documents", "vision", "self-hosting"] {
         assert!(small.contains(&slug), "{small:?}");
     }
     assert_eq!(slugs("qwen/qwen3-embedding-8b"), ["search"]);
-    let cheap = CATALOG
-        .models
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| best_for(&CATALOG, *at).iter().any(|task| task.slug == "volume"));
+    let cheap = CATALOG.models.iter().enumerate().filter(|(at, _)| {
+        best_for(&CATALOG, *at, &Switches::default()).iter().any(|task| task.slug == "volume")
+    });
     let share = cheap.count();
     assert!(share > 0 && share * 3 < CATALOG.models.len(), "{share}");
 }

@@ -13,6 +13,7 @@ use types::{PriceKind, Quote};
 
 use crate::describe::{cheapest, headline};
 use crate::format;
+use crate::index::Switches;
 
 /// Its size.
 pub(crate) const WIDTH: u32 = 1_200;
@@ -57,11 +58,11 @@ pub(crate) enum CardError {
 }
 
 /// What is said of a model: its lowest prices, its context, how many offer it.
-pub(crate) fn of_model(snapshot: &Snapshot, position: usize, brand: &str) -> Option<Card> {
+pub(crate) fn of_model(snapshot: &Snapshot, position: usize, on: &Switches, brand: &str) -> Option<Card> {
     let model = snapshot.models.get(position)?;
     let author = snapshot.author(&model.author).map_or(&*model.author, |author| &author.name);
     let mut facts = Vec::new();
-    if let Some(endpoint) = cheapest(snapshot, position) {
+    if let Some(endpoint) = cheapest(snapshot, position, on) {
         for (kind, rate) in headline(endpoint).into_iter().take(2) {
             let label = match kind {
                 kind if kind.is_tokens() => format!("{} per 1M", format::price_name(kind)),

@@ -5,6 +5,7 @@ use types::Timestamp;
 
 use super::head::address;
 use crate::format::{iso_day, rfc3339};
+use crate::index::Switches;
 use crate::markup::escape;
 
 /// What a feed is about.
@@ -38,13 +39,13 @@ pub(crate) struct Item {
 }
 
 /// Models by their day of release, newest first; those whose day nobody says are left out.
-pub(crate) fn new_models(snapshot: &Snapshot, at_most: usize) -> Vec<Item> {
+pub(crate) fn new_models(snapshot: &Snapshot, on: &Switches, at_most: usize) -> Vec<Item> {
     let dated =
         snapshot.models.iter().enumerate().filter_map(|(at, model)| Some((model.released_day()?, at, model)));
     let mut dated: Vec<_> = dated.collect();
     dated.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     let item = |(day, at, model): (i64, usize, &catalog::Model)| {
-        let price = crate::describe::cheapest(snapshot, at).and_then(crate::describe::price_phrase);
+        let price = crate::describe::cheapest(snapshot, at, on).and_then(crate::describe::price_phrase);
         let price = price.map(|phrase| format!("From {phrase}.")).unwrap_or_default();
         let text = [model.description.as_deref().unwrap_or_default(), &price].join(" ");
         Item {

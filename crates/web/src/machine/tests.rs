@@ -9,6 +9,7 @@ use super::card::{self, Card};
 use super::feed::{self, Head, Item};
 use super::{head, jsonld, sitemap};
 use crate::describe::Faq;
+use crate::index::Switches;
 
 static CATALOG: LazyLock<Snapshot> =
     LazyLock::new(|| load_dir(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog"))).unwrap());
@@ -115,7 +116,7 @@ const HEAD: Head<'static> = Head {
 
 #[test]
 fn new_models_are_told_newest_first() {
-    let items = feed::new_models(&CATALOG, 50);
+    let items = feed::new_models(&CATALOG, &Switches::default(), 50);
     assert_eq!(items.len(), 50);
     assert!(items.windows(2).all(|pair| pair[0].at >= pair[1].at));
     let xml = feed::atom(&HEAD, &items);
@@ -223,7 +224,7 @@ fn nothing_leaves_the_picture() {
 #[test]
 fn a_picture_is_a_png_of_its_size() {
     let small = CATALOG.models.iter().position(|model| *model.id == *"mistralai/mistral-small-2603").unwrap();
-    let card = card::of_model(&CATALOG, small, "Tollway").unwrap();
+    let card = card::of_model(&CATALOG, small, &Switches::default(), "Tollway").unwrap();
     assert_eq!(card.facts.len(), 4);
     let png = card::png(&card::svg(&card)).unwrap();
     assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
@@ -233,7 +234,7 @@ fn a_picture_is_a_png_of_its_size() {
     // Not one color all over: letters were drawn.
     assert!(png.len() > 5_000, "{}", png.len());
     for (position, model) in CATALOG.models.iter().enumerate().step_by(40) {
-        let card = card::of_model(&CATALOG, position, "Tollway").unwrap();
+        let card = card::of_model(&CATALOG, position, &Switches::default(), "Tollway").unwrap();
         assert!(card::png(&card::svg(&card)).is_ok(), "{}", model.id);
     }
 }

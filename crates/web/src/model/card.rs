@@ -121,7 +121,7 @@ pub(crate) async fn card(
         Found::Moved(id) => return shell::moved(&path(&id)),
         Found::Nothing => return not_found::page_of(&visit),
     };
-    let Some(card) = card::of_model(visit.snapshot(), at, &visit.place.brand) else {
+    let Some(card) = card::of_model(visit.snapshot(), at, &visit.index.on, &visit.place.brand) else {
         return not_found::page_of(&visit);
     };
     let svg = card::svg(&card);

@@ -19,7 +19,7 @@ pub(crate) struct Related {
 
 /// Of the same family, of the same author, near in price and context.
 pub(super) fn related(visit: &Visit, at: usize) -> Vec<Related> {
-    let found = describe::related(visit.snapshot(), at, RELATED_MAX).into_iter();
+    let found = describe::related(visit.snapshot(), at, RELATED_MAX, &visit.index.on).into_iter();
     found
         .filter_map(|related| Some(Related { because: related.because, ..near(visit, related.model)? }))
         .collect()

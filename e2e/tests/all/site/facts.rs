@@ -53,12 +53,42 @@ async fn whoever_tells_of_a_model_tells_the_same() {
     let app = TestApp::builder().start().await;
     let listed = listed(&app).await;
     assert!(listed.len() >= MODELS_MIN, "{} models", listed.len());
+    tell_the_same(&app, listed).await;
+}
+
+/// The price at the head is that of an offer that can be called, where there is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_tells_of_a_model_tells_the_same_where_providers_are_on() {
+    let app = TestApp::builder()
+        .set("providers.groq.api_key", "\"none\"")
+        .set("providers.venice.api_key", "\"none\"")
+        .start()
+        .await;
+    let offered =
+        each(&app, vec!["/providers/groq.json".into(), "/providers/venice.json".into()], |answer| {
+            let told: Json = serde_json::from_str(&answer.text).expect("JSON");
+            assert_eq!(told["provider"]["is_on"], true, "{}", answer.path);
+            told["offers"]
+                .as_array()
+                .expect("offers")
+                .iter()
+                .map(|offer| offer["model"].clone())
+                .collect::<Vec<_>>()
+        });
+    let offered: Vec<Json> = offered.await.concat();
+    let mut listed = listed(&app).await;
+    listed.retain(|id, _| offered.contains(&Json::from(id.as_str())));
+    assert!(listed.len() > 20, "{} models", listed.len());
+    tell_the_same(&app, listed).await;
+}
+
+async fn tell_the_same(app: &TestApp, listed: BTreeMap<String, Json>) {
     let paths = |form: fn(&str) -> String| listed.keys().map(|id| form(id)).collect::<Vec<_>>();
-    let pages = each(&app, paths(|id| format!("/{id}")), |page| read(&page)).await;
-    let twins = told(&app, paths(|id| format!("/{id}.json")), |told| told).await;
+    let pages = each(app, paths(|id| format!("/{id}")), |page| read(&page)).await;
+    let twins = told(app, paths(|id| format!("/{id}.json")), |told| told).await;
     let endpoints =
-        told(&app, paths(|id| format!("/v1/models/{id}/endpoints")), |told| told["data"].clone()).await;
-    let rows = by_id(every_row(&app).await);
+        told(app, paths(|id| format!("/v1/models/{id}/endpoints")), |told| told["data"].clone()).await;
+    let rows = by_id(every_row(app).await);
     let mut faults = Vec::new();
     let mut compared = 0;
     for page in &pages {

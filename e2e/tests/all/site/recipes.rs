@@ -143,6 +143,15 @@ fn command(id: &str, code: &str, folder: &Path) -> Command {
     command
 }
 
+/// A program in which variables within this address are written as the catalog writes them: `${NAME}`.
+fn placeholders_alike(code: String, address: &str) -> String {
+    let names = address.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    names.fold(code, |code, name| {
+        let forms = [format!("{{os.environ['{name}']}}"), format!("${{process.env.{name}}}")];
+        forms.iter().fold(code, |code, form| code.replace(form, &format!("${{{name}}}")))
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn offers_are_called_at_their_providers_as_it_is_printed() {
     let upstream = FakeUpstream::start();
@@ -154,6 +163,18 @@ async fn offers_are_called_at_their_providers_as_it_is_printed() {
         builder = builder.set(&format!("providers.{provider}.base_url"), &format!("\"{address}{base}\""));
     }
     let app = builder.start().await;
+    for path in ["/api.json", "/catalog.json", "/v1/providers"] {
+        let text = app.anonymous().get(path).await.expect(200).text();
+        assert!(!text.contains(&address), "{path} tells where this server's own provider is");
+    }
+    let mut published = BTreeMap::new();
+    for offer in &OFFERS {
+        let told =
+            app.anonymous().get(&format!("/providers/{}.json", offer.provider())).await.expect(200).json();
+        let base = told["provider"]["base_url"].as_str().expect("an address").to_owned();
+        assert!(!base.contains(&address), "{base}");
+        published.insert(offer.provider(), base);
+    }
     for offer in &OFFERS {
         let page = app.anonymous().get(&format!("/{}", offer.page)).await.expect(200).text();
         let html = Html::parse_document(&page);
@@ -167,6 +188,12 @@ async fn offers_are_called_at_their_providers_as_it_is_printed() {
         for program in programs {
             let id = program.attr("id").expect("an id");
             let code: String = within(program, "pre code")[0].text().collect();
+            // The address of the provider is printed, not where this server is configured to call it.
+            let (own, theirs) = (format!("{address}{}", offer.base), &published[offer.provider()]);
+            assert!(!code.contains(&address), "{}, {id}: {code}", offer.page);
+            // An SDK may take it without the version.
+            let origin = theirs.split('/').take(3).collect::<Vec<_>>().join("/");
+            let code = placeholders_alike(code, theirs).replace(theirs, &own).replace(&origin, &address);
             let folder = tempfile::tempdir().expect("a folder");
             std::os::unix::fs::symlink(node_dir().join("node_modules"), folder.path().join("node_modules"))
                 .expect("a link");
