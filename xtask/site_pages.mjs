@@ -25,6 +25,8 @@ export const pages = [
   ["charts", "/charts", ["much"]],
   ["benchmarks", "/benchmarks", ["much"]],
   ["benchmark", "/benchmarks/scicode", ["much"]],
+  ["virtual-model", "/tollway/auto", ["much", "none"]],
+  ["virtual-model-free", "/tollway/free", ["none"]],
   ["rankings", "/rankings", ["much", "none"]],
   ["apps", "/apps", ["much", "none"]],
   ["status", "/status", ["much", "none"]],

@@ -32,6 +32,7 @@ pub(crate) async fn pages(visit: Visit) -> Response {
     let all: Vec<_> = lists
         .into_iter()
         .chain(crate::setup::paths().map(entry))
+        .chain(crate::virtual_model::paths(&visit.place.brand_slug).map(entry))
         .chain(benches)
         .chain(sitemap::of_catalog(visit.snapshot()))
         .collect();

@@ -55,6 +55,7 @@ mod status;
 mod testing;
 mod traffic;
 mod uptime;
+mod virtual_model;
 mod visit;
 mod watch;
 

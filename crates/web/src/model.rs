@@ -22,7 +22,6 @@ use crate::fact::{Ability, Fact, Line, Origin, is_web};
 use crate::format::{self, Shown};
 use crate::index::{Row, modality};
 use crate::machine::jsonld;
-use crate::not_found;
 use crate::popularity;
 use crate::prose::Prose;
 use crate::rankings;
@@ -33,6 +32,7 @@ use crate::snippets::{self, Kind, Snippet};
 use crate::traffic::CACHE_DAYS;
 use crate::visit::Visit;
 use crate::watch::{self, History, PriceWatch};
+use crate::{not_found, virtual_model};
 use effective::Effective;
 use offers::{Columns, Offer};
 use pricing::Pricing;
@@ -194,7 +194,10 @@ pub(crate) async fn model(
         Found::Moved(id) => {
             return shell::moved(&format!("/{id}{}", if visit.is_json { ".json" } else { "" }));
         }
-        Found::Nothing => return not_found::page_of(&visit),
+        Found::Nothing => {
+            let page = virtual_model::page_of(&visit, &author, &slug);
+            return page.unwrap_or_else(|| not_found::page_of(&visit));
+        }
     };
     let snapshot = visit.snapshot();
     let (Some(model), Some(row)) = (snapshot.models.get(at), visit.index.row(at)) else {
@@ -326,17 +329,17 @@ impl Told {
             routed: routed.as_deref(),
             fees: &fees,
         };
-        let key_variable = snippets::key_variable(&visit.place.brand_slug);
-        let place = snippets::Place { base_url: &visit.place.base_url, key_variable: &key_variable };
-        Told {
-            summary: describe::summary(&subject),
-            faq: describe::faq(&subject),
-            snippets: Kind::of(model)
-                .map(|kind| snippets::quickstart(&place, &model.id, kind))
-                .unwrap_or_default(),
-            key_variable,
-        }
+        let (key_variable, snippets) = snippets_of(visit, &model.id, Kind::of(model));
+        Told { summary: describe::summary(&subject), faq: describe::faq(&subject), snippets, key_variable }
     }
+}
+
+/// The variable for a key of this place, and programs that call a model here.
+pub(crate) fn snippets_of(visit: &Visit, id: &str, kind: Option<Kind>) -> (String, Vec<Snippet>) {
+    let key_variable = snippets::key_variable(&visit.place.brand_slug);
+    let place = snippets::Place { base_url: &visit.place.base_url, key_variable: &key_variable };
+    let snippets = kind.map(|kind| snippets::quickstart(&place, id, kind)).unwrap_or_default();
+    (key_variable, snippets)
 }
 
 fn answered(faq: Vec<Faq>) -> Vec<Answered> {
@@ -517,13 +520,18 @@ fn picked(brand_slug: &str, picks: &[Pick]) -> Vec<Picked> {
         }
     }
     for pick in picks {
-        if let Some((from, to)) = pick.dial {
-            let at = if from == to { tenth(from) } else { format!("{} to {}", tenth(from), tenth(to)) };
-            let text = format!("puts it first for {} with the cost-quality dial at {at}", pick.work);
+        if let Some(span) = pick.dial {
+            let text =
+                format!("puts it first for {} with the cost-quality dial at {}", pick.work, dial_span(span));
             told.push(Picked { by: format!("{brand_slug}/auto"), text });
         }
     }
     told
+}
+
+/// Tenths of the dial: `0.5`, `0.5 to 0.7`.
+pub(crate) fn dial_span((from, to): (u8, u8)) -> String {
+    if from == to { tenth(from) } else { format!("{} to {}", tenth(from), tenth(to)) }
 }
 
 fn tenth(number: u8) -> String {

@@ -54,7 +54,7 @@ fn head(name: &str, url: &str) -> String {
 fn models(gateway: &Gateway, world: &World, url: &str) -> String {
     let mut list = String::from("\n## Models\n\n");
     for model in virtual_models(gateway) {
-        list.push_str(&format!("- [{}]({url}/v1/models): {}\n", model.id, model.description));
+        list.push_str(&format!("- [{id}]({url}/{id}): {}\n", model.description, id = model.id));
     }
     let snapshot = &world.snapshot;
     let callable = snapshot.models.iter().enumerate().filter(|(at, _)| {
