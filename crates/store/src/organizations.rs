@@ -508,6 +508,35 @@ impl Store {
         tx.commit().await
     }
 
+    /// Gives a service account another name or role. What it holds can do no more than it can.
+    pub async fn set_service_account(
+        &self,
+        account: &AccountId,
+        id: &str,
+        (name, role): (Option<&str>, Option<Role>),
+        now: Timestamp,
+    ) -> Result<ServiceAccount, StoreError> {
+        if let Some(name) = name {
+            require_plain("the service account's name", name)?;
+        }
+        let mut tx = self.db.write().await?;
+        let sql = "UPDATE service_accounts SET name = COALESCE($3, name), role = COALESCE($4, role)
+            WHERE account = $1 AND id = $2 AND ended IS NULL";
+        let role_name = Value::OptText(role.map(Role::name));
+        let values = [account.as_str().into(), id.into(), Value::OptText(name), role_name];
+        if tx.execute(sql, &values).await? == 0 {
+            return Err(nobody("service account"));
+        }
+        if let Some(role) = role {
+            lessen(&mut tx, account, id, role, now).await?;
+        }
+        let sql =
+            "SELECT id, account, name, role, created FROM service_accounts WHERE account = $1 AND id = $2";
+        let found: Vec<ServiceAccount> = tx.fetch(sql, &[account.as_str().into(), id.into()]).await?;
+        tx.commit().await?;
+        found.into_iter().next().ok_or_else(|| nobody("service account"))
+    }
+
     /// Ends a service account and its keys.
     pub async fn end_service_account(
         &self,

@@ -158,6 +158,16 @@ impl Store {
         tx.commit().await
     }
 
+    /// Gives a person another name.
+    pub async fn set_name(&self, user: &str, name: &str) -> Result<(), StoreError> {
+        require_plain("the name", name)?;
+        let mut tx = self.db.write().await?;
+        if tx.execute("UPDATE users SET name = $2 WHERE id = $1", &[user.into(), name.into()]).await? == 0 {
+            return Err(StoreError::NotFound("user".to_owned()));
+        }
+        tx.commit().await
+    }
+
     /// Lets a person come in, or no longer: the latter ends all their sessions, and keys that they hold are refused meanwhile. False:
     /// nobody has the id.
     pub async fn disable_user(&self, user: &str, since: Option<Timestamp>) -> Result<bool, StoreError> {

@@ -111,8 +111,50 @@ async fn a_team_shares_keys_and_each_role_does_its_part() {
     kept.chat("sandbox/echo").await.expect(200);
     bob.get("/v1/organization/members").await.expect(200);
     assert_ne!(text(&bob.get("/v1/auth/me").await, "/data/organization/id"), team, "back in his own");
-    ada.request("DELETE", &format!("/v1/organization/service-accounts/{robot}")).send().await.expect(200);
+    let path = format!("/v1/organization/service-accounts/{robot}");
+    let changed = ada.patch(&path, &json!({"name": "nightly import"})).await.expect(200);
+    assert_eq!(
+        (text(&changed, "/data/name"), text(&changed, "/data/role")),
+        ("nightly import".into(), "developer".into())
+    );
+    kept.chat("sandbox/echo").await.expect(200);
+    ada.request("DELETE", &path).send().await.expect(200);
     kept.chat("sandbox/echo").await.expect(401);
+}
+
+#[tokio::test]
+async fn a_service_account_and_what_it_holds_are_lowered_together() {
+    let app = open().await;
+    let (ada, bob, _) = team(&app).await;
+    let robot = ada.post("/v1/organization/service-accounts", &json!({"name": "r", "role": "admin"})).await;
+    let robot = text(&robot.expect(201), "/data/id");
+    let path = format!("/v1/organization/service-accounts/{robot}");
+    let body = json!({"name": "m", "holder": robot, "management": true});
+    let manager = app.with_key(&text(&ada.post("/v1/keys", &body).await.expect(201), "/key"));
+    manager.get("/v1/organization/invitations").await.expect(200);
+    ada.patch(&path, &json!({})).await.expect(400);
+    ada.patch(&path, &json!({"role": "king"})).await.expect(400);
+    ada.patch(&path, &json!({"name": ""})).await.expect(400);
+    ada.patch("/v1/organization/service-accounts/sa_0000000000000000", &json!({"name": "x"}))
+        .await
+        .expect(404);
+    bob.patch(&path, &json!({"role": "owner"})).await.expect(403);
+    let changed = ada.patch(&path, &json!({"role": "viewer"})).await.expect(200);
+    assert_eq!((text(&changed, "/data/name"), text(&changed, "/data/role")), ("r".into(), "viewer".into()));
+    manager.get("/v1/organization/invitations").await.expect(403);
+    manager.get("/v1/organization/members").await.expect(200);
+}
+
+#[tokio::test]
+async fn people_give_themselves_another_name() {
+    let app = open().await;
+    let (ada, _, _) = team(&app).await;
+    ada.patch("/v1/auth/me", &json!({"name": " "})).await.expect(400);
+    ada.patch("/v1/auth/me", &json!({"name": "Ada", "email": "x@example.com"})).await.expect(400);
+    let told = ada.patch("/v1/auth/me", &json!({"name": " Ada Lovelace "})).await.expect(200);
+    assert_eq!(text(&told, "/data/name"), "Ada Lovelace");
+    assert_eq!(text(&ada.get("/v1/auth/me").await, "/data/user/name"), "Ada Lovelace");
+    assert!(ada.get("/v1/organization/members").await.json().to_string().contains("Ada Lovelace"));
 }
 
 #[tokio::test]

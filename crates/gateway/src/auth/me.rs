@@ -59,6 +59,27 @@ pub(crate) fn show(parts: &Parts) -> Result<Response<ResponseBody>, GatewayError
     Ok(router::json(json!({ "data": data }).to_string()))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rename {
+    name: String,
+}
+
+/// `PATCH /v1/auth/me`: another name. The address stays: it is what sign-in, mails and invitations go by.
+pub(crate) async fn rename(
+    worker: &Arc<Worker>,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Response<ResponseBody>, GatewayError> {
+    let desk = Desk::open(worker, &parts);
+    let visitor = session::visitor(&parts)?;
+    let asked: Rename = desk.body(&body, r#"{"name": "Ada Lovelace"}"#)?;
+    let user = User { name: asked.name.trim().to_owned(), ..visitor.user.clone() };
+    let (id, name) = (user.id.clone(), user.name.clone());
+    desk.store(|gateway| async move { gateway.store.set_name(&id, &name).await }).await?;
+    Ok(router::json(json!({ "data": user_object(&user) }).to_string()))
+}
+
 /// `GET /v1/auth/sessions`.
 pub(crate) async fn sessions(
     worker: &Arc<Worker>,

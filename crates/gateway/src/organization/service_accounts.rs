@@ -68,6 +68,44 @@ pub(super) async fn create(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> 
     Ok(created(&object(&made)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    name: Option<String>,
+    role: Option<String>,
+}
+
+/// `PATCH /v1/organization/service-accounts/{id}`: another name or role. Its management keys can do no more than it.
+pub(super) async fn change(worker: &Arc<Worker>, parts: &Parts, body: Bytes) -> Answer {
+    const EXAMPLE: &str = r#"{"name": "nightly import", "role": "viewer"}"#;
+    let office = Office::open(worker, parts)?;
+    let asked: Change = office.desk.body(&body, EXAMPLE)?;
+    let (account, id, now) = (office.account(), office.desk.segment("service-accounts"), office.desk.now());
+    let (of, one) = (account.clone(), id.clone());
+    // Nobody changes what may do more than they, or makes it so.
+    let all = office.desk.store(|gateway| async move { gateway.store.service_accounts(&of).await }).await?;
+    if let Some(known) = all.iter().find(|known| known.id == one) {
+        office.may_give(known.role)?;
+    }
+    let role = asked.role.as_deref().map(role).transpose()?;
+    if let Some(role) = role {
+        office.may_give(role)?;
+    }
+    let name = asked.name.map(|name| name.trim().to_owned());
+    if name.is_none() && role.is_none() {
+        return Err(GatewayError::InvalidRequest(format!(
+            "nothing to change; send {EXAMPLE}, or one of the two"
+        )));
+    }
+    let changed = office
+        .desk
+        .write(|gateway| async move {
+            gateway.store.set_service_account(&account, &id, (name.as_deref(), role), now).await
+        })
+        .await?;
+    Ok(data(&object(&changed)))
+}
+
 /// `DELETE /v1/organization/service-accounts/{id}`: its keys end with it.
 pub(super) async fn end(worker: &Arc<Worker>, parts: &Parts) -> Answer {
     let office = Office::open(worker, parts)?;

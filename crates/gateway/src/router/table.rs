@@ -381,6 +381,7 @@ pub const ROUTES: &[Route] = &[
     post("/v1/auth/totp/recovery-codes", SESSION, H::Auth(Auth::TotpRenew), "other recovery codes"),
     delete("/v1/auth/totp", SESSION, H::Auth(Auth::TotpEnd), "end the second factor"),
     get("/v1/auth/me/export", SESSION, H::Auth(Auth::Export), "everything that is kept of oneself"),
+    patch("/v1/auth/me", SESSION, H::Auth(Auth::Rename), "another name for oneself"),
     delete("/v1/auth/me", SESSION, H::Auth(Auth::Erase), "erase oneself; the books stay, without a name"),
     put("/v1/auth/organization", SESSION, H::Organization(Org::Choose), "the organization to work in"),
     get("/v1/organizations", SESSION, H::Organization(Org::List), "those that one belongs to"),
@@ -422,6 +423,12 @@ pub const ROUTES: &[Route] = &[
         GOVERN,
         H::Organization(Org::NewServiceAccount),
         "a new service account",
+    ),
+    patch(
+        "/v1/organization/service-accounts/{id}",
+        GOVERN,
+        H::Organization(Org::ChangeServiceAccount),
+        "another name or role; its management keys can do no more than it",
     ),
     delete(
         "/v1/organization/service-accounts/{id}",

@@ -47,6 +47,11 @@ impl Actor {
         self.request("POST", path).json(body).send().await
     }
 
+    /// `PATCH` of JSON, whole.
+    pub async fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.request("PATCH", path).json(body).send().await
+    }
+
     /// A chat request to be completed and sent.
     pub fn chat_request(&self, body: &Value) -> Request {
         self.request("POST", "/v1/chat/completions").json(body)
