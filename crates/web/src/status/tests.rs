@@ -46,7 +46,9 @@ async fn uptime_is_told_per_endpoint_and_span_with_its_samples() {
     }
     page.holds("title=\"mean of 48 streams in the last 24 hours\">300 ms</span>");
     // Its records begin 20 days ago: a longer span says so, and one that would say no more says nothing.
-    page.holds("<small>of 21 days</small></td><td class=\"n\" data-label=\"90 days\"><span class=\"unknown\"");
+    page.holds(
+        "<small>of 21 days</small></td><td class=\"n\" data-label=\"90 days\"><span class=\"unknown\"",
+    );
     page.holds("mistral/small-4, last 90 days: 96.5% of attempts answered, on 3 days with any");
     // Nothing is guessed of what nobody called in the last weeks.
     page.holds("gone/thing");
@@ -62,8 +64,8 @@ async fn incidents_are_told_with_the_method() {
     page.holds("many failures <span class=\"tag\">over</span>");
     page.holds("5 of 6 attempts failed: server errors (5).");
     // Known to the hour, and told so.
-    page.holds("Began between 12:00 and 13:00 on 3 Jul 2026");
-    page.holds("Failed between 10:00 and 11:00 on 1 Jul 2026");
+    page.holds("Began between 12:00 and 13:00 UTC on 3 Jul 2026");
+    page.holds("Failed between 10:00 and 11:00 UTC on 1 Jul 2026");
     page.holds("at least 5 attempts failed and at least 20 of 100");
     see(Still::new(&SMALL, &[]), "/status").await.holds("No endpoint was called in the last 90 days");
     let down = Still::new(&SMALL, &[]).recorded(Records { is_down: true, ..Records::default() });
@@ -147,8 +149,7 @@ async fn what_the_sandbox_fails_at_is_no_incident() {
     let page = see(world(), "/status").await;
     page.holds("<span class=\"chip good\">Ready</span> No incident is under way.");
     page.holds("<span class=\"chip warn\">Simulated</span>").lacks("id=\"sandbox-");
-    let told: serde_json::Value =
-        serde_json::from_str(&see(world(), "/status.json").await.text).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&see(world(), "/status.json").await.text).unwrap();
     assert_eq!(told["incidents"], serde_json::json!([]));
     see(world(), "/status.atom").await.lacks("<entry>");
 }
