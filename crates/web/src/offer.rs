@@ -256,7 +256,7 @@ fn stats(offer: &Offer) -> Vec<Stat> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{get, several_on};
+    use crate::testing::{SHIPPED, SMALL, Still, get, see, several_on};
 
     #[tokio::test]
     async fn an_offer_says_price_recipe_and_what_differs() {
@@ -275,6 +275,33 @@ mod tests {
         ] {
             page.holds(text);
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_says_what_can_be_called_and_marks_itself() {
+        let world = || Still::new(&SMALL, &["mistral"]).measured("mistral/small-4", 440.0, 29.0);
+        let on = see(world(), "/mistralai/small-4/mistral").await;
+        on.holds("To stay with this provider, ask for").holds("Calling it through Tollway");
+        on.holds("&#34;model&#34;: &#34;mistralai/small-4@mistral&#34;");
+        on.holds("Mistral <span class=\"tag\">This page</span>").holds("1 of 2 offers can be called here");
+        on.holds("<small>Off here</small>")
+            .holds("29 tok/s")
+            .holds("<td data-label=\"Runs\">EU<small>fp8</small>");
+        // A bare id is nothing to type into a terminal.
+        on.lacks("<figcaption>Terminal</figcaption><pre tabindex=\"0\"><code>mistral-small-2603");
+        let off = see(world(), "/mistralai/small-4/venice").await;
+        off.holds("Once it is on, ask for").lacks("To stay with this provider").lacks("Calling it through");
+        let unpriced = see(Still::new(&SMALL, &["acme-cloud"]), "/acme/bare/acme-cloud").await;
+        unpriced.holds("Not called here").holds("no price of it is known").lacks("ask for <span");
+        unpriced.lacks("Calling it through");
+    }
+
+    #[tokio::test]
+    async fn every_variant_has_its_pin_and_its_status() {
+        let page = see(Still::new(&SHIPPED, &["nebius"]), "/openai/gpt-oss-120b/nebius").await;
+        page.holds("fast <span class=\"chip warn\">Deprecated</span>");
+        page.holds(">openai/gpt-oss-120b@nebius/fast</code>");
+        page.holds("For fast, the same with <code>openai/gpt-oss-120b-fast</code> as the model id");
     }
 
     #[tokio::test]
