@@ -119,8 +119,9 @@ impl History {
         for (endpoint, (_, changes)) in &watched {
             all.extend(changes.iter().map(|(change, price)| (*endpoint, *change, *price)));
         }
-        let is_priced =
-            |endpoint: &Endpoint| PriceKind::ALL.into_iter().any(|kind| endpoint.price.quote(kind).is_some());
+        let is_priced = |endpoint: &Endpoint| {
+            PriceKind::ALL.into_iter().any(|kind| crate::index::rate(endpoint, kind).is_some())
+        };
         if all.is_empty() && !watched.iter().any(|(endpoint, _)| is_priced(endpoint)) {
             // Of prices that nobody says none has changed either.
             return None;
