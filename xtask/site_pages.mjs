@@ -14,6 +14,8 @@ export const pages = [
   ["model-no-offer", "/sakana/fugu", ["none"]],
   ["offer", "/mistralai/mistral-small-2603/mistral", ["much", "little"]],
   ["offer-rent", "/meta-llama/llama-3.3-70b-instruct/groq?hour=5&speed=60&calls=32", ["much"]],
+  ["offer-variants-off", "/openai/gpt-oss-120b/nebius", ["much"]],
+  ["offer-unpriced", "/mistralai/mistral-small-2603/nvidia", ["much"]],
   ["author", "/mistralai", ["much", "little"]],
   ["author-small", "/sakana", ["none"]],
   ["providers", "/providers", ["much", "none"]],

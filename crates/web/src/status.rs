@@ -169,7 +169,10 @@ fn page(visit: &Visit, attempts: &Attempts, incidents: &[Incident], is_unavailab
         headline,
         parts: parts(visit),
         groups,
-        untried: format::count_of(untried as u64, "other endpoint"),
+        untried: format::count_of(
+            untried as u64,
+            if known.is_empty() { "endpoint" } else { "other endpoint" },
+        ),
         untried_count: untried,
         incidents: incidents.iter().take(INCIDENTS_MAX).map(|incident| told(visit, incident)).collect(),
         more_incidents: incidents.len().saturating_sub(INCIDENTS_MAX),

@@ -84,6 +84,9 @@ async fn the_gateway_says_what_is_wrong_with_it() {
     page.holds("<dd class=\"word is-bad\">the store doesn&#39;t answer</dd>");
     let page = send(several_on(), Still::new(&SMALL, &[]), "GET", "/status", &[]).await;
     page.holds("Nothing was asked of it yet");
+    see(Still::new(&SMALL, &["mistral"]), "/status")
+        .await
+        .holds("2 endpoints switched on, not called in 90 days");
     page.holds("SQLite, answers");
 }
 
