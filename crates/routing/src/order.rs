@@ -402,7 +402,7 @@ impl Sorting<'_> {
                 Some(Sort::Exacto) => "calls tools best",
                 Some(Sort::Context) => "longest context",
                 Some(Sort::Soonest) => "likely to answer soonest, by a draw from what is known of it",
-                None if drawn => "drawn among the well, weighted by the inverse square of its price",
+                None if drawn => "picked at random among healthy offers, cheaper ones more often",
                 Some(Sort::Price) | None => "cheapest for this request",
             }
         }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::chart::Chart;
+use crate::format;
 use crate::model::Stat;
 use crate::not_found;
 use crate::rankings::{self, Line};
@@ -31,8 +32,8 @@ struct Apps {
     other: Option<Line>,
     has_spend: bool,
     is_whole: bool,
-    accounts_min: usize,
-    requests_min: u64,
+    accounts_min: String,
+    requests_min: String,
     closed: Option<&'static str>,
     is_unavailable: bool,
     base_url: String,
@@ -116,8 +117,8 @@ fn page(visit: &Visit, window: Window, view: View, ranking: &Ranking) -> Apps {
         other: ranking.other.as_ref().map(|rank| rankings::line(0, Default::default(), rank, ranking.total)),
         has_spend: view.has_spend,
         is_whole: view.is_whole,
-        accounts_min: view.rules.accounts_min,
-        requests_min: view.rules.requests_min,
+        accounts_min: format::count_of(view.rules.accounts_min as u64, "account"),
+        requests_min: format::count_of(view.rules.requests_min, "request"),
         closed: None,
         is_unavailable: false,
         base_url: visit.place.base_url.clone(),
@@ -195,7 +196,7 @@ impl Seen<'_> {
         let (name, models) = (&self.rank.name, self.models);
         let whole = Ranking { total: self.rank.now, accounts: self.rank.accounts, ..Ranking::default() };
         let mut stats = rankings::stats(&whole, self.view);
-        let share = crate::format::percent(self.rank.now.tokens(), self.all.total.tokens());
+        let share = format::percent(self.rank.now.tokens(), self.all.total.tokens());
         stats.push(Stat { name: "Share", value: share, note: "of the tokens of all apps".to_owned() });
         let path = rankings::app_path(self.slug);
         let about = format!("Which models {name} uses through this gateway, by tokens.");

@@ -50,6 +50,15 @@ impl Price {
         }
     }
 
+    /// The head of its column.
+    const fn head(self) -> &'static str {
+        match self {
+            Price::Blended => "Blended",
+            Price::Input => "Input",
+            Price::Output => "Output",
+        }
+    }
+
     const fn axis(self) -> &'static str {
         match self {
             Price::Blended => "Blended price, $ per 1M tokens",
@@ -100,7 +109,8 @@ struct Picture {
     /// Free ones have no place where each step is ten times the price.
     has_free: bool,
     price: &'static str,
-    score: String,
+    /// The unit of the scores, empty where none is told.
+    metric: String,
     rows: Vec<Row>,
     left_out: Vec<String>,
     /// What was asked for and is not there.
@@ -213,8 +223,8 @@ fn picture(visit: &Visit, bench: &Bench, series: &Series, by: Price, unknown: bo
         measures: bench.about.map(|about| about.measures),
         has_free: rows.iter().any(|row| row.rate == Some(Rate::FREE)),
         chart,
-        price: by.axis(),
-        score,
+        price: by.head(),
+        metric: series.metric.clone(),
         rows,
         left_out,
         unknown,

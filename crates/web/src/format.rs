@@ -17,4 +17,4 @@ pub(crate) use number::{
     bytes, count, count_of, list, milliseconds, percent, ratio, short, speed, tokens, words, yes_no,
 };
 pub(crate) use shown::Shown;
-pub(crate) use time::{age, date, day, duration, instant, iso_day, rfc3339};
+pub(crate) use time::{age, date, day, day_number, duration, instant, iso_day, rfc3339};

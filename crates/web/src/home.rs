@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 
+use crate::format::{self, Shown};
 use crate::shell::{Shell, page, private};
 use crate::visit::Pages;
 use crate::{ProviderLine, Status, Viewer, host};
@@ -15,6 +16,8 @@ use crate::{ProviderLine, Status, Viewer, host};
 #[template(path = "home.html")]
 struct Home {
     shell: Shell,
+    /// Of the catalog.
+    as_of: Shown,
     uptime: String,
     models: String,
     endpoints: String,
@@ -61,6 +64,7 @@ pub(crate) async fn home(State(pages): State<Arc<Pages>>, headers: HeaderMap, ur
     let place = pages.place(&headers, &uri).await;
     let title = format!("{} · LLM gateway", status.brand);
     let home = Home {
+        as_of: format::date(&status.as_of),
         shell: Shell { canonical: format!("{}/", status.base_url), ..Shell::new(title, &place) },
         uptime: uptime(status.uptime_s),
         models: count(status.models),
@@ -191,7 +195,7 @@ mod tests {
         assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
         assert_eq!(page.header("cache-control"), "no-cache");
         page.holds("<title>Tollway · LLM gateway</title>");
-        for fact in ["Ready", "0.1.0", "metered", "SQLite", "1 h 2 min", "573", "1,362", "71", "2026-07-02"] {
+        for fact in ["Ready", "0.1.0", "metered", "SQLite", "1 h 2 min", "573", "1,362", "71", "2 Jul 2026"] {
             page.holds(&format!(">{fact}<"));
         }
         for link in ["/v1/models", "/v1/providers", "/catalog.json", "/api.json", "/catalog/schema.json"] {

@@ -10,16 +10,20 @@ use axum::response::Response;
 use catalog::Model;
 use serde_json::{Value, json};
 
+use crate::fact::is_web;
 use crate::format::Shown;
-use crate::model::offers::{self, Offer};
+use crate::model::offers::{self, Columns, Offer};
 use crate::model::pricing::{Tier, tier};
 use crate::model::routed::{self, Order};
 use crate::model::{Stat, card, twin};
 use crate::not_found;
 use crate::prose::Prose;
 use crate::shell::{self, Crumb, Shell};
-use crate::snippets::{self, Kind, Recipe};
+use crate::snippets::{self, Kind, Recipe, Snippet};
 use crate::visit::Visit;
+
+/// Programs for calling it here: curl, Python, TypeScript; the page of the model has more.
+const THROUGH_MAX: usize = 3;
 
 #[derive(Template)]
 #[template(path = "offer.html")]
@@ -30,11 +34,29 @@ struct OfferPage {
     model_name: String,
     provider_id: String,
     provider_name: String,
+    path: String,
     off: Option<String>,
+    /// Calls can go to any of it.
+    is_called: bool,
+    /// Somebody says what any of it costs.
+    is_priced: bool,
+    /// `Deprecated`, of all that is offered here.
+    status: Option<&'static str>,
     stats: Vec<Stat>,
     offers: Vec<Part>,
+    /// How it is called there.
+    recipe: Option<Told>,
+    /// Where the provider says more.
+    docs: Option<String>,
+    /// How it is called here; empty where no call goes to it.
+    through: Vec<Snippet>,
+    key_variable: String,
+    brand: String,
     order_is_supposed: bool,
     others: Vec<Offer>,
+    columns: Columns,
+    /// Of `others`, how many calls can go to.
+    others_on: usize,
     rent: Option<rent::Rent>,
     pin: String,
     /// What the prices were; empty where nothing is watched.
@@ -46,8 +68,56 @@ struct Part {
     offer: Offer,
     tiers: Vec<Tier>,
     recipe: Option<Recipe>,
-    gotchas: Vec<Prose>,
     version: String,
+    /// What to ask for to stay with it.
+    pin: String,
+}
+
+impl Part {
+    /// Calls can go to it.
+    fn is_called(&self) -> bool {
+        self.offer.off.is_none() && self.offer.routed.is_some()
+    }
+
+    /// Somebody says what it costs.
+    fn is_priced(&self) -> bool {
+        self.offer.input.nanos.is_some() || self.offer.output.nanos.is_some() || self.offer.routed.is_some()
+    }
+}
+
+/// The recipe of the first endpoint, and what is different of the others.
+struct Told {
+    recipe: Recipe,
+    gotchas: Vec<Prose>,
+    others: Vec<Other>,
+}
+
+/// How another endpoint is called: as the first, but for this.
+struct Other {
+    variant: String,
+    provider_model_id: String,
+    gotchas: Vec<Prose>,
+}
+
+impl Told {
+    fn of(parts: &[Part]) -> Option<Told> {
+        let known = |part: &'_ Part| Some((part.offer.variant.clone(), part.recipe.clone()?));
+        let mut known = parts.iter().filter_map(known);
+        let (_, first) = known.next()?;
+        let others = known.map(|(variant, recipe)| Other {
+            variant: variant.unwrap_or_else(|| "Plain".to_owned()),
+            gotchas: recipe
+                .gotchas
+                .iter()
+                .filter(|text| !first.gotchas.contains(text))
+                .map(|text| Prose::of(text))
+                .collect(),
+            provider_model_id: recipe.model_id,
+        });
+        let others = others.collect();
+        let gotchas = first.gotchas.iter().map(|text| Prose::of(text)).collect();
+        Some(Told { gotchas, others, recipe: first })
+    }
 }
 
 pub(crate) async fn offer(
@@ -100,12 +170,20 @@ fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Orde
     let snapshot = visit.snapshot();
     let first = snapshot.endpoints.get(*own.first()?)?;
     let provider = first.provider_in(snapshot)?;
-    let (others, _) = offers::offers(visit, at, order);
+    let (others, columns) = offers::offers(visit, at, order);
     let author = snapshot.author(&model.author).map_or_else(|| model.author.to_string(), |a| a.name.clone());
     let title = format!("{} at {}", model.name, provider.name);
     let path = format!("/{}/{}", model.id, provider.id);
     let about = format!("{title}: price, limits, how it is called there, and who else serves it.");
     let offers: Vec<Part> = own.iter().filter_map(|at| part(visit, *at, model, order)).collect();
+    let pin = format!("{}@{}", model.id, provider.id);
+    let key_variable = snippets::key_variable(&visit.place.brand_slug);
+    let place = snippets::Place { base_url: &visit.place.base_url, key_variable: &key_variable };
+    let through = offers.iter().any(Part::is_called).then(|| Kind::of(model)).flatten();
+    let mut through = through.map(|kind| snippets::quickstart(&place, &pin, kind)).unwrap_or_default();
+    through.truncate(THROUGH_MAX);
+    let mut statuses = offers.iter().map(|part| part.offer.status);
+    let status = statuses.next().flatten().filter(|first| statuses.all(|other| other == Some(first)));
     Some(OfferPage {
         shell: Shell::of(&visit.place, &title, "/models", &path)
             .about(about)
@@ -120,11 +198,22 @@ fn page(visit: &Visit, (at, model): (usize, &Model), own: &[usize], order: &Orde
         provider_id: provider.id.to_string(),
         provider_name: provider.name.to_string(),
         off: visit.world.provider_off(first.provider),
+        is_called: offers.iter().any(Part::is_called),
+        is_priced: offers.iter().any(Part::is_priced),
+        status,
         stats: offers.first().map(|part| stats(&part.offer)).unwrap_or_default(),
+        recipe: Told::of(&offers),
+        docs: provider.docs.as_deref().filter(|url| is_web(url)).map(str::to_owned),
+        through,
+        key_variable,
+        brand: visit.place.brand.clone(),
         order_is_supposed: order.is_supposed,
+        others_on: others.iter().filter(|other| other.off.is_none() && other.routed.is_some()).count(),
         others,
+        columns,
         rent: rent::rent(visit, at, model, own),
-        pin: format!("{}@{}", model.id, provider.id),
+        pin,
+        path,
         offers,
         history: String::new(),
     })
@@ -134,11 +223,13 @@ fn part(visit: &Visit, at: usize, model: &Model, order: &Order) -> Option<Part> 
     let snapshot = visit.snapshot();
     let endpoint = snapshot.endpoints.get(at)?;
     let recipe = Kind::of(model).and_then(|kind| snippets::recipe(snapshot, endpoint, kind));
-    let gotchas = recipe.as_ref().map(|recipe| recipe.gotchas.iter().map(|text| Prose::of(text)).collect());
+    let offer = offers::offer(visit, at, order)?;
+    let provider = endpoint.provider_in(snapshot)?;
+    let variant = offer.variant.as_deref().map(|variant| format!("/{variant}")).unwrap_or_default();
     Some(Part {
-        gotchas: gotchas.unwrap_or_default(),
+        pin: format!("{}@{}{variant}", model.id, provider.id),
         recipe,
-        offer: offers::offer(visit, at, order)?,
+        offer,
         tiers: endpoint.price.overrides.iter().map(tier).collect(),
         version: endpoint.price_version.to_string(),
     })
@@ -165,7 +256,7 @@ fn stats(offer: &Offer) -> Vec<Stat> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{get, several_on};
+    use crate::testing::{SHIPPED, SMALL, Still, get, see, several_on};
 
     #[tokio::test]
     async fn an_offer_says_price_recipe_and_what_differs() {
@@ -184,6 +275,33 @@ mod tests {
         ] {
             page.holds(text);
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_says_what_can_be_called_and_marks_itself() {
+        let world = || Still::new(&SMALL, &["mistral"]).measured("mistral/small-4", 440.0, 29.0);
+        let on = see(world(), "/mistralai/small-4/mistral").await;
+        on.holds("To stay with this provider, ask for").holds("Calling it through Tollway");
+        on.holds("&#34;model&#34;: &#34;mistralai/small-4@mistral&#34;");
+        on.holds("Mistral <span class=\"tag\">This page</span>").holds("1 of 2 offers can be called here");
+        on.holds("<small>Off here</small>")
+            .holds("29 tok/s")
+            .holds("<td data-label=\"Runs\">EU<small>fp8</small>");
+        // A bare id is nothing to type into a terminal.
+        on.lacks("<figcaption>Terminal</figcaption><pre tabindex=\"0\"><code>mistral-small-2603");
+        let off = see(world(), "/mistralai/small-4/venice").await;
+        off.holds("Once it is on, ask for").lacks("To stay with this provider").lacks("Calling it through");
+        let unpriced = see(Still::new(&SMALL, &["acme-cloud"]), "/acme/bare/acme-cloud").await;
+        unpriced.holds("Not called here").holds("no price of it is known").lacks("ask for <span");
+        unpriced.lacks("Calling it through");
+    }
+
+    #[tokio::test]
+    async fn every_variant_has_its_pin_and_its_status() {
+        let page = see(Still::new(&SHIPPED, &["nebius"]), "/openai/gpt-oss-120b/nebius").await;
+        page.holds("fast <span class=\"chip warn\">Deprecated</span>");
+        page.holds(">openai/gpt-oss-120b@nebius/fast</code>");
+        page.holds("For fast, the same with <code>openai/gpt-oss-120b-fast</code> as the model id");
     }
 
     #[tokio::test]

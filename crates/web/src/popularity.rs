@@ -78,7 +78,9 @@ pub(crate) async fn of(visit: &Visit, headers: &HeaderMap) -> Option<Arc<Popular
     if let Some(known) = visit.popularity().load_full().filter(is_same) {
         return Some(Arc::clone(&known.popularity)).filter(|known| known.ranked() > 0);
     }
-    let ranking = traffic::rank(&rows, window, view, |value| (!value.is_empty()).then(|| value.to_owned()));
+    let ranking = traffic::rank(&rows, window, view, |value| {
+        (!value.is_empty() && !visit.is_sandbox(value)).then(|| value.to_owned())
+    });
     let ranks = ranking.ranks.into_iter().enumerate();
     let places = ranks.map(|(at, rank)| {
         let place = Place { place: at + 1, tokens: rank.now.tokens(), requests: rank.now.requests };

@@ -98,8 +98,8 @@ struct Rankings {
     folded: String,
     has_spend: bool,
     is_whole: bool,
-    accounts_min: usize,
-    requests_min: u64,
+    accounts_min: String,
+    requests_min: String,
     /// Why there is nothing to see.
     closed: Option<&'static str>,
     is_unavailable: bool,
@@ -136,7 +136,7 @@ impl Asked {
 }
 
 pub(crate) async fn rankings(visit: Visit, headers: HeaderMap) -> Response {
-    let asked = Asked::of(&visit);
+    let mut asked = Asked::of(&visit);
     let viewer = visit.site.viewer(&headers).await;
     let rules = visit.site.ranking_rules();
     let view = match View::of(rules, viewer) {
@@ -144,6 +144,10 @@ pub(crate) async fn rankings(visit: Visit, headers: HeaderMap) -> Response {
         Err(why) if visit.is_json => return refused(why),
         Err(why) => return shell::page(StatusCode::FORBIDDEN, &closed(&visit, asked, Some(why))),
     };
+    if asked.sort == "spend" && !view.has_spend {
+        // The order alone would tell of it.
+        [asked.sort, ..] = SORTS;
+    }
     let window = window(&visit, asked.span.2);
     let rows = visit.site.traffic(UseAsk::all(asked.by.0.asked(), window.asked())).await;
     let Some(rows) = rows else {
@@ -153,7 +157,7 @@ pub(crate) async fn rankings(visit: Visit, headers: HeaderMap) -> Response {
             shell::page(StatusCode::SERVICE_UNAVAILABLE, &closed(&visit, asked, None))
         };
     };
-    let ranking = traffic::rank(&rows, window, view, |value| key(asked.by.0, value));
+    let ranking = traffic::rank(&rows, window, view, |value| key(&visit, asked.by.0, value));
     let answer = if visit.is_json {
         shell::json(&twin(&visit, asked, window, view, &ranking))
     } else {
@@ -185,9 +189,10 @@ pub(crate) fn window(visit: &Visit, days: i64) -> Window {
     Window { today: visit.today(), days, charted: days.max(7) }
 }
 
-fn key(by: By, value: &str) -> Option<String> {
+fn key(visit: &Visit, by: By, value: &str) -> Option<String> {
     match by {
         _ if value.is_empty() => None,
+        By::Model | By::Author if visit.is_sandbox(value) => None,
         By::Model | By::Task => Some(value.to_owned()),
         By::Author => value.split_once('/').map(|(author, _)| author.to_owned()),
         By::App => traffic::app_slug(value),
@@ -387,8 +392,8 @@ fn page(visit: &Visit, asked: Asked, window: Window, view: View, ranking: &Ranki
         folded: format::count_of(ranking.folded as u64, "name"),
         has_spend: view.has_spend,
         is_whole: view.is_whole,
-        accounts_min: view.rules.accounts_min,
-        requests_min: view.rules.requests_min,
+        accounts_min: format::count_of(view.rules.accounts_min as u64, "account"),
+        requests_min: format::count_of(view.rules.requests_min, "request"),
         closed: None,
         is_unavailable: false,
         json_path: asked.address("/rankings.json"),

@@ -43,6 +43,9 @@ const TAGS: [&str; 18] = [
     "td",
 ];
 
+/// Where links may lead.
+const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
+
 /// HTML that was made safe: a template writes it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SafeHtml(String);
@@ -68,7 +71,7 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .tags(TAGS.into_iter().chain(["th"]).collect())
         .generic_attributes(HashSet::new())
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
-        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .url_schemes(HashSet::from(SCHEMES))
         .url_relative(UrlRelative::Deny)
         .clean_content_tags(HashSet::from(["script", "style"]))
         .link_rel(Some("nofollow ugc noopener"));
@@ -108,14 +111,25 @@ fn readable(text: &str) -> String {
 /// The events that pass.
 fn events(text: &str) -> impl Iterator<Item = Event<'_>> {
     let options = Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TABLES;
-    let mut depth = 0_usize;
+    let (mut depth, mut is_dead) = (0_usize, false);
     Parser::new_ext(text, options).filter_map(move |event| match event {
+        // A link within a link there is not.
+        Event::Start(Tag::Link { ref dest_url, .. }) => {
+            is_dead = !is_open(dest_url);
+            (!is_dead).then_some(event)
+        }
+        Event::End(TagEnd::Link) => (!is_dead).then_some(event),
         Event::Start(tag) => start(tag, &mut depth),
         Event::End(tag) => end(tag, &mut depth),
         Event::Html(raw) | Event::InlineHtml(raw) => Some(Event::Text(raw)),
         Event::Text(_) | Event::Code(_) | Event::SoftBreak | Event::HardBreak | Event::Rule => Some(event),
         _ => None,
     })
+}
+
+/// Whether a link may lead there.
+fn is_open(address: &str) -> bool {
+    url::Url::parse(address).is_ok_and(|url| SCHEMES.contains(&url.scheme()))
 }
 
 fn start<'t>(tag: Tag<'t>, depth: &mut usize) -> Option<Event<'t>> {
@@ -137,7 +151,6 @@ fn start<'t>(tag: Tag<'t>, depth: &mut usize) -> Option<Event<'t>> {
         | Tag::Emphasis
         | Tag::Strong
         | Tag::Strikethrough
-        | Tag::Link { .. }
         | Tag::Table(_)
         | Tag::TableHead
         | Tag::TableRow
@@ -160,7 +173,6 @@ fn end<'t>(tag: TagEnd, depth: &mut usize) -> Option<Event<'t>> {
         | TagEnd::Emphasis
         | TagEnd::Strong
         | TagEnd::Strikethrough
-        | TagEnd::Link
         | TagEnd::Table
         | TagEnd::TableHead
         | TagEnd::TableRow

@@ -7,9 +7,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use catalog::Protocol;
 use routing::health::Uptime;
 use serde_json::{Value, json};
-use types::Timestamp;
 
 use crate::chart::{Cell, Svg, strip};
 use crate::format::{self, Shown};
@@ -30,7 +30,8 @@ struct Line {
     note: String,
     days: Svg,
     hours: Shown,
-    shares: Vec<Shown>,
+    /// Of each span, with how many days it is of where that is fewer.
+    shares: Vec<(Shown, String)>,
     ttft: Shown,
 }
 
@@ -39,6 +40,7 @@ struct Group {
     slug: String,
     name: String,
     state: (&'static str, &'static str),
+    is_simulated: bool,
     lines: Vec<Line>,
 }
 
@@ -81,7 +83,7 @@ pub(crate) async fn status(visit: Visit) -> Response {
     let attempts = visit.site.attempts().await;
     let is_unavailable = attempts.is_none();
     let attempts = attempts.unwrap_or_default();
-    let incidents = uptime::incidents(&attempts.bad, visit.now);
+    let incidents = incidents(&visit, &attempts);
     if visit.is_json {
         return match is_unavailable {
             true => crate::rankings::unavailable(),
@@ -89,6 +91,19 @@ pub(crate) async fn status(visit: Visit) -> Response {
         };
     }
     shell::page(StatusCode::OK, &page(&visit, &attempts, &incidents, is_unavailable))
+}
+
+/// The incidents, newest first. Models of the sandbox fail because they are asked to: that is none.
+fn incidents(visit: &Visit, attempts: &Attempts) -> Vec<Incident> {
+    let mut all = uptime::incidents(&attempts.bad, visit.now);
+    all.retain(|incident| !is_simulated(visit, &incident.provider));
+    all
+}
+
+/// Whether this provider's answers are made up here.
+fn is_simulated(visit: &Visit, provider: &str) -> bool {
+    let found = visit.snapshot().provider(provider);
+    found.is_some_and(|(_, provider)| provider.protocol == Protocol::Sandbox)
 }
 
 /// What is known of one endpoint.
@@ -154,7 +169,10 @@ fn page(visit: &Visit, attempts: &Attempts, incidents: &[Incident], is_unavailab
         headline,
         parts: parts(visit),
         groups,
-        untried: format::count_of(untried as u64, "other endpoint"),
+        untried: format::count_of(
+            untried as u64,
+            if known.is_empty() { "endpoint" } else { "other endpoint" },
+        ),
         untried_count: untried,
         incidents: incidents.iter().take(INCIDENTS_MAX).map(|incident| told(visit, incident)).collect(),
         more_incidents: incidents.len().saturating_sub(INCIDENTS_MAX),
@@ -195,14 +213,17 @@ fn groups(visit: &Visit, known: &[Known], incidents: &[Incident]) -> Vec<Group> 
         let provider = known.endpoint.split('/').next().unwrap_or_default();
         if groups.last().is_none_or(|group| group.slug != provider) {
             let open = incidents.iter().find(|one| !one.is_over && one.provider == provider);
+            let is_simulated = is_simulated(visit, provider);
             groups.push(Group {
                 slug: provider.to_owned(),
                 name: provider_name(visit, provider),
                 state: match open {
+                    _ if is_simulated => ("warn", "Simulated"),
                     None => ("good", "No incident"),
                     Some(one) if one.is_outage => ("bad", "Outage"),
                     Some(_) => ("warn", "Many failures"),
                 },
+                is_simulated,
                 lines: Vec::new(),
             });
         }
@@ -210,6 +231,7 @@ fn groups(visit: &Visit, known: &[Known], incidents: &[Incident]) -> Vec<Group> 
             group.lines.push(line(visit, known));
         }
     }
+    groups.sort_by_key(|group| group.is_simulated);
     groups
 }
 
@@ -244,19 +266,45 @@ fn line(visit: &Visit, known: &Known) -> Line {
         note: known.endpoint.clone(),
         days: strip(&label, &cells),
         hours: uptime::share(known.hours.uptime()),
-        shares: SPANS.into_iter().map(|days| uptime::share(uptime::sum(last(&known.days, days)))).collect(),
+        shares: spans(&known.days),
         ttft: ttft.unwrap_or_else(Shown::unknown),
     }
 }
 
+/// The share of each span. Where the records of an endpoint begin within a span it says of how many days it is; where they tell no
+/// more than the span before, it is unknown.
+fn spans(days: &[Option<Uptime>]) -> Vec<(Shown, String)> {
+    let recorded = days.iter().position(Option::is_some).map_or(0, |first| days.len() - first);
+    let recorded = i64::try_from(recorded).unwrap_or_default();
+    let before = [1].into_iter().chain(SPANS);
+    let span = |(days_of, before): (i64, i64)| match recorded {
+        few if few <= before => (Shown::unknown(), String::new()),
+        few if few < days_of => (uptime::share(uptime::sum(days)), format!("of {few} days")),
+        _ => (uptime::share(uptime::sum(last(days, days_of))), String::new()),
+    };
+    SPANS.into_iter().zip(before).map(span).collect()
+}
+
+/// Between which hours an incident was, as calls are counted by the hour.
+fn when(incident: &Incident) -> String {
+    let until = if incident.is_over { incident.until } else { incident.first_until() };
+    let (from, until) = (format::instant(incident.from).short, format::instant(until).short);
+    let (day, first) = from.split_once(", ").unwrap_or(("", &from));
+    let (last_day, last) = until.split_once(", ").unwrap_or(("", &until));
+    let first = first.trim_end_matches(" UTC");
+    let times = match last_day == day {
+        true => format!("between {first} and {last} on {day}"),
+        false => format!("between {first} on {day} and {last} on {last_day}"),
+    };
+    if incident.is_over { format!("Failed {times}") } else { format!("Began {times}") }
+}
+
 fn told(visit: &Visit, incident: &Incident) -> Told {
-    let from = format::instant(incident.from).short;
-    let hours = format::count_of(incident.hours().unsigned_abs(), "hour");
     Told {
         id: incident.id.clone(),
         title: incident.title(&provider_name(visit, &incident.provider)),
         text: incident.text(),
-        when: if incident.is_over { format!("{from}, {hours}") } else { format!("since {from}") },
+        when: when(incident),
         endpoints: format::list(&incident.endpoints),
         is_over: incident.is_over,
         is_outage: incident.is_outage,
@@ -281,6 +329,7 @@ fn twin(visit: &Visit, attempts: &Attempts, incidents: &[Incident]) -> Value {
         let span = |days| told_uptime(uptime::sum(last(&known.days, days)));
         json!({
             "endpoint": known.endpoint,
+            "first_day": known.days.iter().zip(first..).find_map(|(day, at)| day.map(|_| format::iso_day(at))),
             "last_24_h": told_uptime(known.hours.uptime()),
             "last_7_d": span(7),
             "last_30_d": span(30),
@@ -318,10 +367,11 @@ fn twin(visit: &Visit, attempts: &Attempts, incidents: &[Incident]) -> Value {
     })
 }
 
-/// The incidents as an Atom feed (RFC 4287). An entry keeps its id while its incident goes on.
+/// The incidents as an Atom feed (RFC 4287). An entry keeps its id while its incident goes on, and is as old as its last change: hours
+/// are what is recorded, so nothing is told of when within one it began.
 pub(crate) async fn feed(visit: Visit) -> Response {
     let Some(attempts) = visit.site.attempts().await else { return crate::rankings::unavailable() };
-    let incidents = uptime::incidents(&attempts.bad, visit.now);
+    let incidents = incidents(&visit, &attempts);
     let headers = [
         (CONTENT_TYPE, "application/atom+xml; charset=utf-8"),
         (CACHE_CONTROL, "no-cache"),
@@ -333,8 +383,8 @@ pub(crate) async fn feed(visit: Visit) -> Response {
 fn atom(visit: &Visit, incidents: &[Incident]) -> String {
     let page = escape(&format!("{}/status", visit.place.base_url));
     let brand = escape(&visit.place.brand);
-    let changed = |incident: &Incident| incident.until.min(visit.now);
-    let updated = incidents.iter().map(changed).max().unwrap_or(Timestamp(0));
+    let updated = incidents.iter().map(Incident::changed).max();
+    let updated = updated.unwrap_or_else(|| crate::feeds::catalog_date(visit.snapshot()));
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n<id>{page}.atom</id>\n\
          <title>Incidents at {brand}</title>\n<updated>{}</updated>\n<author><name>{brand}</name></author>\n\
@@ -346,12 +396,11 @@ fn atom(visit: &Visit, incidents: &[Incident]) -> String {
         let told = told(visit, incident);
         let state = if told.is_over { "Over." } else { "Under way." };
         text.push_str(&format!(
-            "<entry>\n<id>{page}#{id}</id>\n<title>{}</title>\n<published>{}</published>\n<updated>{}</updated>\n\
+            "<entry>\n<id>{page}#{id}</id>\n<title>{}</title>\n<updated>{}</updated>\n\
              <link rel=\"alternate\" type=\"text/html\" href=\"{page}#{id}\"/>\n<summary>{}</summary>\n</entry>\n",
             escape(&told.title),
-            format::rfc3339(incident.from),
-            format::rfc3339(changed(incident)),
-            escape(&format!("{}. {} {state} {}", told.when, told.text, told.endpoints)),
+            format::rfc3339(incident.changed()),
+            escape(&format!("{state} {}. {} {}", told.when, told.text, told.endpoints)),
             id = escape(&told.id),
         ));
     }

@@ -198,8 +198,15 @@ impl Incident {
         )
     }
 
-    pub(crate) fn hours(&self) -> i64 {
-        (self.until.seconds() - self.from.seconds()) / HOUR_S
+    /// The end of its first bad hour.
+    pub(crate) fn first_until(&self) -> Timestamp {
+        Timestamp::from_seconds(self.from.seconds() + HOUR_S)
+    }
+
+    /// When it last changed: while it goes on, when its last bad hour began; then, when the hour without one had passed.
+    pub(crate) fn changed(&self) -> Timestamp {
+        let hour = if self.is_over { HOUR_S } else { -HOUR_S };
+        Timestamp::from_seconds(self.until.seconds() + hour)
     }
 }
 
@@ -268,8 +275,9 @@ mod tests {
             bad("venice/small", HOUR - 1, 0, 7),
         ];
         let found = incidents(&rows, NOW);
+        let hours = |of: &Incident| (of.until.seconds() - of.from.seconds()) / HOUR_S;
         let told: Vec<_> =
-            found.iter().map(|i| (i.provider.as_str(), i.hours(), i.is_over, i.is_outage)).collect();
+            found.iter().map(|i| (i.provider.as_str(), hours(i), i.is_over, i.is_outage)).collect();
         assert_eq!(
             told,
             [("venice", 1, false, true), ("mistral", 1, true, true), ("mistral", 3, true, false)]

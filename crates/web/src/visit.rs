@@ -165,6 +165,12 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// Whether nobody but the sandbox serves this model: its answers are made up.
+    pub(crate) fn is_sandbox(&self, model: &str) -> bool {
+        let at = self.snapshot().resolve(model);
+        at.and_then(|at| self.index.row(at)).is_some_and(|row| row.is_sandbox)
+    }
+
     pub(crate) fn snapshot(&self) -> &Snapshot {
         self.world.snapshot()
     }

@@ -119,6 +119,13 @@ impl History {
         for (endpoint, (_, changes)) in &watched {
             all.extend(changes.iter().map(|(change, price)| (*endpoint, *change, *price)));
         }
+        let is_priced = |endpoint: &Endpoint| {
+            PriceKind::ALL.into_iter().any(|kind| crate::index::rate(endpoint, kind).is_some())
+        };
+        if all.is_empty() && !watched.iter().any(|(endpoint, _)| is_priced(endpoint)) {
+            // Of prices that nobody says none has changed either.
+            return None;
+        }
         all.sort_by(|a, b| b.1.number.cmp(&a.1.number).then_with(|| a.0.id.cmp(&b.0.id)));
         let row = |(endpoint, change, price): &(&Endpoint, &PriceChange, &Changed)| Row {
             at: Shown::both(format::day(change.at.day()).short, format::instant(change.at).short),

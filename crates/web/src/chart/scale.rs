@@ -9,6 +9,8 @@ const DECADES_MAX: usize = 7;
 /// What labels share on a phone, in pixels, and what a character takes of it, with the space around words.
 const PHONE_PX: usize = 260;
 const CHARACTER_PX: usize = 7;
+/// What stays free beyond the largest value, as a share of it.
+const EDGE_SHARE: f64 = 0.02;
 /// The most labels beside a plot.
 const Y_LABELS_MAX: usize = 6;
 
@@ -72,9 +74,10 @@ impl Axes {
         Axes { x, y, seen, y_ticks, has_x_from_zero: false, is_in_decades: false }
     }
 
-    /// The same with x from zero to a round value.
+    /// The same with x from zero to a round value, above the largest, so that no mark lies on the edge.
     pub(super) fn x_from_zero(mut self) -> Axes {
-        let (x, _) = rounded(self.x);
+        let (low, high) = self.x;
+        let (x, _) = rounded((low, high + high.max(0.0) * EDGE_SHARE));
         (self.x, self.has_x_from_zero) = (x, true);
         self
     }

@@ -2,7 +2,7 @@
 
 use super::scale::{Axes, usable};
 use super::svg::{Plot, Spot};
-use super::{Chart, Frame, Twin, class, legend};
+use super::{Chart, Frame, Key, Twin, class};
 
 /// One dot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +59,11 @@ fn draw(frame: &Frame<'_>, names: &[&str], mut placed: Vec<&Dot<'_>>, scale: fn(
         });
     }
     let table = twin(frame, names, &placed);
-    frame.chart(plot, &axes, legend(names.iter().copied()), table, placed.len())
+    // What has no dot has no color to be told.
+    let keys = names.iter().enumerate().filter(|(at, _)| placed.iter().any(|dot| dot.series == *at));
+    let keys = keys.map(|(at, name)| Key { class: class(at), name: (*name).to_owned() });
+    let legend = if names.len() > 1 { keys.collect() } else { Vec::new() };
+    frame.chart(plot, &axes, legend, table, placed.len())
 }
 
 fn twin(frame: &Frame<'_>, names: &[&str], dots: &[&Dot<'_>]) -> Twin {

@@ -71,11 +71,11 @@ fn draw(plot: &mut Plot, frame: &Frame<'_>, axes: &Axes, bar: &Stack, (left, wid
     ));
 }
 
-/// A label for each slot; where they are too many, every so manieth keeps its words, none at the very edge.
+/// A label for each slot; where they are too many, every so manieth keeps its words, counted from the last.
 fn labels(bars: &[Stack]) -> Vec<String> {
     let most = labels_max(bars.iter().map(|bar| &bar.label), LABELS_MAX);
     let step = bars.len().div_ceil(most).max(1);
-    let label = |(at, bar): (usize, &Stack)| match at % step == step / 2 {
+    let label = |(at, bar): (usize, &Stack)| match (bars.len() - 1 - at).is_multiple_of(step) {
         true => bar.label.clone(),
         false => String::new(),
     };

@@ -128,11 +128,13 @@ fn bars_stand_on_each_other() {
         chart.table.rows,
         [["day 0", "1", "3", "4"], ["day 1", "2", "0", "2"], ["day 2", "0", "0", "0"]]
     );
-    for (count, expect) in [(1, 1), (2, 2), (6, 6), (7, 3), (31, 5), (90, 6)] {
+    for (count, expect) in [(1, 1), (2, 2), (6, 6), (7, 4), (31, 6), (90, 6)] {
         let bars: Vec<Stack> = (0..count).map(|at| bar(at, &[1.0])).collect();
         let chart = stacked(&frame("k", "t"), &["in"], &bars);
         assert_eq!((chart.x.len(), chart.has_slots), (count, true));
         assert_eq!(chart.x.iter().filter(|label| !label.is_empty()).count(), expect, "{count}");
+        // The newest is always told.
+        assert_eq!(chart.x.last(), Some(&(count - 1).to_string()));
     }
 }
 

@@ -26,6 +26,8 @@ async fn dots_lead_to_models_and_stand_in_the_table() {
             }
         }
         page.lacks("There is no picture");
+        // Heads are short enough for their columns, and each cell says what it is where there is no head.
+        page.holds("<small>$ per 1M</small></th>").holds(">Score<small>").holds("data-label=\"Score\"");
     }
 }
 

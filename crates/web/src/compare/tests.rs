@@ -17,6 +17,26 @@ async fn twin(path: &str) -> Value {
     serde_json::from_str(&see(measured(), path).await.text).unwrap()
 }
 
+#[tokio::test]
+async fn the_chart_tells_colors_of_dots_alone_and_no_two_landmarks_are_called_alike() {
+    let one = || Still::new(&SMALL, &["mistral"]).measured("mistral/small-4", 440.0, 29.0);
+    let legend = |page: &str| {
+        let (_, legend) = page.split_once("<ul class=\"chart-legend\">").unwrap();
+        legend.split_once("</ul>").unwrap().0.to_owned()
+    };
+    let page = see(one(), PAIR).await;
+    let told = legend(&page.text);
+    assert!(told.contains("Mistral Small 4") && !told.contains("Mistral Large 3"), "{told}");
+    assert!(legend(&see(measured(), PAIR).await.text).contains("Mistral Large 3"));
+    for path in [PAIR, "/mistralai/small-4"] {
+        let page = see(one(), path).await;
+        let names: Vec<&str> =
+            page.text.split("aria-labelledby=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len(), "{path}: {names:?}");
+    }
+}
+
 #[test]
 fn paths_are_pairs() {
     let rows: [(&str, &[&str]); 4] =

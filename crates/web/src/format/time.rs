@@ -31,6 +31,12 @@ pub(crate) fn date(iso: &str) -> Shown {
     }
 }
 
+/// The day since 1970 of a whole date; `None`: a partial one, or none.
+pub(crate) fn day_number(iso: &str) -> Option<i64> {
+    let date = iso.parse::<Date>().ok().filter(|_| iso.len() == 10)?;
+    Some(i64::from((date - civil(1970, 1, 1)).get_days()))
+}
+
 fn in_words(date: Date) -> String {
     format!("{} {} {}", date.day(), month(date.month()), date.year())
 }
@@ -100,7 +106,7 @@ pub(crate) fn duration(seconds: u64) -> String {
 mod tests {
     use types::Timestamp;
 
-    use super::{age, date, day, duration, instant, iso_day, rfc3339};
+    use super::{age, date, day, day_number, duration, instant, iso_day, rfc3339};
 
     #[test]
     fn partial_dates_stay_partial() {
@@ -129,6 +135,8 @@ mod tests {
         // 2026-03-16 is day 20,528: `date -u -d 2026-03-16 +%s` is 1773619200.
         assert_eq!((day(20_528).short.as_str(), iso_day(20_528).as_str()), ("16 Mar 2026", "2026-03-16"));
         let at = Timestamp::from_seconds(1_773_619_200 + 14 * 3_600 + 5 * 60 + 9);
+        assert_eq!(day_number("2026-03-16"), Some(20_528));
+        assert_eq!([day_number("2026-03"), day_number("soon")], [None, None]);
         assert_eq!(instant(at).short, "16 Mar 2026, 14:05 UTC");
         assert_eq!(rfc3339(at), "2026-03-16T14:05:09Z");
         assert_eq!(rfc3339(Timestamp(-1)), "1969-12-31T23:59:59Z");

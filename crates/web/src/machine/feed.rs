@@ -21,6 +21,8 @@ pub(crate) struct Head<'a> {
     pub(crate) title: &'a str,
     /// The name of this place.
     pub(crate) brand: &'a str,
+    /// How old it is while it has no entry.
+    pub(crate) since: Timestamp,
 }
 
 /// One entry.
@@ -59,9 +61,9 @@ pub(crate) fn new_models(snapshot: &Snapshot, on: &Switches, at_most: usize) -> 
     dated.into_iter().take(at_most).map(item).collect()
 }
 
-/// The document. Without entries it is as old as time: 1970.
+/// The document.
 pub(crate) fn atom(head: &Head<'_>, items: &[Item]) -> String {
-    let updated = items.iter().map(|item| item.at).max().unwrap_or_default();
+    let updated = items.iter().map(|item| item.at).max().unwrap_or(head.since);
     let link = |path: &str| escape(&address(head.base_url, path, &[]));
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n<id>{own}</id>\n<title>{}</title>\n\

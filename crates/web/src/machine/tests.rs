@@ -112,6 +112,7 @@ const HEAD: Head<'static> = Head {
     page: "/models",
     title: "New models",
     brand: "Tollway",
+    since: Timestamp::from_seconds(1_783_080_000),
 };
 
 #[test]
@@ -125,7 +126,7 @@ fn new_models_are_told_newest_first() {
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 51);
     assert_eq!(texts(&xml, "updated")[0], texts(&xml, "updated")[1]);
     assert!(ids[1].ends_with("#released"));
-    assert_eq!(texts(&feed::atom(&HEAD, &[]), "updated"), ["1970-01-01T00:00:00Z"]);
+    assert_eq!(texts(&feed::atom(&HEAD, &[]), "updated"), ["2026-07-03T12:00:00Z"]);
 }
 
 #[test]

@@ -59,7 +59,9 @@ async fn the_public_sees_tokens_and_shares_but_no_spend_and_no_name_of_few() {
     page.holds("title=\"118,800\"");
     page.holds(">+100%<");
     page.holds("gone/model");
-    page.holds(">Other<");
+    page.holds("class=\"quiet\">Not shown by name<").lacks("class=\"quiet\">Other<");
+    page.holds("when at least 3 accounts and 10 requests stand behind it");
+    page.holds("What was spent is shown only to who runs this place");
     assert_eq!(page.text.matches("<h1").count(), 1);
 }
 
@@ -68,7 +70,7 @@ async fn who_runs_the_place_sees_names_and_spend() {
     let page = ask(Viewer::Operator, RankingRules::default(), "/rankings").await;
     page.holds("<a href=\"/mistralai/large-3\">");
     page.holds("$7.50");
-    page.lacks(">Other<");
+    page.lacks(">Not shown by name<");
     assert_eq!(page.header("cache-control"), "private, no-store");
     let open = RankingRules { has_spend: true, ..RankingRules::default() };
     ask(Viewer::Anyone, open, "/rankings").await.holds("$7.50");
@@ -108,6 +110,22 @@ async fn it_is_ranked_by_what_is_asked() {
     let by_accounts = public("/rankings?sort=accounts").await;
     by_accounts
         .holds("aria-sort=\"descending\"><a href=\"/rankings?by=model&#38;span=week&#38;sort=accounts\">");
+}
+
+#[tokio::test]
+async fn the_order_tells_nothing_of_spend_and_the_sandbox_has_no_place() {
+    let by_spend = public("/rankings.json?sort=spend").await;
+    assert_eq!(by_spend.text, public("/rankings.json").await.text);
+    let one = RankingRules { accounts_min: 1, ..RankingRules::default() };
+    ask(Viewer::Anyone, one, "/rankings").await.holds("when at least 1 account and");
+    let model = SMALL.models.iter().find(|model| model.id.starts_with("sandbox/")).unwrap();
+    let id: &'static str = Box::leak(model.id.to_string().into_boxed_str());
+    let used = vec![Used { model: id, account: OWNER_ACCOUNT, requests: 50, ..Used::default() }];
+    for path in ["/rankings", "/rankings?by=author", "/rankings.json"] {
+        let records = Records { used: used.clone(), ..Records::default() };
+        let world = Still::new(&SMALL, &["sandbox"]).recorded(records);
+        see(world, path).await.lacks(id).lacks("title=\"5,500\"").lacks("5500");
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,15 @@ pub(crate) struct Step {
     pub(crate) code: Option<String>,
 }
 
+impl Step {
+    /// Whether what is to be typed is typed into a shell.
+    pub(crate) fn is_command(&self) -> bool {
+        self.name != MODEL_ID
+    }
+}
+
+/// The name of the step that says what the model is called.
+const MODEL_ID: &str = "Model ID";
 /// The variable for a token that Google's own tool makes.
 const GOOGLE_TOKEN: &str = "GOOGLE_ACCESS_TOKEN";
 
@@ -116,7 +125,7 @@ fn steps(provider: &Provider, target: &Target<'_>, calls: &[Snippet]) -> Vec<Ste
     code.extend(placeholders.iter().map(export));
     steps.push(Step { name: "Key", text, code: (!code.is_empty()).then(|| code.join("\n")) });
     steps.push(Step {
-        name: "Model ID",
+        name: MODEL_ID,
         text: format!("What {} calls the model.", provider.name),
         code: Some(target.model.to_owned()),
     });

@@ -45,6 +45,10 @@ async fn uptime_is_told_per_endpoint_and_span_with_its_samples() {
         page.holds(&format!("title=\"{exact} attempts were answered\">{short}</span>"));
     }
     page.holds("title=\"mean of 48 streams in the last 24 hours\">300 ms</span>");
+    // Its records begin 20 days ago: a longer span says so, and one that would say no more says nothing.
+    page.holds(
+        "<small>of 21 days</small></td><td class=\"n\" data-label=\"90 days\"><span class=\"unknown\"",
+    );
     page.holds("mistral/small-4, last 90 days: 96.5% of attempts answered, on 3 days with any");
     // Nothing is guessed of what nobody called in the last weeks.
     page.holds("gone/thing");
@@ -59,6 +63,9 @@ async fn incidents_are_told_with_the_method() {
     page.holds("<li id=\"gone-2026-07-03T12\"><h3>gone: outage <span class=\"chip bad\">under way</span>");
     page.holds("many failures <span class=\"tag\">over</span>");
     page.holds("5 of 6 attempts failed: server errors (5).");
+    // Known to the hour, and told so.
+    page.holds("Began between 12:00 and 13:00 UTC on 3 Jul 2026");
+    page.holds("Failed between 10:00 and 11:00 UTC on 1 Jul 2026");
     page.holds("at least 5 attempts failed and at least 20 of 100");
     see(Still::new(&SMALL, &[]), "/status").await.holds("No endpoint was called in the last 90 days");
     let down = Still::new(&SMALL, &[]).recorded(Records { is_down: true, ..Records::default() });
@@ -77,6 +84,9 @@ async fn the_gateway_says_what_is_wrong_with_it() {
     page.holds("<dd class=\"word is-bad\">the store doesn&#39;t answer</dd>");
     let page = send(several_on(), Still::new(&SMALL, &[]), "GET", "/status", &[]).await;
     page.holds("Nothing was asked of it yet");
+    see(Still::new(&SMALL, &["mistral"]), "/status")
+        .await
+        .holds("2 endpoints switched on, not called in 90 days");
     page.holds("SQLite, answers");
 }
 
@@ -84,7 +94,7 @@ async fn the_gateway_says_what_is_wrong_with_it() {
 async fn json_and_page_say_the_same() {
     let json: serde_json::Value = serde_json::from_str(&ask("/status.json").await.text).unwrap();
     let small = &json["endpoints"][1];
-    assert_eq!(small["endpoint"], "mistral/small-4");
+    assert_eq!((&small["endpoint"], &small["first_day"]), (&"mistral/small-4".into(), &"2026-06-13".into()));
     assert_eq!(
         small["last_24_h"],
         serde_json::json!({"answered": 48, "failed": 2, "rate_limited": 4, "share": 0.96})
@@ -121,5 +131,28 @@ async fn the_feed_is_atom() {
     }
     assert_eq!((entries, depth), (2, 0));
     feed.holds("<id>http://127.0.0.1:8080/status#gone-2026-07-03T12</id>");
+    // The hour in which calls failed, whenever it is asked for; of what is over, when that was so.
     feed.holds("<updated>2026-07-03T12:00:00Z</updated>");
+    feed.holds("<updated>2026-07-01T12:00:00Z</updated>");
+    feed.lacks("published");
+}
+
+#[tokio::test]
+async fn what_the_sandbox_fails_at_is_no_incident() {
+    let hour = NOON.seconds() / 3_600;
+    let attempts = Attempts {
+        days: vec![time("mistral/small-4", NOON.day(), 20, 0), time("sandbox/fail", NOON.day(), 0, 40)],
+        hours: vec![time("sandbox/fail", hour, 0, 40)],
+        bad: vec![time("sandbox/fail", hour, 0, 40)],
+    };
+    let world = || {
+        let records = Records { attempts: attempts.clone(), ..Records::default() };
+        Still::new(&SMALL, &["mistral", "sandbox"]).recorded(records)
+    };
+    let page = see(world(), "/status").await;
+    page.holds("<span class=\"chip good\">Ready</span> No incident is under way.");
+    page.holds("<span class=\"chip warn\">Simulated</span>").lacks("id=\"sandbox-");
+    let told: serde_json::Value = serde_json::from_str(&see(world(), "/status.json").await.text).unwrap();
+    assert_eq!(told["incidents"], serde_json::json!([]));
+    see(world(), "/status.atom").await.lacks("<entry>");
 }

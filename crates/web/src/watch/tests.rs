@@ -83,6 +83,9 @@ async fn without_a_change_one_line_says_since_when_it_is_watched() {
     let page = see(world(quiet), "/mistralai/small-4").await;
     page.holds("none of these has changed");
     page.lacks("price-history-title");
+    // Of prices that nobody says, nothing is said.
+    let quiet = PriceWatch { since: Some(days_ago(2)), changes: Vec::new() };
+    see(world(quiet), "/acme/bare/acme-cloud").await.lacks("none of these has changed");
     see(world(PriceWatch::default()), "/mistralai/small-4").await.lacks("Prices are watched");
     let down =
         Still::new(&SMALL, &[]).recorded(Records { prices: watch(), is_down: true, ..Records::default() });

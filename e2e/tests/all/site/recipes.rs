@@ -107,9 +107,11 @@ fn step(html: &Html, name: &str) -> String {
     let heading = headings.iter().find(|heading| text(**heading).ends_with(name));
     let Some(heading) = heading else { return String::new() };
     let behind = heading.next_siblings().filter_map(scraper::ElementRef::wrap);
-    let figure =
-        behind.take_while(|element| element.value().name() != "h3").find(|e| e.value().name() == "figure");
-    figure.map(|figure| within(figure, "code")[0].text().collect()).unwrap_or_default()
+    let own = behind.take_while(|element| element.value().name() != "h3");
+    own.flat_map(|element| within(element, "code"))
+        .next()
+        .map(|code| code.text().collect())
+        .unwrap_or_default()
 }
 
 /// The variables that a step sets: the first is that of the key.
@@ -183,6 +185,7 @@ async fn offers_are_called_at_their_providers_as_it_is_printed() {
         }
         let key = variables(&step(&html, "Key")).first().cloned().expect("a variable for the key");
         let model = step(&html, "Model ID");
+        assert!(!model.is_empty(), "the model's id of {}", offer.page);
         let programs = all(&html, "#recipe details[id]");
         assert_eq!(programs.len(), offer.programs, "programs of {}", offer.page);
         for program in programs {
