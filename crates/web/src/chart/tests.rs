@@ -160,6 +160,17 @@ fn dots_lead_to_their_pages_and_nowhere_else() {
 }
 
 #[test]
+fn no_dot_lies_on_the_right_edge_and_only_dots_have_colors() {
+    let dot = |x, series| Dot { x, y: 2.0, name: "a", href: None, series, is_marked: false };
+    for largest in [0.6, 1.0, 2.5, 10.0] {
+        let chart = scatter(&frame("s", "t"), &["a", "b"], &[dot(largest / 8.0, 1), dot(largest, 1)]);
+        let end: f64 = chart.x.last().unwrap().parse().unwrap();
+        assert!(end > largest, "{end} for {largest}");
+        assert_eq!(chart.legend, [Key { class: "series-2".into(), name: "b".into() }]);
+    }
+}
+
+#[test]
 fn hostile_names_stay_text() {
     let points = [(0.0, Some(1.0)), (1.0, Some(2.0))];
     let dots =

@@ -157,3 +157,20 @@ async fn every_model_of_the_catalog_has_a_page_that_is_light_enough() {
         assert!(bytes <= 40_000 && page.text.len() <= 300_000, "{id}: {bytes} of {}", page.text.len());
     }
 }
+
+#[tokio::test]
+async fn tables_say_what_each_cell_is_where_they_have_no_head() {
+    let page = see(Still::new(&SMALL, &["mistral", "venice"]), "/mistralai/small-4").await;
+    page.holds("picked at random among healthy offers, cheaper ones more often");
+    for section in ["providers", "benchmarks"] {
+        let (_, after) =
+            page.text.split_once(&format!("<section class=\"wrap block\" id=\"{section}\"")).unwrap();
+        let (_, table) = after.split_once("<div class=\"scroll stack\"").unwrap();
+        let (_, rows) = table.split_once("</table>").unwrap().0.split_once("<tbody>").unwrap();
+        let cells: Vec<&str> = rows.split("<td").skip(1).filter_map(|cell| cell.split('>').next()).collect();
+        assert!(!cells.is_empty(), "{section}");
+        for cell in cells {
+            assert!(cell.contains("data-label=") || cell.contains("none"), "{section}: <td{cell}>");
+        }
+    }
+}
