@@ -30,7 +30,7 @@ const SEED: u64 = 20_261_121;
 /// Parts that the temperature is fitted over.
 const FIFTHS: usize = 5;
 /// Put-together prompts for each that was written: to train on, and to measure.
-const FRAMED: f64 = 1.0;
+const FRAMED: f64 = 0.8;
 const FRAMED_APART: f64 = 0.3;
 
 #[derive(clap::Args)]

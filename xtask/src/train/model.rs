@@ -2,7 +2,7 @@
 //!
 //! - Each round sees each prompt as it is and [`COPIES`] times in another hand ([`super::perturb`]), in another order, and instructions
 //!   around texts ([`super::frames`]) between them.
-//! - The weights are the mean of those after the last rounds.
+//! - The weights are the mean of those after the last rounds, of several runs that begin alike and see the prompts in another order.
 
 use routing::classify::features::{BUCKETS, Feature, Features, features};
 use routing::classify::weights::{COLUMNS, HIDDEN, INSTRUCTION, Sums, Top, attention, mix};
@@ -13,7 +13,9 @@ use super::frames::Frames;
 use super::perturb::{Hand, perturbed};
 use super::{Prompt, SEED};
 
-/// Times that all prompts are seen, and the last of them whose weights are averaged.
+/// Runs whose weights are averaged: what one learned by the chance of its order, the others didn't.
+const RUNS: u64 = 3;
+/// Times that all prompts are seen in a run, and the last of them whose weights are averaged.
 const ROUNDS: usize = 7;
 const AVERAGED: usize = 4;
 /// AdaGrad's first step, what is left of it at the end, and how much smaller it is after the rows.
@@ -25,12 +27,12 @@ const SQUARE: f32 = 1e-3;
 /// How strongly weights are pulled to zero.
 const DECAY: f32 = 2e-6;
 /// Of a label's aim so much is spread over the others, so that no prompt is learned by heart.
-const SMOOTHING: f32 = 0.08;
+const SMOOTHING: f32 = 0.04;
 /// How often each prompt is seen in another hand in a round, and what such a copy counts.
 const COPIES: usize = 2;
 const COPY_WEIGHT: f32 = 0.6;
 /// So much of a prompt's features is left out each time that it is seen, so that none is leant on too much.
-const DROPPED: f64 = 0.3;
+const DROPPED: f64 = 0.2;
 /// What a put-together prompt counts.
 const FRAME_WEIGHT: f32 = 0.6;
 /// How far from 0 the hidden columns and the top begin.
@@ -93,40 +95,47 @@ impl Model {
 
     /// Weights that were trained on the prompts.
     pub(super) fn train(prompts: &[&Prompt], frames: &Frames, framed: f64) -> Model {
-        let mut random = Random::new(SEED);
-        let mut model = Model::begin(&mut random);
+        let mut mean = Model::empty();
+        for run in 0..RUNS {
+            mean.learn(prompts, (frames, framed), &mut Random::new(SEED + run));
+        }
+        mean
+    }
+
+    /// Adds the share of one run.
+    fn learn(&mut self, prompts: &[&Prompt], (frames, framed): (&Frames, f64), random: &mut Random) {
+        let share = 1.0 / (AVERAGED as f32 * RUNS as f32);
+        let mut model = Model::begin(&mut Random::new(SEED));
         let mut squares = Squares { rows: vec![[SQUARE; COLUMNS]; BUCKETS], top: Top::default() };
         squares.top.biases.fill(SQUARE);
         squares.top.hidden_biases.fill(SQUARE);
         squares.top.out.as_flattened_mut().fill(SQUARE);
         let mut scratch = Scratch::default();
         let mut order: Vec<&Prompt> = prompts.to_vec();
-        let mut mean = Model::empty();
         for round in 0..ROUNDS {
             for at in (1..order.len()).rev() {
                 order.swap(at, (random.unit() * (at + 1) as f64) as usize);
             }
             let rate = RATE * (1.0 - round as f32 / ROUNDS as f32 * (1.0 - RATE_LEFT));
             for prompt in &order {
-                model.step(&Example::of(prompt, 1.0, &mut random), rate, &mut squares, &mut scratch);
+                model.step(&Example::of(prompt, 1.0, random), rate, &mut squares, &mut scratch);
                 for _ in 0..COPIES {
-                    let copy = perturbed(prompt, &Hand::TRAINED, &mut random);
-                    let example = Example::of(&copy, COPY_WEIGHT, &mut random);
+                    let copy = perturbed(prompt, &Hand::TRAINED, random);
+                    let example = Example::of(&copy, COPY_WEIGHT, random);
                     model.step(&example, rate, &mut squares, &mut scratch);
                 }
                 if random.unit() < framed
-                    && let Some(drawn) = frames.draw(&mut random)
+                    && let Some(drawn) = frames.draw(random)
                 {
-                    let drawn = perturbed(&drawn, &Hand::TRAINED, &mut random);
-                    let example = Example::of(&drawn, FRAME_WEIGHT, &mut random);
+                    let drawn = perturbed(&drawn, &Hand::TRAINED, random);
+                    let example = Example::of(&drawn, FRAME_WEIGHT, random);
                     model.step(&example, rate, &mut squares, &mut scratch);
                 }
             }
             if round + AVERAGED >= ROUNDS {
-                mean.add(&model, 1.0 / AVERAGED as f32);
+                self.add(&model, share);
             }
         }
-        mean
     }
 
     fn add(&mut self, other: &Model, share: f32) {

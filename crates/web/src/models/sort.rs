@@ -68,7 +68,10 @@ impl Way {
         let snapshot = browse.snapshot;
         let model = |at: &usize| snapshot.models.get(*at);
         models.sort_by_cached_key(|at| {
-            (Reverse(model(at).and_then(catalog::Model::released_day)), model(at).map(|model| &*model.id))
+            // What nobody offers is looked up, seldom looked for.
+            let is_offered = browse.index.row(*at).is_some_and(|row| !row.providers.is_empty());
+            let day = model(at).and_then(catalog::Model::released_day);
+            (!is_offered, Reverse(day), model(at).map(|model| &*model.id))
         });
         let price = |at: &usize| {
             let cheapest = browse.index.row(*at).and_then(|row| row.cheapest);
