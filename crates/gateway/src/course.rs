@@ -310,14 +310,14 @@ impl Course {
     }
 }
 
-/// Says when a model ends that its maker has set a day for, and what comes after it.
+/// Says when its maker ends a model, be that day to come or gone by, and what comes after it.
 fn retiring(world: &World, target: &Target) -> Option<Warning> {
     let What::Model(index) = target.what else { return None };
     let model = world.snapshot.models.get(index)?;
     let day = &model.facts.retires.as_ref()?.value;
     let successor = model.facts.successor.as_ref();
     let instead = successor.map(|claim| format!("; its successor is `{}`", claim.value)).unwrap_or_default();
-    Some(Warning::about("model_retires", "model", format!("`{}` retires on {day}{instead}", model.id)))
+    Some(Warning::about("model_retires", "model", format!("its maker ends `{}` on {day}{instead}", model.id)))
 }
 
 fn policy(gateway: &Gateway, account: &AccountId, name: &str) -> Result<Arc<PolicyRule>, GatewayError> {

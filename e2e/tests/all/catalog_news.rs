@@ -146,7 +146,7 @@ async fn a_retired_model_names_its_successor() {
     let feed = folder.path().join("feed.json");
     fs::write(
         &feed,
-        r#"{"mistral/open-mistral-7b": {"litellm_provider": "mistral", "input_cost_per_token": 2.5e-07, "deprecation_date": "2025-01-31"}}"#,
+        r#"{"mistral/ministral-3b-latest": {"litellm_provider": "mistral", "input_cost_per_token": 2.5e-07, "deprecation_date": "2025-01-31"}}"#,
     )
     .expect("write");
     let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
@@ -154,7 +154,7 @@ async fn a_retired_model_names_its_successor() {
         .cli(&["catalog", "import", "litellm", &path(&feed), "--dir", &path(&dir), "--as-of", "2026-08-01"])
         .await;
     assert_eq!((&said["written"], &said["report"]["entries"]), (&json!(true), &json!(1)), "{said}");
-    let model = dir.join("models/mistralai/open-mistral-7b.toml");
+    let model = dir.join("models/mistralai/ministral-3b-latest.toml");
     let text = fs::read_to_string(&model).expect("the model");
     assert!(
         text.contains("retires = { value = \"2025-01-31\", source = \"litellm\", as_of = \"2026-08-01\" }"),
@@ -163,12 +163,12 @@ async fn a_retired_model_names_its_successor() {
     let text = text.replace("retires =", "successor = \"mistralai/mistral-small-2603\"\nretires =");
     fs::write(&model, text).expect("write");
     let app = TestApp::builder().set("catalog.dir", &format!("\"{}\"", path(&dir))).start().await;
-    let listed = app.anonymous().get("/v1/models/mistralai/open-mistral-7b").await.expect(200).json();
+    let listed = app.anonymous().get("/v1/models/mistralai/ministral-3b-latest").await.expect(200).json();
     assert_eq!(
         (&listed["data"]["expiration_date"], &listed["data"]["successor"]),
         (&json!("2025-01-31"), &json!("mistralai/mistral-small-2603"))
     );
-    let refused = app.owner().chat_request(&ask("mistralai/open-mistral-7b")).send().await.expect(404).json();
+    let refused = app.owner().chat_request(&ask("mistralai/ministral-3b-latest")).send().await.expect(404).json();
     assert_eq!(refused["error"]["type"], "model_retired", "{refused}");
     assert_eq!(refused["error"]["metadata"]["successor"], "mistralai/mistral-small-2603");
     let message = refused["error"]["message"].as_str().expect("a message");
