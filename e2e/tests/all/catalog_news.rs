@@ -168,7 +168,8 @@ async fn a_retired_model_names_its_successor() {
         (&listed["data"]["expiration_date"], &listed["data"]["successor"]),
         (&json!("2025-01-31"), &json!("mistralai/mistral-small-2603"))
     );
-    let refused = app.owner().chat_request(&ask("mistralai/ministral-3b-latest")).send().await.expect(404).json();
+    let refused =
+        app.owner().chat_request(&ask("mistralai/ministral-3b-latest")).send().await.expect(404).json();
     assert_eq!(refused["error"]["type"], "model_retired", "{refused}");
     assert_eq!(refused["error"]["metadata"]["successor"], "mistralai/mistral-small-2603");
     let message = refused["error"]["message"].as_str().expect("a message");
