@@ -33,7 +33,9 @@ pub enum GatewayError {
     #[error("this API key is not known here or was revoked; make another with `tollway keys create`")]
     KeyUnknown,
     /// The key is switched off.
-    #[error("this API key is disabled; enable it or use another")]
+    #[error(
+        "this API key is disabled, or its holder may make no calls for now; enable it, ask an admin, or use another"
+    )]
     KeyDisabled,
     /// The key is past its date.
     #[error("this API key has expired; make another with `tollway keys create`")]

@@ -79,7 +79,7 @@ pub struct KeyRow {
     pub key: NewKey,
     /// Switched off for the time being.
     pub disabled: bool,
-    /// Its holder may not come in for the time being, so that it is refused as well.
+    /// Its holder may not come in, or may not make calls, for the time being, so that it is refused as well.
     pub holder_is_out: bool,
     /// Since when it is refused for ever.
     pub revoked: Option<Timestamp>,
@@ -141,6 +141,8 @@ macro_rules! select_keys {
                 k.requests_per_minute, k.concurrency, k.created, k.disabled, k.revoked, k.changed_seq,
                 COALESCE(t.spent, 0), k.project, k.rules, k.updated, k.previous_hash, k.previous_until, k.frozen, k.holder,
                 k.role, EXISTS (SELECT 1 FROM users u WHERE u.id = k.holder AND u.disabled IS NOT NULL)
+                    OR (k.management = FALSE AND EXISTS (SELECT 1 FROM members m WHERE m.account = k.account
+                        AND m.user_id = k.holder AND m.role IN ('billing', 'viewer')))
             FROM api_keys k LEFT JOIN key_totals t ON t.api_key = k.id ",
             $rest
         )

@@ -424,7 +424,7 @@ pub(crate) async fn revoke_held(
     tx.execute(sql, &values).await.map(drop)
 }
 
-/// Takes from management keys what their holder may not do.
+/// Takes from management keys what their holder may not do; nodes look at the other keys of the holder anew, too.
 async fn lessen(
     tx: &mut Tx,
     account: &AccountId,
@@ -446,7 +446,8 @@ async fn lessen(
         ];
         tx.execute(sql, &values).await?;
     }
-    Ok(())
+    let sql = "UPDATE api_keys SET changed_seq = $3 WHERE account = $1 AND holder = $2 AND revoked IS NULL";
+    tx.execute(sql, &[account.as_str().into(), holder.into(), seq.into()]).await.map(drop)
 }
 
 /// Everything of an organization that could still act.

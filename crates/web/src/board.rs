@@ -48,7 +48,7 @@ impl Board {
 
     /// Whether it was made from this world.
     pub(crate) fn is_of(&self, world: &Arc<dyn World>) -> bool {
-        std::ptr::addr_eq(self.world.as_ptr(), Arc::as_ptr(world))
+        crate::visit::is_of(&self.world, world)
     }
 
     /// What is known of an endpoint.

@@ -30,20 +30,11 @@ pub(crate) struct Subject<'a> {
     /// Position of the model in it.
     pub(crate) model: usize,
     /// Its offers, in the order of the page.
-    pub(crate) offers: &'a [Offer<'a>],
+    pub(crate) offers: &'a [&'a Endpoint],
     /// When the router picks it, in a sentence that the routing function made.
     pub(crate) routed: Option<&'a str>,
     /// What is to be known of fees, in sentences made from the configuration.
     pub(crate) fees: &'a [String],
-}
-
-/// One offer.
-#[derive(Clone, Copy)]
-pub(crate) struct Offer<'a> {
-    /// What is known of it.
-    pub(crate) endpoint: &'a Endpoint,
-    /// Calls can go there now.
-    pub(crate) is_on: bool,
 }
 
 impl<'a> Subject<'a> {
@@ -59,13 +50,18 @@ impl<'a> Subject<'a> {
     /// The names of all providers, each once, in the order of the offers.
     fn providers(&self) -> Vec<&'a str> {
         let mut names: Vec<&str> = Vec::new();
-        for offer in self.offers {
-            let name = self.provider(offer.endpoint);
+        for endpoint in self.offers {
+            let name = self.provider(endpoint);
             if !names.contains(&name) {
                 names.push(name);
             }
         }
         names
+    }
+
+    /// As many of its offers can be called now.
+    fn offers_on(&self) -> u64 {
+        self.offers.iter().filter(|endpoint| self.on.has(endpoint)).count() as u64
     }
 }
 

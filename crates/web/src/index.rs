@@ -93,7 +93,7 @@ impl Index {
 
     /// Whether it was made from this world.
     pub(crate) fn is_of(&self, world: &Arc<dyn World>) -> bool {
-        std::ptr::addr_eq(self.world.as_ptr(), Arc::as_ptr(world))
+        crate::visit::is_of(&self.world, world)
     }
 
     /// The row of a model.

@@ -13,7 +13,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use catalog::{Benchmark, Claim, Modality, Model, Snapshot};
+use catalog::{Benchmark, Claim, Endpoint, Modality, Model, Snapshot};
 
 use crate::activity;
 use crate::chart::{self, Axis, Chart, Dot};
@@ -306,14 +306,7 @@ impl Told {
         let in_order = order.placed.iter().map(|placed| placed.endpoint);
         let mut all: Vec<usize> = in_order.collect();
         all.extend(snapshot.endpoints_of(at).iter().map(|at| *at as usize).filter(|at| !order.has(*at)));
-        let offers: Vec<describe::Offer<'_>> = all
-            .into_iter()
-            .filter_map(|at| snapshot.endpoints.get(at))
-            .map(|endpoint| {
-                let is_on = visit.world.provider_off(endpoint.provider).is_none();
-                describe::Offer { endpoint, is_on }
-            })
-            .collect();
+        let offers: Vec<&Endpoint> = all.into_iter().filter_map(|at| snapshot.endpoints.get(at)).collect();
         let picks = visit.picks();
         let picked = picked(&visit.place.brand_slug, picks.of_model(at));
         let sentences: Vec<String> =
@@ -402,7 +395,11 @@ fn stats(visit: &Visit, at: usize, model: &Model, row: &Row, offers: &[Offer]) -
     let by = cheapest.and_then(|known| {
         let endpoint = snapshot.endpoints.get(known.endpoint)?;
         let name = &endpoint.provider_in(snapshot)?.name;
-        let on = snapshot.model_endpoints(at).filter(|offer| visit.index.on.has(offer)).count();
+        // One that is on may have no known price: the cheapest is then another, which is off.
+        let on = match visit.index.on.has(endpoint) {
+            true => snapshot.model_endpoints(at).filter(|offer| visit.index.on.has(offer)).count(),
+            false => 0,
+        };
         Some(match on {
             0 => format!("per 1M tokens, at {name}, the cheapest of {}", offers.len()),
             1 => format!("per 1M tokens, at {name}, the only one of {} that is on here", offers.len()),

@@ -4,7 +4,6 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use catalog::Protocol;
 use routing::guide::AUTO_DIAL;
 use routing::name::Virtual;
 use serde_json::{Value, json};
@@ -142,12 +141,14 @@ fn rows(visit: &Visit, name: &str) -> Vec<Row> {
 fn free(visit: &Visit) -> Vec<Named> {
     let snapshot = visit.snapshot();
     let costs_nothing = |model: &usize| {
-        snapshot.model_endpoints(*model).any(|endpoint| {
-            let is_real = endpoint.provider_in(snapshot).is_some_and(|one| one.protocol != Protocol::Sandbox);
-            let prices = describe::headline(endpoint);
-            let is_free = !prices.is_empty() && prices.iter().all(|(_, rate)| *rate == Rate::FREE);
-            is_real && is_free && visit.index.on.has(endpoint)
-        })
+        let is_real = visit.index.row(*model).is_some_and(|row| !row.is_sandbox);
+        let mut offers = snapshot.model_endpoints(*model);
+        is_real
+            && offers.any(|endpoint| {
+                let prices = describe::headline(endpoint);
+                let is_free = !prices.is_empty() && prices.iter().all(|(_, rate)| *rate == Rate::FREE);
+                is_free && visit.index.on.has(endpoint)
+            })
     };
     (0..snapshot.models.len())
         .filter(costs_nothing)

@@ -47,6 +47,11 @@ struct Picked {
     picks: Arc<Picks>,
 }
 
+/// Whether what was worked out belongs to this world.
+pub(crate) fn is_of(made_of: &Weak<dyn World>, world: &Arc<dyn World>) -> bool {
+    std::ptr::addr_eq(made_of.as_ptr(), Arc::as_ptr(world))
+}
+
 impl Pages {
     pub(crate) fn new(site: Arc<dyn Site>) -> Arc<Pages> {
         Arc::new(Pages {
@@ -109,7 +114,7 @@ impl Pages {
     /// The first ask of a world waits until it is worked out, unless that was done ahead; later ones are answered with what is known,
     /// while another thread works it out anew.
     fn picks(self: &Arc<Self>, world: &Arc<dyn World>, now: Timestamp) -> Arc<Picks> {
-        let is_of = |known: &Arc<Picked>| std::ptr::addr_eq(known.world.as_ptr(), Arc::as_ptr(world));
+        let is_of = |known: &Arc<Picked>| is_of(&known.world, world);
         let known = match self.picks.load_full().filter(is_of) {
             Some(known) => known,
             None => {

@@ -99,6 +99,14 @@ async fn a_team_shares_keys_and_each_role_does_its_part() {
     let bob_id = members["data"][1]["id"].as_str().expect("an id").to_owned();
     let (bobs, kept) = (app.with_key(&text(&bobs, "/key")), app.with_key(&text(&kept, "/key")));
     bobs.chat("sandbox/echo").await.expect(200);
+    // Who may only look makes no calls either, until they may again.
+    for (role, status) in [("viewer", 401), ("developer", 200)] {
+        ada.patch(&format!("/v1/organization/members/{bob_id}"), &json!({ "role": role })).await.expect(200);
+        testkit::eventually("the node to hear of it", || async {
+            (bobs.chat("sandbox/echo").await.status == status).then_some(())
+        })
+        .await;
+    }
     let by_member = json!({"metrics": ["request_count"], "dimensions": ["member"]});
     let counted = testkit::eventually("his use to be told apart", || async {
         let told = ada.post("/v1/analytics/query", &by_member).await.expect(200).json();

@@ -25,7 +25,7 @@ docs! {
     "key_missing" 401 "No API key was sent." "Send `Authorization: Bearer <key>`.";
     "key_malformed" 401 "The key's checksum is wrong: it was cut or mistyped." "Copy the key again.";
     "key_unknown" 401 "The key is not known here or was revoked." "Make another with `tollway keys create`.";
-    "key_disabled" 401 "The key is switched off." "Enable it or use another.";
+    "key_disabled" 401 "The key is switched off, or its holder may make no calls for now." "Enable it, ask an admin, or use another.";
     "key_expired" 401 "The key is past its expiry." "Make another.";
     "key_rotated" 401 "The key was rotated, and the grace of its old text is over." "Use its new text.";
     "key_frozen" 403 "The key is frozen, usually because it spent many times what it usually does." "Its owner looks at what it did and switches it on again with `PATCH /v1/keys/{hash}`.";

@@ -1,4 +1,4 @@
-use types::Role;
+use types::{Right, Role};
 
 use super::*;
 use crate::{Act, Invited, Project, ServiceAccount, StoreError, User};
@@ -103,7 +103,13 @@ both! {
         assert_eq!(key(&store, "admin").await.key.role, Some(Role::Billing));
         assert_eq!(key(&store, "viewer").await.key.role, Some(Role::Viewer), "less stays less");
         assert_eq!(key(&store, "ada").await.key.role, Some(Role::Admin), "another's stays");
-        assert_eq!(store.key_changes(seen).await.unwrap().0.len(), 1, "servers hear of it");
+        assert_eq!(store.key_changes(seen).await.unwrap().0.len(), 3, "servers hear of it");
+        for role in Role::ALL {
+            store.set_role(&team, "usr_bob", role, NOW).await.unwrap();
+            let is_out = !role.may(Right::Build);
+            assert_eq!(key(&store, "call").await.holder_is_out, is_out, "{}: calls are for who builds", role.name());
+            assert!(!key(&store, "admin").await.holder_is_out, "a management key does what its role may");
+        }
 
         store.remove_member(&team, "usr_bob", NOW).await.unwrap();
         for (id, gone) in [("call", true), ("admin", true), ("viewer", true), ("ada", false), ("robot", false)] {

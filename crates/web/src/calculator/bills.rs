@@ -255,10 +255,7 @@ fn bill(visit: &Visit, workload: &Workload, given: &str, with: &dyn Fn(&str) -> 
     let at = match asked.pin {
         Some(pin) => priced.iter().position(|(endpoint, _)| fits(snapshot, endpoint, pin)),
         // A call goes to those that are switched on, where there are any.
-        None => priced
-            .iter()
-            .position(|(endpoint, _)| visit.world.provider_off(endpoint.provider).is_none())
-            .or(Some(0)),
+        None => priced.iter().position(|(endpoint, _)| visit.index.on.has(endpoint)).or(Some(0)),
     };
     let Some((endpoint, estimate)) = at.and_then(|at| priced.get(at)) else {
         let problem = match (asked.pin, missing) {
@@ -311,7 +308,7 @@ fn detail(
     Priced {
         endpoint: endpoint.id.to_string(),
         provider: named(visit.snapshot(), endpoint),
-        is_off: visit.world.provider_off(endpoint.provider).is_some(),
+        is_off: !visit.index.on.has(endpoint),
         version: endpoint.price_version.to_string(),
         request: format::cost(estimate.request.total),
         month: format::cost(estimate.month),

@@ -173,7 +173,7 @@ fn prices(visit: &Visit, sides: &[Side<'_>]) -> Vec<Row> {
     let at = sides.iter().map(|side| {
         let name = |offer: &Endpoint| {
             let provider = offer.provider_in(snapshot)?;
-            let is_off = visit.world.provider_off(offer.provider).is_some();
+            let is_off = !visit.index.on.has(offer);
             Some(Shown::same(format!("{}{}", provider.name, if is_off { ", off here" } else { "" })))
         };
         Cell::plain(side.cheapest.and_then(name).unwrap_or_else(Shown::unknown))

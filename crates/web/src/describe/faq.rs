@@ -60,7 +60,8 @@ fn costs(subject: &Subject<'_>) -> Option<String> {
     };
     let phrase = price_phrase(endpoint)?;
     let provider = subject.provider(endpoint);
-    let on = subject.offers.iter().filter(|offer| offer.is_on).count() as u64;
+    // One that is on may have no known price: the cheapest is then another, which is off.
+    let on = if subject.on.has(endpoint) { subject.offers_on() } else { 0 };
     let mut answer = match (offers, on) {
         (1, _) => format!("{} at {provider}, who alone offers it.", capital(&phrase)),
         (_, 0) => format!("From {phrase} at {provider}, the lowest of {offers} offers."),
@@ -104,10 +105,10 @@ fn context(subject: &Subject<'_>, model: &Model) -> Option<String> {
         answer.push_str(&format!(" An answer can have up to {} tokens.", format::tokens(most).in_full()));
     }
     let mut differing: Vec<String> = Vec::new();
-    for offer in subject.offers {
-        let own = offer.endpoint.context_tokens(subject.snapshot).filter(|own| *own != context);
+    for endpoint in subject.offers {
+        let own = endpoint.context_tokens(subject.snapshot).filter(|own| *own != context);
         if let Some(own) = own {
-            let told = format!("{} {}", subject.provider(offer.endpoint), format::tokens(own).text());
+            let told = format!("{} {}", subject.provider(endpoint), format::tokens(own).text());
             if !differing.contains(&told) {
                 differing.push(told);
             }
@@ -129,7 +130,7 @@ fn served(subject: &Subject<'_>, model: &Model) -> Option<String> {
             None => "Nobody in this catalog.".to_owned(),
         });
     }
-    let on = subject.offers.iter().filter(|offer| offer.is_on).count() as u64;
+    let on = subject.offers_on();
     let rest = count.saturating_sub(PROVIDERS_MAX);
     names.truncate(PROVIDERS_MAX);
     let mut who: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -211,9 +212,9 @@ fn weights(model: &Model) -> Option<String> {
 /// What providers are said to do with prompts, by how many say so.
 fn policy(subject: &Subject<'_>) -> Option<String> {
     let mut seen: Vec<&Endpoint> = Vec::new();
-    for offer in subject.offers {
-        if !seen.iter().any(|known| known.provider == offer.endpoint.provider) {
-            seen.push(offer.endpoint);
+    for endpoint in subject.offers {
+        if !seen.iter().any(|known| known.provider == endpoint.provider) {
+            seen.push(endpoint);
         }
     }
     let mut told = Vec::new();

@@ -15,8 +15,7 @@ fn at(id: &str) -> usize {
 }
 
 fn with<T>(id: usize, ask: impl Fn(&Subject<'_>) -> T) -> T {
-    let offers: Vec<Offer<'_>> =
-        CATALOG.model_endpoints(id).map(|endpoint| Offer { endpoint, is_on: false }).collect();
+    let offers: Vec<&Endpoint> = CATALOG.model_endpoints(id).collect();
     let fees = ["Topping up is free of fees.".to_owned()];
     ask(&Subject {
         snapshot: &CATALOG,
@@ -224,6 +223,27 @@ fn tasks_come_from_facts() {
     });
     let share = cheap.count();
     assert!(share > 0 && share * 3 < CATALOG.models.len(), "{share}");
+}
+
+/// An offer that can be called, without a price: the cheapest is another's, and nobody is told that it is on.
+#[test]
+fn an_offer_that_is_on_without_a_price_is_not_the_cheapest_here() {
+    let priceless = CATALOG.models.iter().enumerate().find_map(|(at, _)| {
+        let offers: Vec<&Endpoint> = CATALOG.model_endpoints(at).collect();
+        let unpriced = offers.iter().find(|offer| price_phrase(offer).is_none())?;
+        let rest = offers.iter().filter(|offer| price_phrase(offer).is_some());
+        let is_its_only = rest.clone().all(|offer| offer.provider != unpriced.provider);
+        (is_its_only && rest.count() > 0).then_some((at, unpriced.provider))
+    });
+    let (model, provider) = priceless.unwrap();
+    let id = &CATALOG.providers[provider].id;
+    let world = crate::testing::Still::new(&crate::testing::SHIPPED, &[id]);
+    let on = Switches::of(&world);
+    let offers: Vec<&Endpoint> = CATALOG.model_endpoints(model).collect();
+    let subject = Subject { snapshot: &CATALOG, on: &on, model, offers: &offers, routed: None, fees: &[] };
+    assert!(subject.offers_on() > 0);
+    let costs = &faq(&subject)[0].answer;
+    assert!(costs.contains("From ") && !costs.contains("switched on here"), "{costs}");
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(crate) fn offer(visit: &Visit, at: usize, order: &Order) -> Option<Value> {
         "variant": endpoint.variant,
         "provider_model_id": endpoint.provider_model_id,
         "status": endpoint.status,
-        "is_on": visit.world.provider_off(endpoint.provider).is_none(),
+        "is_on": visit.index.on.has(endpoint),
         "price": price(endpoint, None),
         "price_overrides": overrides(endpoint),
         "price_version": endpoint.price_version,
