@@ -6,7 +6,6 @@ pub(crate) mod contents;
 pub(crate) mod expire;
 pub(crate) mod fold;
 pub(crate) mod mails;
-pub(crate) mod memory;
 pub(crate) mod pages;
 pub(crate) mod payments;
 pub(crate) mod poll;

@@ -40,8 +40,7 @@ use crate::jobs::mails::Transport;
 use crate::jobs::poll::Poller;
 use crate::jobs::telemetry::{self as telling, Exporter};
 use crate::jobs::{
-    alerts, catalog_news, contents, expire, fold, mails, memory, pages, payments, poll, ratings, reload,
-    vitals,
+    alerts, catalog_news, contents, expire, fold, mails, pages, payments, poll, ratings, reload, vitals,
 };
 use crate::site::{LiveSite, Records};
 use crate::vigil::Vigil;
@@ -134,7 +133,6 @@ async fn run(loaded: Loaded, env: Environment, doors: Doors, control: Handle) ->
     jobs.spawn(expire::run(Arc::clone(&gateway), jobs_stopping.clone()));
     let keeping = tokio::spawn(contents::write(Arc::clone(&gateway), heard, jobs_stopping.clone()));
     jobs.spawn(contents::forget(Arc::clone(&gateway), jobs_stopping.clone()));
-    jobs.spawn(memory::run(jobs_stopping.clone()));
     jobs.spawn(mails::run(Arc::clone(&gateway), transport, mails, jobs_stopping.clone()));
     let health = vitals::run(Arc::clone(&gateway), config.server.data_dir.clone(), jobs_stopping.clone());
     let watching = tokio::spawn(health);

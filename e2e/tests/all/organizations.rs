@@ -99,14 +99,6 @@ async fn a_team_shares_keys_and_each_role_does_its_part() {
     let bob_id = members["data"][1]["id"].as_str().expect("an id").to_owned();
     let (bobs, kept) = (app.with_key(&text(&bobs, "/key")), app.with_key(&text(&kept, "/key")));
     bobs.chat("sandbox/echo").await.expect(200);
-    // Who may only look makes no calls either, until they may again.
-    for (role, status) in [("viewer", 401), ("developer", 200)] {
-        ada.patch(&format!("/v1/organization/members/{bob_id}"), &json!({ "role": role })).await.expect(200);
-        testkit::eventually("the node to hear of it", || async {
-            (bobs.chat("sandbox/echo").await.status == status).then_some(())
-        })
-        .await;
-    }
     let by_member = json!({"metrics": ["request_count"], "dimensions": ["member"]});
     let counted = testkit::eventually("his use to be told apart", || async {
         let told = ada.post("/v1/analytics/query", &by_member).await.expect(200).json();
@@ -128,6 +120,25 @@ async fn a_team_shares_keys_and_each_role_does_its_part() {
     kept.chat("sandbox/echo").await.expect(200);
     ada.request("DELETE", &path).send().await.expect(200);
     kept.chat("sandbox/echo").await.expect(401);
+}
+
+/// Who may only look makes no calls either, until they may again.
+#[tokio::test]
+async fn keys_of_who_may_only_look_make_no_calls() {
+    let app = open().await;
+    let (ada, bob, _) = team(&app).await;
+    let key = bob.post("/v1/keys", &json!({"name": "bob's"})).await.expect(201);
+    let caller = app.with_key(&text(&key, "/key"));
+    caller.chat("sandbox/echo").await.expect(200);
+    let members = ada.get("/v1/organization/members").await.expect(200).json();
+    let path = format!("/v1/organization/members/{}", members["data"][1]["id"].as_str().expect("an id"));
+    for (role, status) in [("viewer", 401), ("billing", 401), ("developer", 200)] {
+        ada.patch(&path, &json!({ "role": role })).await.expect(200);
+        testkit::eventually("the node to hear of it", || async {
+            (caller.chat("sandbox/echo").await.status == status).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
