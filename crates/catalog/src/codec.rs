@@ -1,6 +1,10 @@
 //! A snapshot as bytes: what the binary embeds. Postcard behind a mark that names the format's version.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Changes whenever a struct that is stored changes.
@@ -57,6 +61,38 @@ pub(crate) fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Codec
     let body = bytes.strip_prefix(MARK.as_slice()).ok_or(CodecError::Mark)?;
     let (value, rest) = postcard::take_from_bytes(body)?;
     if rest.is_empty() { Ok(value) } else { Err(postcard::Error::DeserializeBadEncoding.into()) }
+}
+
+/// Long lists that get all of their room at once, and some for what a configuration adds: serde gives at most a megabyte
+/// ahead, and a list that grows leaves its former places behind.
+pub(crate) struct Whole<T>(pub(crate) Vec<T>);
+
+/// The most items that a length ahead of them is trusted for: damaged bytes may claim any.
+const TRUSTED_MAX: usize = 1 << 14;
+/// Room for more.
+const SPARE: usize = 32;
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Items<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+                let length = items.size_hint().unwrap_or_default().min(TRUSTED_MAX);
+                let mut list = Vec::with_capacity(length + SPARE);
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(list)
+            }
+        }
+        d.deserialize_seq(Items(PhantomData)).map(Whole)
+    }
 }
 
 /// Price sheets for postcard. Their own form leaves fields out, which a format without field names can't read back.

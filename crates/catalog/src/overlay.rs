@@ -17,7 +17,7 @@ use crate::kind;
 use crate::model::{Author, Modality, Model, ModelFacts, Source};
 use crate::price;
 use crate::provider::{OnDisconnect, Protocol, Provider, ProviderFacts, Quirks, StreamUsage};
-use crate::snapshot::{Parts, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// The source id of every claim that the configuration makes. Such claims have an empty as-of date.
 pub const CONFIG_SOURCE: &str = "config";
@@ -97,16 +97,17 @@ impl Snapshot {
             return Ok(self);
         }
         let known = self.known(overlay);
-        let mut parts = self.into_parts();
+        let mut parts = self;
+        parts.endpoints.reserve_exact(overlay.providers.iter().map(|entry| entry.models.len()).sum());
         let mut errors = Errors(Vec::new());
         let mut added = HashSet::new();
         for entry in &overlay.providers {
-            let Some(provider) = place_provider(entry, &mut parts, &mut errors) else {
+            let Some(provider_at) = place_provider(entry, &mut parts, &mut errors) else {
                 continue;
             };
             for (at, model) in entry.models.iter().enumerate() {
                 let key = format!("providers.{}.models[{at}]", entry.slug);
-                let id = add_model(&key, &provider, model, &known, &mut parts, &mut errors);
+                let id = add_model(&key, provider_at, model, &known, &mut parts, &mut errors);
                 if let Some(id) = id.filter(|id| !added.insert(Arc::clone(id))) {
                     let message = format!(
                         "`{}` makes the endpoint `{id}`, which an earlier entry made; give one of them another slug",
@@ -128,7 +129,7 @@ impl Snapshot {
                 note,
             });
         }
-        Snapshot::assemble(parts).map_err(|message| vec![message])
+        parts.settled().map_err(|message| vec![message])
     }
 
     /// The models of the catalog that an overlay names, by the name it has for them.
@@ -149,10 +150,10 @@ impl Snapshot {
 /// Adds one configured model and answers its endpoint's id.
 fn add_model(
     key: &str,
-    provider: &Provider,
+    provider: usize,
     entry: &OverlayModel,
     known: &Known,
-    parts: &mut Parts,
+    parts: &mut Snapshot,
     errors: &mut Errors,
 ) -> Option<Arc<str>> {
     let before = errors.0.len();
@@ -178,7 +179,8 @@ fn add_model(
         Some((id, slug)) => (Arc::clone(id), Arc::clone(slug)),
         None => (id.as_str().into(), slug.into()),
     };
-    if parts.models.iter().all(|model| model.id != model_id) {
+    let found = parts.models.iter().position(|model| model.id == model_id);
+    if found.is_none() {
         parts.models.push(new_model(&model_id, author, &slug, entry, &facts));
         if parts.authors.iter().all(|known| &*known.id != author) {
             parts.authors.push(Author {
@@ -189,13 +191,13 @@ fn add_model(
             });
         }
     }
-    let endpoint_id: Arc<str> = format!("{}/{slug}", provider.id).into();
+    let endpoint_id: Arc<str> = format!("{}/{slug}", parts.providers.get(provider)?.id).into();
     let as_written = entry.id.split_once('/').map_or(&*slug, |(_, slug)| slug);
     let endpoint = Endpoint {
         price_version: price::version(&endpoint_id, &prices.sheet),
         id: Arc::clone(&endpoint_id),
-        model: 0,
-        provider: 0,
+        model: found.unwrap_or(parts.models.len() - 1),
+        provider,
         name: Arc::clone(&slug),
         variant: None,
         provider_model_id: entry.provider_model_id.as_deref().unwrap_or(as_written).into(),
@@ -207,8 +209,8 @@ fn add_model(
         as_of: "".into(),
         from_config: true,
     };
-    parts.endpoints.retain(|(_, _, known)| known.id != endpoint_id);
-    parts.endpoints.push((model_id, Arc::clone(&provider.id), endpoint));
+    parts.endpoints.retain(|known| known.id != endpoint_id);
+    parts.endpoints.push(endpoint);
     Some(endpoint_id)
 }
 
@@ -287,8 +289,8 @@ fn new_model(
     }
 }
 
-/// Changes a provider, or adds it, and answers it as it now is.
-fn place_provider(entry: &OverlayProvider, parts: &mut Parts, errors: &mut Errors) -> Option<Provider> {
+/// Changes a provider, or adds it, and answers its position.
+fn place_provider(entry: &OverlayProvider, parts: &mut Snapshot, errors: &mut Errors) -> Option<usize> {
     let key = |name: &str| format!("providers.{}.{name}", entry.slug);
     let base_url = entry.base_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
     if let Some(Err(message)) = base_url.as_deref().map(kind::check_base_url) {
@@ -318,7 +320,7 @@ fn place_provider(entry: &OverlayProvider, parts: &mut Parts, errors: &mut Error
     quirks.stream_usage = entry.stream_usage.unwrap_or(quirks.stream_usage);
     quirks.auth_header = entry.auth_header.clone().or_else(|| quirks.auth_header.take());
     quirks.auth_optional = entry.auth_optional.unwrap_or(quirks.auth_optional);
-    Some(provider.clone())
+    Some(at)
 }
 
 fn new_provider(entry: &OverlayProvider, has_base_url: bool, errors: &mut Errors) -> Option<Provider> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::codec::{self, CodecError};
+use crate::codec::{self, CodecError, Whole};
 use crate::endpoint::Endpoint;
 use crate::model::{Author, Model, Source};
 use crate::price::hash_name;
@@ -75,16 +75,19 @@ fn find<'s, T>(sorted: &'s [T], id: &str, id_of: impl Fn(&T) -> &str) -> Option<
     sorted.get(at).map(|item| (at, item))
 }
 
+/// Sorts by id and answers where each item has gone, by where it was. Among equal ids the first is meant.
+fn sort<T>(list: &mut [T], id_of: impl Fn(&T) -> &Arc<str>) -> Vec<usize> {
+    let before: Vec<Arc<str>> = list.iter().map(|item| Arc::clone(id_of(item))).collect();
+    list.sort_unstable_by(|a, b| id_of(a).cmp(id_of(b)));
+    before.iter().map(|id| list.partition_point(|item| id_of(item) < id)).collect()
+}
+
 type Body = (Vec<Source>, Vec<Author>, Vec<Model>, Vec<Provider>, Vec<Endpoint>);
+type Stored = (Vec<Source>, Vec<Author>, Whole<Model>, Vec<Provider>, Whole<Endpoint>);
 
 impl Snapshot {
     /// Sorts, connects and indexes. The error says which endpoint points nowhere.
-    pub(crate) fn assemble(mut parts: Parts) -> Result<Snapshot, String> {
-        parts.sources.sort_by(|a, b| a.id.cmp(&b.id));
-        parts.authors.sort_by(|a, b| a.id.cmp(&b.id));
-        parts.models.sort_by(|a, b| a.id.cmp(&b.id));
-        parts.providers.sort_by(|a, b| a.id.cmp(&b.id));
-        parts.endpoints.sort_by(|(_, _, a), (_, _, b)| a.id.cmp(&b.id));
+    pub(crate) fn assemble(parts: Parts) -> Result<Snapshot, String> {
         let models: HashMap<&str, usize> = parts.models.iter().map(|model| &*model.id).zip(0..).collect();
         let providers: HashMap<&str, usize> = parts.providers.iter().map(|p| &*p.id).zip(0..).collect();
         let mut endpoints = Vec::with_capacity(parts.endpoints.len());
@@ -98,7 +101,27 @@ impl Snapshot {
             (endpoint.model, endpoint.provider) = (*model, *provider);
             endpoints.push(endpoint);
         }
-        let body = (parts.sources, parts.authors, parts.models, parts.providers, endpoints);
+        Snapshot::settle((parts.sources, parts.authors, parts.models, parts.providers, endpoints))
+    }
+
+    /// The same lists sorted where they lie, so that no copy of them is made, and indexed anew.
+    pub(crate) fn settled(self) -> Result<Snapshot, String> {
+        Snapshot::settle((self.sources, self.authors, self.models, self.providers, self.endpoints))
+    }
+
+    fn settle(mut body: Body) -> Result<Snapshot, String> {
+        let (sources, authors, models, providers, endpoints) = &mut body;
+        sort(sources, |source| &source.id);
+        sort(authors, |author| &author.id);
+        sort(endpoints, |endpoint| &endpoint.id);
+        let (of_models, of_providers) = (sort(models, |model| &model.id), sort(providers, |p| &p.id));
+        for endpoint in endpoints {
+            let places = (of_models.get(endpoint.model), of_providers.get(endpoint.provider));
+            let (Some(model), Some(provider)) = places else {
+                return Err(format!("endpoint `{}` points nowhere", endpoint.id));
+            };
+            (endpoint.model, endpoint.provider) = (*model, *provider);
+        }
         let version = hash_name("cat-", &codec::digest(&body).map_err(|error| error.to_string())?);
         Ok(Snapshot::index(body, version))
     }
@@ -121,12 +144,12 @@ impl Snapshot {
     /// The parts again, to add to them.
     pub(crate) fn into_parts(self) -> Parts {
         let (models, providers) = (self.models, self.providers);
-        let endpoints = self.endpoints.into_iter().filter_map(|endpoint| {
+        let mut endpoints = Vec::with_capacity(self.endpoints.len());
+        endpoints.extend(self.endpoints.into_iter().filter_map(|endpoint| {
             let model = Arc::clone(&models.get(endpoint.model)?.id);
             let provider = Arc::clone(&providers.get(endpoint.provider)?.id);
             Some((model, provider, endpoint))
-        });
-        let endpoints = endpoints.collect();
+        }));
         Parts { sources: self.sources, authors: self.authors, models, providers, endpoints }
     }
 
@@ -138,14 +161,15 @@ impl Snapshot {
 
     /// Reads what [`Snapshot::to_bytes`] of the same version of this program wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Snapshot, CodecError> {
-        let (body, version): (Body, Arc<str>) = codec::decode(bytes)?;
-        let (_, _, models, providers, endpoints) = &body;
+        let (body, version): (Stored, Arc<str>) = codec::decode(bytes)?;
+        let (sources, authors, models, providers, endpoints) = body;
+        let (models, endpoints) = (models.0, endpoints.0);
         let placed =
             |endpoint: &Endpoint| endpoint.model < models.len() && endpoint.provider < providers.len();
         if !endpoints.iter().all(placed) {
             return Err(CodecError::Dangling);
         }
-        Ok(Snapshot::index(body, version))
+        Ok(Snapshot::index((sources, authors, models, providers, endpoints), version))
     }
 
     /// The model with exactly this id.
