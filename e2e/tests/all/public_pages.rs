@@ -17,8 +17,11 @@ async fn office() -> (TestApp, FakeUpstream, FakeUpstream) {
     (app, bad, good)
 }
 
+/// A call that the failing provider gets first.
 async fn call(actor: &Actor, title: &str) {
-    let reply = actor.chat_request(&ask("lab/m")).header("x-title", title).send().await.expect(200);
+    let mut body = ask("lab/m");
+    body["provider"] = json!({"order": ["bad", "good"]});
+    let reply = actor.chat_request(&body).header("x-title", title).send().await.expect(200);
     let id = reply.generation_id();
     actor.generation(&id).await;
 }
