@@ -4,7 +4,8 @@
 //! - A sentence ends at its punctuation or its line and has at least a dozen characters. Looked at are the first
 //!   [`FIRST_MAX`] and the last [`LAST_MAX`] of the last message, where instructions stand, the first [`SYSTEM_MAX`] of the system
 //!   message, and the beginnings of the messages before.
-//! - Words count alone, in pairs, by how they begin, and by their characters in fours, at the edges in threes. A character of Chinese or
+//! - Words count alone, in pairs, by how they begin, together with where their sentence stands and with what the message hands over
+//!   ([`handed`]), and by their characters in fours, at the edges in threes. A character of Chinese or
 //!   Japanese counts as a word. Digits count as one digit; case, accents and words of politeness at the beginning don't count.
 //! - A feature is its hash, one of [`BUCKETS`]; what collides shares a weight. Training and serving share this file, so they
 //!   can't drift apart.
@@ -24,10 +25,12 @@ macro_rules! of_ascii {
     }};
 }
 
+mod handed;
 mod shape;
 pub(super) mod split;
 
 use super::lexicon;
+use handed::Handed;
 use split::{ALONE, BINDS, DIGIT, WORD, beginning, class, ending, sentences};
 
 /// How many rows of weights there are.
@@ -106,6 +109,7 @@ pub fn features(view: &View<'_>) -> Features {
 /// room than for one part.
 pub(super) fn parts(view: &View<'_>, take: impl FnMut(&[Feature])) {
     let mut collector = Collector::new(take);
+    collector.handed = Handed::of(view);
     let system = sentences(beginning(view.system, SYSTEM_CHARS));
     for (at, text) in system.iter().take(SYSTEM_MAX).enumerate() {
         collector.stands(b's', at, system.len().min(SYSTEM_MAX), text);
@@ -121,16 +125,41 @@ pub(super) fn parts(view: &View<'_>, take: impl FnMut(&[Feature])) {
     let middle = FIRST_MAX..parts.len().saturating_sub(LAST_MAX).max(FIRST_MAX);
     parts.drain(middle.start.min(parts.len())..middle.end.min(parts.len()));
     for (at, text) in parts.iter().enumerate() {
+        collector.place = Place::of(at, parts.len());
         collector.stands(b'u', at, parts.len(), text);
         collector.sentence(b'u', text, 1.0);
         collector.end();
     }
+    collector.place = Place::Elsewhere;
     for earlier in view.earlier.iter().rev().take(EARLIER_MAX) {
         collector.sentence(b'e', beginning(earlier, EARLIER_CHARS), 0.7);
     }
     collector.sentence(b'r', beginning(view.answer, EARLIER_CHARS), 0.5);
     collector.shape(view);
     collector.end();
+}
+
+/// Where a sentence of the last message stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// It isn't of the last message.
+    #[default]
+    Elsewhere,
+    Only,
+    First,
+    Last,
+    Between,
+}
+
+impl Place {
+    fn of(at: usize, of: usize) -> Place {
+        match (at == 0, at + 1 == of) {
+            (true, true) => Place::Only,
+            (true, false) => Place::First,
+            (false, true) => Place::Last,
+            (false, false) => Place::Between,
+        }
+    }
 }
 
 /// The words of a sentence so far.
@@ -149,6 +178,10 @@ struct Collector<T> {
     part: Vec<Feature>,
     /// How big the last message is, in four steps.
     size: u8,
+    /// What it hands over.
+    handed: Handed,
+    /// Where the sentence stands that is being read.
+    place: Place,
     /// The word that is being read, and its hash.
     word: Vec<char>,
     own: Fnv,
@@ -162,6 +195,8 @@ impl<T: FnMut(&[Feature])> Collector<T> {
             take,
             part: Vec::with_capacity(PART_FEATURES),
             size: 0,
+            handed: Handed::default(),
+            place: Place::default(),
             word: Vec::with_capacity(SENTENCE_BYTES),
             own: Fnv(0),
             scratch: lexicon::Scratch::default(),
@@ -247,6 +282,11 @@ impl<T: FnMut(&[Feature])> Collector<T> {
         }
         let own = self.own.0;
         self.add(own, 1.5);
+        if self.place != Place::Elsewhere {
+            let with = |what: u8| own ^ 0x1234_5678_9abc_def1_u64.wrapping_mul(u64::from(what) + 1);
+            self.add(with(self.handed.roughly), 1.0);
+            self.add(with(0x80 | self.place as u8), 0.7);
+        }
         self.add(run.before.rotate_left(7) ^ own, 1.0);
         if run.count == 0 {
             run.first = own;
@@ -280,6 +320,7 @@ impl<T: FnMut(&[Feature])> Collector<T> {
                 continue;
             }
             self.add(hash(place, b'z', &[family, self.size]), 0.5 * weight);
+            self.add(hash(place, b'y', &[family, self.handed.exactly]), 0.5 * weight);
             if let Some(free) = asked.get_mut(count) {
                 *free = family;
                 count += 1;
@@ -404,7 +445,7 @@ mod tests {
                 hash = (hash ^ u64::from(number)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         }
-        assert_eq!(hash, 0x116a_765a_ce42_e588, "{hash:#x}");
+        assert_eq!(hash, 0xa1bf_ef88_065c_c8a4, "{hash:#x}");
     }
 
     #[test]
